@@ -32,7 +32,7 @@ from flows.farm.pool import FarmSettings
 from flows.farm.worker import Job, Worker
 from flows.generate import Farm, generate
 from flows.ledger.live_decisions import watch_decisions
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.starter import write_starter
 from manifests.rows import Shot
 from model.emotion import Performance, hold_emotion
@@ -121,7 +121,7 @@ def shots(count: int) -> list[Shot]:
     ]
 
 
-def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
+def through_the_flow(film: Project, wanted: Sequence[Shot], workers: int) -> None:
     """The generate step as a task of a flow."""
     from prefect import flow, task
 
@@ -141,7 +141,7 @@ def through_the_flow(film: Film, wanted: Sequence[Shot], workers: int) -> None:
         raise RuntimeError(f"{made} of {len(wanted)} shots were made")
 
 
-def through_bare_actors(film: Film, wanted: Sequence[Shot], workers: int) -> None:
+def through_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None:
     """The same calls with nothing around them: two in flight at each actor, the next when one
     returns.
     """
@@ -185,18 +185,18 @@ class Cost:
         return Cost(self.wall - other.wall, self.driver - other.driver)
 
 
-def cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
+def cost(way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
     """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what
     four of them take.
     """
     return _cost(way, count + START, workers) - _cost(way, START, workers)
 
 
-def _cost(way: Callable[[Film, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
+def _cost(way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scene"
         write_starter(place)
-        film = open_film(place)
+        film = open_project(place)
         wall, driver = time.perf_counter(), time.process_time()
         way(film, shots(count), workers)
         return Cost(time.perf_counter() - wall, time.process_time() - driver)

@@ -21,9 +21,9 @@ from flows import listening
 from flows.cut import CurrentCut, cut_recordings
 from flows.finishing import episode
 from flows.inputs import read_inputs
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.starter import write_starter
-from flows.version import Reel
+from flows.version import VersionInputs
 from manifests.rows import Take
 from model.talkers import load
 from pipeline import media
@@ -76,11 +76,11 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     (folder / "production.toml").write_text(
         settings + f'\n[layout]\ndefault = "{layout}"\n\n[generate]\nsize = 512\n'
     )
-    film = open_film(folder)
+    film = open_project(folder)
     inputs = read_inputs(film)
     cutting = cut_recordings(film, inputs, listening.ingest_recordings(film, inputs))
     takes = list(_takes(film, cutting))
-    reel = Reel(
+    reel = VersionInputs(
         shots=cutting.shots, takes=takes, cues=cutting.corrected.cues, recordings=cutting.recordings
     )
     return episode.make_version(
@@ -88,7 +88,7 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     ).folder
 
 
-def _takes(film: Film, cutting: CurrentCut) -> Iterator[Take]:
+def _takes(film: Project, cutting: CurrentCut) -> Iterator[Take]:
     talker = load(film.production.talker, film.talker_settings)
     studio = RenderContext(
         root=film.root,

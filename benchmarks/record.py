@@ -140,12 +140,12 @@ def mark_as_heard(folder: Path) -> None:
     """
     from flows import listening
     from flows.inputs import read_inputs
-    from flows.project import open_film
+    from flows.project import open_project
     from manifests.rows import Recording
     from manifests.store import new_event
     from pipeline.speech import diarize, ingest, transcribe
 
-    film = open_film(folder)
+    film = open_project(folder)
     inputs = read_inputs(film)
     first = film.production.recordings[0]
     known = ingest.ingest(

@@ -25,7 +25,7 @@ def main() -> None:
         else:
             from flows.view import plan as plan_view
 
-            plan_view.plan(folder, out=None, only_inputs=what == "inputs", as_json=False)
+            plan_view.show_plan(folder, out=None, only_inputs=what == "inputs", as_json=False)
     # getrusage would count the parent's memory before exec
     status = Path("/proc/self/status").read_text()
     memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024

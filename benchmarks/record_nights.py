@@ -135,15 +135,15 @@ def _run(night: int, shots: int) -> Run:
 
 def ask(root: Path) -> None:
     """Print what the current state and the reports of all time take."""
-    from flows.project import Film
-    from flows.view.status import look
+    from flows.project import Project
+    from flows.view.status import read_status
     from pipeline.script.production import Production
 
     production = Production(title="old", recordings=["none.wav"], folder=root)
-    film = Film(production=production, root=root, store=Store(root / "manifests"))
-    look(film)  # imports and the file system's cache
+    film = Project(production=production, root=root, store=Store(root / "manifests"))
+    read_status(film)  # imports and the file system's cache
     wall, cpu = time.perf_counter(), time.process_time()
-    now = look(film)
+    now = read_status(film)
     print(
         f"current state: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} s: "
         f"{now.shots} shots, {now.takes_done} done, {now.states}"

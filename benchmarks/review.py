@@ -19,7 +19,7 @@ from benchmarks.record import measured
 from flows.ledger.decisions import new_decision
 from flows.ledger.shot_diff import describe_reviewed_take
 from flows.ledger.shot_matching import identify_places
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.review.review_session import ReviewSession
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cue, Cut, Shot, Take
@@ -28,11 +28,11 @@ from manifests.timebase import sample_of_frame
 APPROVED_SHARE = 0.6
 
 
-def lengthened(folder: Path, shots: int) -> Film:
+def lengthened(folder: Path, shots: int) -> Project:
     """The production's shots again and again up to `shots`, with rows for everything; the first 60
     % approved. Takes share their files.
     """
-    scene = open_film(folder)
+    scene = open_project(folder)
     store = scene.store
     takes = {take.shot_id: take for take in store.read(Take)}
     parts = list(

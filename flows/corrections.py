@@ -47,7 +47,7 @@ class CorrectedCues:
 def read_overrides(store: Store) -> list[CueOverride]:
     """All decisions on cues, oldest first."""
     rows = sorted(store.read(Event, name=EVENT), key=lambda row: row.happened_at)
-    return [CueOverride(**{**json.loads(row.detail), "at": row.happened_at}) for row in rows]
+    return [CueOverride(**{**row.detail_values, "at": row.happened_at}) for row in rows]
 
 
 def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideConflict]:

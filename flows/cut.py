@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows import listening
-from flows.corrections import Corrected
+from flows.corrections import CorrectedCues
 from flows.inputs import Inputs
 from flows.ledger import record
-from flows.ledger.direction import direct
+from flows.ledger.direction import apply_decisions
 from flows.progress import bars, reporter
-from flows.project import Film, length
+from flows.project import Project, length
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description
 from model.talkers import describe
-from pipeline.colour import grade
+from pipeline.colour import look_reference
 from pipeline.cut import breakdown, cut_points
 from pipeline.render import portraits, render
 from pipeline.script.production import Production
@@ -32,53 +32,53 @@ PREVIEW = "previs"  # who draws what is not approved yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cutting:
+class CurrentCut:
     """A production listened to and cut."""
 
-    film: Film
+    project: Project
     inputs: Inputs
     recordings: list[Recording]
     turns: list[Turn]
-    heard: Corrected
+    corrected: CorrectedCues
     shots: list[Shot]
 
 
-def cut(film: Film, inputs: Inputs, recordings: list[Recording]) -> Cutting:
+def cut_recordings(project: Project, inputs: Inputs, recordings: list[Recording]) -> CurrentCut:
     """All steps from the recordings to the shots; those that are in the record cost nothing."""
-    turns = listening.split_by_speaker(film, recordings, inputs)
-    words = listening.hear_words(film, recordings)
-    heard = listening.match(film, inputs, turns, words, recordings)
-    shots = break_down(film, inputs, heard.cues, recordings)
-    return Cutting(
-        film=film, inputs=inputs, recordings=recordings, turns=turns, heard=heard, shots=shots
+    turns = listening.split_by_speaker(project, recordings, inputs)
+    words = listening.transcribe_words(project, recordings)
+    heard = listening.match_lines(project, inputs, turns, words, recordings)
+    shots = break_down(project, inputs, heard.cues, recordings)
+    return CurrentCut(
+        project=project, inputs=inputs, recordings=recordings, turns=turns, corrected=heard, shots=shots
     )
 
 
-def cut_if_heard(film: Film, inputs: Inputs) -> Cutting | None:
+def cut_from_record(project: Project, inputs: Inputs) -> CurrentCut | None:
     """Cut from what the record holds; None when the recordings were not listened to yet."""
-    known = listening.known_recordings(film, inputs)
-    if known is None or not listening.is_heard(film, known, inputs):
+    known = listening.find_ingested_recordings(project, inputs)
+    if known is None or not listening.has_transcript(project, known, inputs):
         return None
-    return cut(film, inputs, known)
+    return cut_recordings(project, inputs, known)
 
 
-def listen_and_cut(film: Film, inputs: Inputs) -> Cutting:
+def listen_and_cut(project: Project, inputs: Inputs) -> CurrentCut:
     """Bring in the recordings, listen and cut; show progress when that takes an engine."""
-    cutting = cut_if_heard(film, inputs)
+    cutting = cut_from_record(project, inputs)
     if cutting is not None:
         return cutting
     with bars():
         reporter().step("Listening (kept for the next time)")
-        return cut(film, inputs, listening.bring_in(film, inputs))
+        return cut_recordings(project, inputs, listening.ingest_recordings(project, inputs))
 
 
 def break_down(
-    film: Film, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]
+    project: Project, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]
 ) -> list[Shot]:
     """The cut, as shots with identities, with what people decided in it. Raises InputError with
     every portrait that cannot be read.
     """
-    production = film.production
+    production = project.production
     decided = breakdown.break_down(
         cues,
         lines=inputs.lines,
@@ -86,13 +86,13 @@ def break_down(
         total_samples=length(recordings),
         settings=_cut_settings(production),
     )
-    drawn = _portraits(film, inputs.actors)
+    drawn = _portraits(project, inputs.actors)
     actors = [
         dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors
     ]
 
     def made_with(name: str) -> list[Shot]:
-        talker = describe(name, film.settings_of(name))
+        talker = describe(name, project.settings_of(name))
         spans = [
             render.context_span(
                 shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds
@@ -100,9 +100,9 @@ def break_down(
             for shot in decided
         ]
         heard = dict(
-            zip(map(id, decided), digest_spans(recordings, spans, root=film.root), strict=True)
+            zip(map(id, decided), digest_spans(recordings, spans, root=project.root), strict=True)
         )
-        making = _making(film, talker, drawn)
+        making = _making(project, talker, drawn)
         return breakdown.build_shots(
             decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)]
         )
@@ -110,11 +110,11 @@ def break_down(
     gated = needs_approval(production)
     if production.look.reference.startswith(SHOT_REFERENCE):
         numbers = [shot.number for shot in decided]
-        grade.check_reference_shot(numbers, production.look.reference.removeprefix(SHOT_REFERENCE))
+        look_reference.check_reference_shot(numbers, production.look.reference.removeprefix(SHOT_REFERENCE))
     shots = made_with(PREVIEW if gated else production.talker)
-    return direct(
+    return apply_decisions(
         shots,
-        decisions=record.decisions(film.store, shots),
+        decisions=record.read_decisions(project.store, shots),
         size=(production.width, production.height),
         finals=made_with(production.talker) if gated else None,
     )
@@ -125,15 +125,15 @@ def needs_approval(production: Production) -> bool:
     return production.generate.gate == "approved" and production.talker != PREVIEW
 
 
-def _making(film: Film, talker: Description, drawn: Mapping[str, _Drawn]) -> breakdown.ShotRecipe:
+def _making(project: Project, talker: Description, drawn: Mapping[str, _PlannedPortrait]) -> breakdown.ShotRecipe:
     return breakdown.ShotRecipe(
         talker=talker.name,
         talker_version=talker.version,
         weights_digest=talker.weights_digest,
         talker_settings=json.dumps(talker.shaping, sort_keys=True),
         size=lambda actor: drawn[actor.character].size,
-        episode=film.production.episode,
-        matte=film.production.delivery.needs_matte,
+        episode=project.production.episode,
+        matte=project.production.delivery.needs_matte,
     )
 
 
@@ -149,35 +149,35 @@ def _cut_settings(production: Production) -> cut_points.CutSettings:
     )
 
 
-def remember(film: Film, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:
+def record_cut(project: Project, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:
     """Record what people wrote, where it is spoken, and the cut."""
-    record.remember_moves(film.store, shots)
-    film.store.replace(Line, inputs.lines)
-    film.store.replace(Actor, inputs.actors)
-    film.store.replace(Consent, inputs.consents)
-    film.store.replace(Cue, cues)
-    film.store.replace(Shot, shots)
+    record.remember_moves(project.store, shots)
+    project.store.replace(Line, inputs.lines)
+    project.store.replace(Actor, inputs.actors)
+    project.store.replace(Consent, inputs.consents)
+    project.store.replace(Cue, cues)
+    project.store.replace(Shot, shots)
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _PlannedPortrait:
     """What a plan keeps of a portrait: its identity and the size asked of its frames."""
 
     digest: str
     size: tuple[int, int]
 
 
-def _portraits(film: Film, actors: Sequence[Actor]) -> dict[str, _Drawn]:
-    problems, drawn = list[Problem](), dict[str, _Drawn]()
+def _portraits(project: Project, actors: Sequence[Actor]) -> dict[str, _PlannedPortrait]:
+    problems, drawn = list[Problem](), dict[str, _PlannedPortrait]()
     for actor in actors:
-        path = film.production.resolve_path(actor.portrait)
+        path = project.production.resolve_path(actor.portrait)
         portrait = collect_problems(
             problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait)
         )  # type: ignore[misc]
         if portrait is not None:
             height, width = portrait.pixels.shape[:2]
-            scale = min(1.0, film.production.generate.size / min(width, height))
-            drawn[actor.character] = _Drawn(
+            scale = min(1.0, project.production.generate.size / min(width, height))
+            drawn[actor.character] = _PlannedPortrait(
                 portrait.digest, (round(width * scale), round(height * scale))
             )
     if problems:

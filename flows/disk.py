@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.farm.worker import kind_of
-from flows.project import Film
+from flows.project import Project
 from manifests.errors import InputError, ToolError
 
 
@@ -23,7 +23,7 @@ def is_full(error: Exception) -> bool:
 
 
 @contextmanager
-def full_disk_told(film: Film) -> Iterator[None]:
+def full_disk_told(project: Project) -> Iterator[None]:
     """Raise FullDiskError for whatever fails in the block for want of space."""
     try:
         yield

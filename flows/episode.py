@@ -24,13 +24,13 @@ from flows import generate as generation
 from flows.disk import full_disk_told, is_full
 from flows.farm.pool import FarmSettings
 from flows.finishing import kinds as finishing
-from flows.finishing.kinds import Reel, Version
+from flows.finishing.kinds import VersionInputs, Version
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.ledger import marks, record
 from flows.ledger.live_decisions import watch_decisions
 from flows.progress import reporter
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.errors import ToolError
 from manifests.rows import Cue, Recording, Shot
 from manifests.run_rows import Event, ModelFile, Reject, Run
@@ -124,32 +124,32 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 
     Raises InputError with all problems of the inputs before anything is made.
     """
-    film = open_film(Path(folder), Path(out) if out else None)
-    with full_disk_told(film):
-        return _made(film, address=ray, workers=workers, until=until, budget=budget)
+    project = open_project(Path(folder), Path(out) if out else None)
+    with full_disk_told(project):
+        return _made(project, address=ray, workers=workers, until=until, budget=budget)
 
 
-def _made(film: Film, *, address: str, workers: int, until: float, budget: float) -> Outcome:
+def _made(project: Project, *, address: str, workers: int, until: float, budget: float) -> Outcome:
     """The steps, one after another."""
     run_id, began = uuid.uuid4().hex, _now()
     begins = new_event(record.RUN, run_id, actor="callsheet")
-    film.store.append([begins])
+    project.store.append([begins])
 
-    given = read_inputs(film)
-    recordings = bring_in(film, given)
-    turns = split_by_speaker(film, recordings, given)
-    words = hear_words(film, recordings)
-    cues = match(film, given, turns, words, recordings).cues
+    given = read_inputs(project)
+    recordings = bring_in(project, given)
+    turns = split_by_speaker(project, recordings, given)
+    words = hear_words(project, recordings)
+    cues = match(project, given, turns, words, recordings).cues
     farm = generation.farm_settings(
-        film, address=address, workers=workers, until=until, budget_seconds=budget
+        project, address=address, workers=workers, until=until, budget_seconds=budget
     )
-    shots, generated = _make_takes(film, given, cues, recordings, run=begins, settings=farm)
-    held = record.list_held_shots(film.store, shots)
+    shots, generated = _make_takes(project, given, cues, recordings, run=begins, settings=farm)
+    held = record.list_held_shots(project.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
-        reel = Reel(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
-        grades = colour_match(film, reel)
-        version = make_version(film, reel, finishing.edit(film, reel, grades))
+        reel = VersionInputs(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
+        grades = colour_match(project, reel)
+        version = make_version(project, reel, finishing.edit(project, reel, grades))
 
     outcome = Outcome(
         run_id=run_id,
@@ -165,12 +165,12 @@ def _made(film: Film, *, address: str, workers: int, until: float, budget: float
         marks=marks.describe_marks(version.checks) if version else [],
         seconds=generated.seconds,
     )
-    _remember_run(film, outcome, began)
+    _remember_run(project, outcome, began)
     return outcome
 
 
 def _make_takes(  # noqa: PLR0913 - what the steps before know
-    film: Film,
+    project: Project,
     given: Inputs,
     cues: list[Cue],
     recordings: list[Recording],
@@ -181,16 +181,16 @@ def _make_takes(  # noqa: PLR0913 - what the steps before know
     """The cut and its takes; again as long as people decide otherwise while takes are made."""
     made, seconds = 0, 0.0
     while True:
-        shots = break_down(film, given, cues, recordings)
-        cut.record_cut(film, given, cues, shots)
-        decided = record.read_decisions(film.store, shots)
+        shots = break_down(project, given, cues, recordings)
+        cut.record_cut(project, given, cues, shots)
+        decided = record.read_decisions(project.store, shots)
         left = replace(settings, budget_seconds=generation.budget_left(settings, seconds))
         farm = generation.Farm(
-            settings=left, steer=watch_decisions(film, shots, began=run.happened_at)
+            settings=left, steer=watch_decisions(project, shots, began=run.happened_at)
         )
-        generated = generate(film, shots, recordings, run_id=run.subject, farm=farm)
+        generated = generate(project, shots, recordings, run_id=run.subject, farm=farm)
         made, seconds = made + generated.made, seconds + generated.seconds
-        if generated.stopped or record.read_decisions(film.store, shots) == decided:
+        if generated.stopped or record.read_decisions(project.store, shots) == decided:
             return shots, replace(generated, made=made, seconds=seconds)
 
 
@@ -199,7 +199,7 @@ def missing_lines(cues: list[Cue]) -> list[str]:
     return [f"{cue.character}: {cue.text}" for cue in cues if cue.status == "missing"]
 
 
-def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
+def _remember_run(project: Project, outcome: Outcome, began: str) -> None:
     version = outcome.version
     failed = bool(outcome.rejects) or version is None or bool(version.failed)
     row = Run(
@@ -214,9 +214,9 @@ def _remember_run(film: Film, outcome: Outcome, began: str) -> None:
         takes_cached=outcome.shots - outcome.made - len(outcome.rejects),
         rejects=len(outcome.rejects),
     )
-    film.store.append([row])
-    film.store.replace(ModelFile, inputs.weights_used(film))
-    maintain_tables(film.store)
+    project.store.append([row])
+    project.store.replace(ModelFile, inputs.weights_used(project))
+    maintain_tables(project.store)
 
 
 def _now() -> str:

@@ -19,7 +19,7 @@ from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Loader
 from flows.ledger.slates import make_slates
 from flows.progress import reporter
-from flows.project import Film, commit_orphans, done
+from flows.project import Project, commit_orphans, done
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Shot, Take
 from manifests.run_rows import Reject
@@ -88,7 +88,7 @@ class _Record:
 
 
 def farm_settings(
-    film: Film,
+    project: Project,
     *,
     address: str = "",
     workers: int = 0,
@@ -98,7 +98,7 @@ def farm_settings(
     """What the production says of its farm, with what this run wants of it on top; `until` in
     seconds since 1970.
     """
-    said = film.production.farm
+    said = project.production.farm
     deadlines = [
         moment for moment in (until, next_moment(said.deadline, now=time.time())) if moment
     ]
@@ -131,42 +131,42 @@ def next_moment(clock: str, *, now: float) -> float:
 
 
 def generate(
-    film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
+    project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
 ) -> Generated:
     """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
 
     Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written
     by workers.
     """
-    with full_disk_told(film):
-        return _generate(film, shots, recordings, run_id=run_id, farm=farm)
+    with full_disk_told(project):
+        return _generate(project, shots, recordings, run_id=run_id, farm=farm)
 
 
 def _generate(
-    film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
+    project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
 ) -> Generated:
-    storage = Storage(film.production.storage.url) if film.production.storage.url else None
-    _sweep(film)
-    missing = _missing(film, shots, storage)
-    with _recording(film, run_id, total=len(missing)) as record:
+    storage = Storage(project.production.storage.url) if project.production.storage.url else None
+    _sweep(project)
+    missing = _missing(project, shots, storage)
+    with _recording(project, run_id, total=len(missing)) as record:
         for shot in missing:
             record.events.log("queued", shot.shot_id)
         slates = [shot for shot in missing if shot.talker == SLATE]
-        make_slates(film, slates, recordings, run_id=run_id, on_take=record.ended)
-        ended = _make_groups(film, _by_talker(missing), recordings, farm=farm, record=record)
-    _sweep(film)
+        make_slates(project, slates, recordings, run_id=run_id, on_take=record.ended)
+        ended = _make_groups(project, _by_talker(missing), recordings, farm=farm, record=record)
+    _sweep(project)
     if storage is not None:
-        shared.bring(storage, [shot.shot_id for shot in missing], root=film.root)
+        shared.bring(storage, [shot.shot_id for shot in missing], root=project.root)
     rejects = [
         Reject(
             run_id=run_id, stage="generate", subject=_number(shots, f), kind=f.kind, reason=f.reason
         )
         for f in record.failures.values()
     ]
-    film.store.append(rejects)
+    project.store.append(rejects)
     left = [shot.number for one in ended for shot in one.left]
     return Generated(
-        takes=list(done(film, shots).values()),
+        takes=list(done(project, shots).values()),
         made=len(missing) - len(rejects) - len(left),
         rejects=rejects,
         left=left,
@@ -176,15 +176,15 @@ def _generate(
     )
 
 
-def _missing(film: Film, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
+def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
     """Shots whose takes are not done, once each, after what a run before left behind was taken
     up.
     """
-    standing = done(film, shots)
+    standing = done(project, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
-        standing |= {take.shot_id: take for take in shared.bring(storage, absent, root=film.root)}
-    commit_orphans(film, standing)
+        standing |= {take.shot_id: take for take in shared.bring(storage, absent, root=project.root)}
+    commit_orphans(project, standing)
     return list({shot.shot_id: shot for shot in shots if shot.shot_id not in standing}.values())
 
 
@@ -197,15 +197,15 @@ def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:
     return list(groups.values())
 
 
-def _job(film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str) -> Job:
-    url = film.production.storage.url
-    folder, root = film.folder.resolve(), film.root
+def _job(project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str) -> Job:
+    url = project.production.storage.url
+    folder, root = project.folder.resolve(), project.root
     job = Job(
         folder=folder,
         root=root,
         recordings=tuple(recordings),
         talker=shots[0].talker,
-        settings=film.settings_of(shots[0].talker),
+        settings=project.settings_of(shots[0].talker),
         run_id=run_id,
     )
     if not url:
@@ -215,7 +215,7 @@ def _job(film: Film, shots: Sequence[Shot], recordings: Sequence[Recording], *, 
 
 
 def _make_groups(
-    film: Film,
+    project: Project,
     groups: Sequence[Sequence[Shot]],
     recordings: Sequence[Recording],
     *,
@@ -232,7 +232,7 @@ def _make_groups(
             continue
         spent = sum(one.seconds for one in ended)
         settings = replace(farm.settings, budget_seconds=budget_left(farm.settings, spent))
-        job = replace(_job(film, shots, recordings, run_id=record.run_id), load=farm.load)
+        job = replace(_job(project, shots, recordings, run_id=record.run_id), load=farm.load)
         ended.append(make_takes(shots, job=job, settings=settings, hooks=hooks))
     return ended
 
@@ -242,20 +242,20 @@ def budget_left(settings: FarmSettings, spent: float) -> float:
     return max(settings.budget_seconds - spent, 0.001) if settings.budget_seconds else 0.0
 
 
-def _sweep(film: Film) -> None:
+def _sweep(project: Project) -> None:
     """Remove what writers that were killed left half: nothing else writes while a run holds the
     production.
     """
-    folder = film.root / render.TAKES
+    folder = project.root / render.TAKES
     for path in folder.glob(".*") if folder.is_dir() else ():
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _recording(film: Film, run_id: str, *, total: int) -> Iterator[_Record]:
+def _recording(project: Project, run_id: str, *, total: int) -> Iterator[_Record]:
     with (
-        RowLog[Take](film.store) as takes,
-        EventLog(film.store, actor="farm", run_id=run_id) as events,
+        RowLog[Take](project.store) as takes,
+        EventLog(project.store, actor="farm", run_id=run_id) as events,
     ):
         yield _Record(
             run_id=run_id,

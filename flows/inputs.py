@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.inventory import inventory
-from flows.project import BUILD, Film, open_film
+from flows.project import BUILD, Project, open_project
 from flows.trust.consents import known_withdrawn, refusals
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Line
@@ -47,15 +47,15 @@ class Inputs:
         return len({line.character for line in self.lines})
 
 
-def open_inputs(folder: Path, out: Path | None = None) -> tuple[Film, Inputs]:
+def open_inputs(folder: Path, out: Path | None = None) -> tuple[Project, Inputs]:
     """Open a production and read its inputs. Raises one InputError with the problems of
     production.toml, of the script and the sheets.
     """
     try:
-        film = open_film(folder, out)
+        project = open_project(folder, out)
     except InputError as error:
         raise InputError([*error.problems, *_problems_beside(folder)]) from error
-    return film, read_inputs(film)
+    return project, read_inputs(project)
 
 
 def _problems_beside(folder: Path) -> list[Problem]:
@@ -66,7 +66,7 @@ def _problems_beside(folder: Path) -> list[Problem]:
     wanted, _ = collect_problems(problems, lambda: productions.read(folder)) or (None, None)
     if wanted is None or wanted.kind == "lesson":
         return []
-    film = Film(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
+    project = Project(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
     there = {
         key
         for key, name in wanted.list_files()
@@ -78,41 +78,41 @@ def _problems_beside(folder: Path) -> list[Problem]:
         or emotion_synonyms.load_words()
     )
     is_script = "script" in there and Path(wanted.script).suffix.lower() in script.SUFFIXES
-    lines = collect_problems(problems, lambda: _read_lines(film, words)) if is_script else None
+    lines = collect_problems(problems, lambda: _read_lines(project, words)) if is_script else None
     actors = (
-        collect_problems(problems, lambda: _read_cast(film, words)) if "cast" in there else None
+        collect_problems(problems, lambda: _read_cast(project, words)) if "cast" in there else None
     )
     if lines and actors:
         problems += cast.find_unknown_characters(lines, actors)
-    _read_consents(film, problems)
+    _read_consents(project, problems)
     return problems
 
 
-def read_inputs(film: Film) -> Inputs:
+def read_inputs(project: Project) -> Inputs:
     """Read script, actor sheet and consents, probe the recordings, and check all against each
     other.
 
     Raises one InputError with the problems of all of them.
     """
-    wanted, problems = film.production, list[Problem]()
+    wanted, problems = project.production, list[Problem]()
     own = wanted.resolve_path(wanted.emotions) if wanted.emotions else None
     words = (
         collect_problems(problems, lambda: emotion_synonyms.load_words(own))
         or emotion_synonyms.load_words()
     )
-    lines = collect_problems(problems, lambda: _read_lines(film, words))
-    actors = collect_problems(problems, lambda: _read_cast(film, words))
-    consents = _read_consents(film, problems)
+    lines = collect_problems(problems, lambda: _read_lines(project, words))
+    actors = collect_problems(problems, lambda: _read_cast(project, words))
+    consents = _read_consents(project, problems)
     if lines and actors:
         problems += cast.find_unknown_characters(lines, actors)
     if consents is not None:
-        problems += refusals(film, actors or known_withdrawn(film), consents)
-    problems += _unusable_recordings(film)
-    problems += _unusable_weights(film)
-    problems += _unusable_listening(film)
-    problems += _unusable_looks(film, actors or [])
-    problems += _no_mattes(film)
-    problems += _no_encoders(film)
+        problems += refusals(project, actors or known_withdrawn(project), consents)
+    problems += _unusable_recordings(project)
+    problems += _unusable_weights(project)
+    problems += _unusable_listening(project)
+    problems += _unusable_looks(project, actors or [])
+    problems += _no_mattes(project)
+    problems += _no_encoders(project)
     collect_problems(problems, lambda: signing_key.check_key(signing_key.find_key_folder()))
     if problems:
         raise InputError(problems)
@@ -123,65 +123,65 @@ def read_inputs(film: Film) -> Inputs:
     )
 
 
-def _read_lines(film: Film, words: emotion_synonyms.Words) -> list[Line]:
+def _read_lines(project: Project, words: emotion_synonyms.Words) -> list[Line]:
     """The script's lines; a lesson's script is checked against its slides."""
-    wanted = film.production
+    wanted = project.production
     if wanted.kind == "lesson":
         from flows import lesson_inputs
 
-        return list(lesson_inputs.read_script(film, words).lines)
+        return list(lesson_inputs.read_script(project, words).lines)
     return script.read(
         wanted.resolve_path(wanted.script),
         words=words,
         language=wanted.language,
-        folder=film.folder,
+        folder=project.folder,
     )
 
 
-def _read_cast(film: Film, words: emotion_synonyms.Words) -> list[Actor]:
+def _read_cast(project: Project, words: emotion_synonyms.Words) -> list[Actor]:
     """The actor sheet; default emotions that it does not write are taken from the samples."""
-    wanted = film.production
-    actors = cast.read(wanted.resolve_path(wanted.cast), words=words, folder=film.folder)
+    wanted = project.production
+    actors = cast.read(wanted.resolve_path(wanted.cast), words=words, folder=project.folder)
     return cast.fill_default_emotions(
         actors, estimate=lambda sample: emotion_sample.describe_emotion(wanted.resolve_path(sample))
     )
 
 
-def weights_used(film: Film) -> list[ModelFile]:
+def weights_used(project: Project) -> list[ModelFile]:
     """The weight files that renders of this production use, with their licences."""
-    talker = describe(film.production.talker, film.talker_settings)
+    talker = describe(project.production.talker, project.talker_settings)
     named = {*LISTENING_WEIGHTS, *FACE_WEIGHTS, *talker.weights}
-    return [row for row in inventory() if row.name in named] + _named_by_the_production(film)
+    return [row for row in inventory() if row.name in named] + _named_by_the_production(project)
 
 
-def _read_consents(film: Film, problems: list[Problem]) -> list[Consent] | None:
-    path = film.production.resolve_path(film.production.consents)
+def _read_consents(project: Project, problems: list[Problem]) -> list[Consent] | None:
+    path = project.production.resolve_path(project.production.consents)
     return collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []
 
 
-def _unusable_recordings(film: Film) -> list[Problem]:
+def _unusable_recordings(project: Project) -> list[Problem]:
     problems = list[Problem]()
-    for name in film.production.recordings:
-        path = film.production.resolve_path(name)
+    for name in project.production.recordings:
+        path = project.production.resolve_path(name)
         collect_problems(problems, lambda p=path: media.probe(p))  # type: ignore[misc]
     return problems
 
 
-def _no_mattes(film: Film) -> list[Problem]:
+def _no_mattes(project: Project) -> list[Problem]:
     """Transparent profiles of a talker that draws no mattes."""
-    talker = film.production.talker
-    if not film.production.delivery.needs_matte or talker in MATTED:
+    talker = project.production.talker
+    if not project.production.delivery.needs_matte or talker in MATTED:
         return []
     message = f"the talker {talker!r} draws no mattes, so its people cannot be cut out"
     expected = "profiles without alpha and alpha-web, or the talker 'previs'"
     return [Problem(file=FILE, column="delivery.profiles", message=message, expected=expected)]
 
 
-def _no_encoders(film: Film) -> list[Problem]:
+def _no_encoders(project: Project) -> list[Problem]:
     """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every
     ffmpeg knows.
     """
-    wanted = [PROFILES[name] for name in film.production.delivery.profiles if name in UNCOMMON]
+    wanted = [PROFILES[name] for name in project.production.delivery.profiles if name in UNCOMMON]
     needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
     lacking = media.missing_encoders(list(needed))
     message = "this machine's ffmpeg cannot make {}: it has no encoder {}"
@@ -196,13 +196,13 @@ def _no_encoders(film: Film) -> list[Problem]:
     ]
 
 
-def _unusable_weights(film: Film) -> list[Problem]:
+def _unusable_weights(project: Project) -> list[Problem]:
     """A talker whose settings or weights are wrong, and weights whose licence the production's
     profile does not allow.
     """
     problems = list[Problem]()
-    used = collect_problems(problems, lambda: weights_used(film)) or []
-    licences = film.production.licences
+    used = collect_problems(problems, lambda: weights_used(project)) or []
+    licences = project.production.licences
     if licences.commercial:
         problems += [
             _refused_licence(row)
@@ -212,43 +212,43 @@ def _unusable_weights(film: Film) -> list[Problem]:
     return problems
 
 
-def _unusable_listening(film: Film) -> list[Problem]:
+def _unusable_listening(project: Project) -> list[Problem]:
     """Listening models that the production names and that are none."""
-    problems, named = list[Problem](), film.production.listen
+    problems, named = list[Problem](), project.production.listen
     collect_problems(
-        problems, lambda: diarize.resolve_pipeline(named.diarization, folder=film.folder)
+        problems, lambda: diarize.resolve_pipeline(named.diarization, folder=project.folder)
     )
     collect_problems(
-        problems, lambda: transcribe.resolve_recogniser(named.recogniser, folder=film.folder)
+        problems, lambda: transcribe.resolve_recogniser(named.recogniser, folder=project.folder)
     )
     return problems
 
 
-def _unusable_looks(film: Film, actors: list[Actor]) -> list[Problem]:
+def _unusable_looks(project: Project, actors: list[Actor]) -> list[Problem]:
     """What shots are to be matched to and that is no picture and no `.cube`: told before takes are
     made, not after.
     """
-    problems, look = list[Problem](), film.production.look
+    problems, look = list[Problem](), project.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
         still = ReferenceStill(
-            path=film.production.resolve_path(look.reference),
+            path=project.production.resolve_path(look.reference),
             face=(left, top, right, bottom) if look.reference_face else None,
         )
         collect_problems(problems, lambda: look_reference.check_reference(still))
     for name in sorted({actor.look for actor in actors if actor.look}):
         collect_problems(
             problems,
-            lambda n=name: look_reference.check_reference(
-                ReferenceStill(path=film.production.resolve_path(n))
+            lambda n=name: look_reference.check_reference(  # type: ignore[misc]
+                ReferenceStill(path=project.production.resolve_path(n))
             ),
-        )  # type: ignore[misc]
+        )
     return problems
 
 
-def _named_by_the_production(film: Film) -> list[ModelFile]:
+def _named_by_the_production(project: Project) -> list[ModelFile]:
     """Listening models of the production's own choice; Callsheet does not know their licences."""
-    listen = film.production.listen
+    listen = project.production.listen
     named = {"who speaks": listen.diarization, "what is said": listen.recogniser}
     return [
         ModelFile(

@@ -20,7 +20,7 @@ from flows.ledger import record
 from flows.ledger.shot_diff import list_differences
 from flows.ledger.shot_matching import match_previous_shots
 from flows.ledger.shot_state import ShotState
-from flows.project import Film, done
+from flows.project import Project, done
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Shot, Take
 from pipeline.render.slate import SLATE
@@ -118,31 +118,31 @@ class Plan:
 
 def compare_with_record(cutting: CurrentCut) -> Plan:
     """Compare the cut with the takes that are done and with the cut that was recorded last."""
-    store = cutting.film.store
-    made = done(cutting.film, cutting.shots)
+    store = cutting.project.store
+    made = done(cutting.project, cutting.shots)
     missing = any(shot.shot_id not in made for shot in cutting.shots)
     return plan_shots(
-        record.read_shot_states(cutting.film, cutting.shots, done=set(made)),
+        record.read_shot_states(cutting.project, cutting.shots, done=set(made)),
         before=record.read_previous_cut(store, cutting.shots) if missing else (),
         history=store.read_newest(Take, HISTORY) if missing else (),
-        terms=_terms(cutting.film),
+        terms=_terms(cutting.project),
     )
 
 
 def find_standing_version(cutting: CurrentCut) -> list[Deliverable] | None:
     """Return the newest version's files when it is exactly what would be delivered now."""
-    takes = done(cutting.film, cutting.shots)
+    takes = done(cutting.project, cutting.shots)
     if any(shot.shot_id not in takes for shot in cutting.shots):
         return None
-    from flows.finishing.kinds import Reel, standing
+    from flows.finishing.kinds import VersionInputs, standing
 
-    reel = Reel(
+    reel = VersionInputs(
         shots=cutting.shots,
         takes=list(takes.values()),
         cues=cutting.corrected.cues,
         recordings=cutting.recordings,
     )
-    return standing(cutting.film, reel)
+    return standing(cutting.project, reel)
 
 
 def plan_shots(
@@ -230,8 +230,8 @@ def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[st
     return "changed", list_differences(entry.shot, before)
 
 
-def _terms(film: Film) -> Terms:
-    wanted = film.production
+def _terms(project: Project) -> Terms:
+    wanted = project.production
     price, currency = wanted.generate.price or (None, "")
     return Terms(
         workers=wanted.farm.workers or os.cpu_count() or 1,

@@ -31,7 +31,7 @@ _UNFIT = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Film:
+class Project:
     """A production, the folder that its results go to (paths in rows are relative to it), and its
     record.
     """
@@ -62,7 +62,7 @@ class Film:
         return {"size": self.production.generate.size, **own}
 
 
-def open_film(folder: Path, out: Path | None = None) -> Film:
+def open_project(folder: Path, out: Path | None = None) -> Project:
     """Read `production.toml`. Nothing is created. Raises InputError."""
     production = productions.load(folder)
     root = (out or folder / BUILD).resolve()
@@ -70,10 +70,10 @@ def open_film(folder: Path, out: Path | None = None) -> Film:
         message = f"the record cannot lie in a folder whose path holds {unfit[0]!r}"
         expected = "another name, or --out with a folder elsewhere"
         raise InputError(Problem(file=str(root), message=message, expected=expected))
-    return Film(production=production, root=root, store=Store(root / "manifests"))
+    return Project(production=production, root=root, store=Store(root / "manifests"))
 
 
-def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
+def done(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:
     """The takes that are done: row committed, or lost in a crash but known from beside the file,
     and media in place.
 
@@ -81,20 +81,20 @@ def done(film: Film, shots: Sequence[Shot]) -> dict[str, Take]:
     (`commit_orphans`).
     """
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
-    takes = {take.shot_id: take for take in film.store.find_rows(Take, "shot_id", wanted)}
-    takes = {key: take for key, take in takes.items() if (film.root / take.path).is_file()}
-    orphans = (render.adopt_take(key, root=film.root) for key in wanted if key not in takes)
+    takes = {take.shot_id: take for take in project.store.find_rows(Take, "shot_id", wanted)}
+    takes = {key: take for key, take in takes.items() if (project.root / take.path).is_file()}
+    orphans = (render.adopt_take(key, root=project.root) for key in wanted if key not in takes)
     return takes | {take.shot_id: take for take in orphans if take is not None}
 
 
-def commit_orphans(film: Film, takes: Mapping[str, Take]) -> None:
+def commit_orphans(project: Project, takes: Mapping[str, Take]) -> None:
     """Commit the rows of takes that stand without one. Only for the one run that holds the
     production.
     """
     if not takes:
         return
-    known = film.store.find_keys(Take, "shot_id", takes)
-    film.store.append([take for key, take in takes.items() if key not in known])
+    known = project.store.find_keys(Take, "shot_id", takes)
+    project.store.append([take for key, take in takes.items() if key not in known])
 
 
 def length(recordings: Sequence[Recording]) -> int:

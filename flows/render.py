@@ -12,7 +12,7 @@ from flows.inputs import Inputs, open_inputs
 from flows.lease import Note, held
 from flows.plan import find_standing_version
 from flows.progress import bars, reporter
-from flows.project import Film
+from flows.project import Project
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, shorten_path
 from manifests.delivery_rows import Deliverable
 from manifests.timebase import format_clock
@@ -32,30 +32,30 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     Raises BusyError when another run works on the production and is still at it after
     `wait_seconds`.
     """
-    film, inputs = open_inputs(folder, out)
-    standing = _find_standing_version(film, inputs)
+    project, inputs = open_inputs(folder, out)
+    standing = _find_standing_version(project, inputs)
     if standing is not None:
-        return _nothing_to_do(film, standing, as_json=as_json)
+        return _nothing_to_do(project, standing, as_json=as_json)
     with (
         held(
-            film.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it
+            project.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it
         ) as lease,
         bars(),
     ):
-        standing = _find_standing_version(film, inputs) if lease.waited else None
+        standing = _find_standing_version(project, inputs) if lease.waited else None
         if standing is not None:
-            return _nothing_to_do(film, standing, as_json=as_json)
+            return _nothing_to_do(project, standing, as_json=as_json)
         reporter().step("Starting the orchestrator")
         from flows.episode import episode
 
         with orchestrated():
             outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
-    return _show_outcome(film, outcome, as_json=as_json)
+    return _show_outcome(project, outcome, as_json=as_json)
 
 
-def _find_standing_version(film: Film, inputs: Inputs) -> list[Deliverable] | None:
+def _find_standing_version(project: Project, inputs: Inputs) -> list[Deliverable] | None:
     """Return the newest version's files when it is exactly what would be made now."""
-    cutting = cut_from_record(film, inputs)
+    cutting = cut_from_record(project, inputs)
     return find_standing_version(cutting) if cutting is not None else None
 
 
@@ -63,9 +63,9 @@ def _say_who_holds_it(holder: Note) -> None:
     complain(f"waiting for {holder}")
 
 
-def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) -> int:
+def _nothing_to_do(project: Project, standing: list[Deliverable], *, as_json: bool) -> int:
     version = standing[0].version
-    place = film.root / "deliverables" / version
+    place = project.root / "deliverables" / version
     if as_json:
         say_json(
             {
@@ -82,7 +82,7 @@ def _nothing_to_do(film: Film, standing: list[Deliverable], *, as_json: bool) ->
     return DONE
 
 
-def _show_outcome(film: Film, outcome: Any, *, as_json: bool) -> int:
+def _show_outcome(project: Project, outcome: Any, *, as_json: bool) -> int:
     version = outcome.version
     failed = bool(outcome.rejects) or version is None or bool(version.failed)
     if as_json:

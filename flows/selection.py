@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.cut import Cutting, cut_if_heard
+from flows.cut import CurrentCut, cut_from_record
 from flows.inputs import read_inputs
 from flows.ledger import record
-from flows.ledger.select import WHERE, select
+from flows.ledger.select import WHERE, select_by_query
 from flows.ledger.shot_state import ShotState
-from flows.project import Film, done, open_film
+from flows.project import Project, done, open_project
 from manifests.errors import InputError, Problem
 
 
@@ -24,8 +24,8 @@ from manifests.errors import InputError, Problem
 class Selection:
     """A production, its cut as it stands, and the selected shots."""
 
-    film: Film
-    cutting: Cutting
+    project: Project
+    cutting: CurrentCut
     shots: list[ShotState]
 
 
@@ -35,12 +35,12 @@ def select_shots(folder: Path, wanted: Sequence[str], *, out: Path | None) -> Se
     Raises:
         InputError: A text names nothing, or the recordings were not listened to yet.
     """
-    film = open_film(folder, out)
-    cutting = cut_if_heard(film, read_inputs(film))
+    project = open_project(folder, out)
+    cutting = cut_from_record(project, read_inputs(project))
     if cutting is None:
         message = "there are no shots yet, because nobody has listened to the recordings"
         raise InputError(
             Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once")
         )
-    ledger = record.ledger(film, cutting.shots, done=set(done(film, cutting.shots)))
-    return Selection(film=film, cutting=cutting, shots=select(ledger, wanted))
+    ledger = record.read_shot_states(project, cutting.shots, done=set(done(project, cutting.shots)))
+    return Selection(project=project, cutting=cutting, shots=select_by_query(ledger, wanted))

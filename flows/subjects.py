@@ -105,15 +105,15 @@ def of_folder(
     names every clip without one, and every film that cannot be read or does not last as long as the
     `window` that is judged of its clip.
     """
-    films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
-    filmed = {clip.corpus for clip in clips if clip.clip_id in films}
+    projects = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
+    filmed = {clip.corpus for clip in clips if clip.clip_id in projects}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
     problems = list[Problem]()
     for clip in wanted:
-        if clip.clip_id in films:
+        if clip.clip_id in projects:
             collect_problems(
                 problems,
-                partial(_lasting, films[clip.clip_id], window.select_frames(clip.frames).stop),
+                partial(_lasting, projects[clip.clip_id], window.select_frames(clip.frames).stop),
             )
         else:
             message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
@@ -125,7 +125,7 @@ def of_folder(
 
     def make(clip: CorpusClip, window: slice) -> Faces:
         return _windowed(
-            _filmed(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id])
+            _filmed(projects[clip.clip_id]), window, landmarker, name=str(projects[clip.clip_id])
         )
 
     return Subject(make=make, clips=wanted)

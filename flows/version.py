@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.project import Film
+from flows.project import Project
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cue, Cut, Recording, Shot, Take
 from pipeline.assemble import master_mix
@@ -25,7 +25,7 @@ DELIVERABLES = "deliverables"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reel:
+class VersionInputs:
     """All that a version is made of."""
 
     shots: Sequence[Shot]
@@ -43,8 +43,8 @@ class Draft:
     captions on the frames of the programme.
     """
 
-    film: Film
-    reel: Reel
+    project: Project
+    reel: VersionInputs
     passes: Sequence[DeliveryPass]
     master: master_mix.MasterSound
     name: str
@@ -89,13 +89,13 @@ class Version:
         return qc.select_failures(self.checks)
 
 
-def look_settings(film: Film, shots: Sequence[Shot]) -> LookSettings:
+def look_settings(project: Project, shots: Sequence[Shot]) -> LookSettings:
     """What shots are matched to: the production's look, and before it what the actor sheet names
     for a character.
     """
-    look = film.production.look
+    look = project.production.look
     own = {
-        shot.character: ReferenceStill(path=film.production.resolve_path(shot.look))
+        shot.character: ReferenceStill(path=project.production.resolve_path(shot.look))
         for shot in shots
         if shot.look
     }
@@ -109,7 +109,7 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> LookSettings:
         method=look.method,
         strength=look.strength,
         limit=look.limit,
-        reference=film.production.resolve_path(look.reference)
+        reference=project.production.resolve_path(look.reference)
         if look.reference and not shot
         else None,
         reference_face=(left, top, right, bottom) if look.reference_face else None,
@@ -118,7 +118,7 @@ def look_settings(film: Film, shots: Sequence[Shot]) -> LookSettings:
     )
 
 
-def loudness_settings(film: Film) -> LoudnessSettings:
+def loudness_settings(project: Project) -> LoudnessSettings:
     """How loud the programme is."""
-    wanted = film.production.delivery
+    wanted = project.production.delivery
     return LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)

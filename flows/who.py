@@ -17,7 +17,7 @@ LONGEST_NAME = 80
 _acting: ContextVar[str] = ContextVar("acting", default="")
 
 
-def me() -> str:
+def current_user() -> str:
     """Who decides here and now."""
     try:
         return _acting.get() or os.environ.get("CALLSHEET_USER") or getpass.getuser()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that reads pickled weights: once, at fetch or import, `weights_only`, digest
-checked before, safetensors after.
+"""Convert pickled weights to safetensors: the one place that unpickles.
 
+It happens once, at fetch or import, with torch's weights-only reader, after the digest was checked.
 Checkpoints of training frameworks name classes that are of no use for inference (configuration
-nodes, task descriptions). Those names are given inert stand-ins, so torch's weights-only unpickler
-can pass over them without running foreign code.
+nodes, task descriptions). Those names get inert stand-ins, so torch's weights-only unpickler can
+pass over them without running foreign code.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ INERT_NAMES = (
 
 
 class _Inert:
-    """Takes whatever an unpickler does to it and does nothing."""
+    """A stand-in that accepts whatever an unpickler does to it and does nothing."""
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
@@ -57,8 +57,10 @@ class _Inert:
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:
-    """The tensors of a pickled state dict, read with torch's weights-only reader. Raises InputError
-    for anything else.
+    """Read the tensors of a pickled state dict with torch's weights-only reader.
+
+    Raises:
+        InputError: The file holds anything else.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -76,7 +78,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 class _PriorUnpickler(pickle.Unpickler):
-    """Knows the three names that a pickled float array needs, and no others."""
+    """An unpickler that knows the three names that a float array needs, and no others."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
@@ -87,8 +89,10 @@ class _PriorUnpickler(pickle.Unpickler):
 
 
 def read_prior(path: Path) -> Tensor:
-    """An emotion prior: the `mu` of a .npy that holds a pickled dictionary. Raises InputError when
-    it holds anything else.
+    """Read an emotion prior: the `mu` of a .npy that holds a pickled dictionary.
+
+    Raises:
+        InputError: The file holds anything else.
     """
     try:
         with path.open("rb") as file:
@@ -131,10 +135,10 @@ def convert_pickle(
     prefixes: Sequence[str] = (),
     config: dict[str, object] | None = None,
 ) -> None:
-    """Write `folder/model.safetensors`, `config.json` and, last, `digest`. `keep`: the key that
-    holds the state dict ("" = top).
+    """Write `folder/model.safetensors`, `config.json` and, last, `digest`.
 
-    `prefixes`: only tensors whose names start with one of these are kept; all when empty.
+    `keep`: the key that holds the state dict ("" = top). `prefixes`: only tensors whose names start
+    with one of these are kept; all when empty.
     """
     with torch.serialization.safe_globals([(_Inert, name) for name in INERT_NAMES]):
         loaded: dict[str, Any] = torch.load(source, map_location="cpu", weights_only=True)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Emotions: the eight labels of DICE-Talk, blends of them, and curves over a line.
+"""Parse emotions: the eight labels of DICE-Talk, blends of them, and curves over a line.
 
 One grammar everywhere (script notes, sheets, `--emotion`): `curve = mix ("->" mix)*`, `mix = term
 ("+" term)*`, `term = label [0..1.5]`; e.g. `happy 0.6 + surprised 0.4`, `neutral -> angry 0.9`. A
-label alone means intensity 1. A caller may teach further words (`furious` for `angry 1.2`); which
-words those are is the script's affair (`pipeline/script/script.py`). Word processors turn `->` into
-an arrow as people type; that arrow means the same.
+label alone means intensity 1. A caller may add words (`furious` for `angry 1.2`); the script
+decides which (`pipeline/script/emotion_synonyms.py`). Word processors turn `->` into an arrow as
+people type; that arrow means the same.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _NO_WORDS: Mapping[str, Mix] = {}
 
 
 class EmotionError(ValueError):
-    """Text that is not of the emotion grammar. `got` is the part that is wrong, `nearest_names` the
-    known labels like it.
+    """Text that is not of the emotion grammar.
 
-    `expected`: what would be right, where that is not one of the labels.
+    `got`: the part that is wrong. `nearest_names`: the known labels like it. `expected`: what would
+    be right, where that is not one of the labels.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class EmotionError(ValueError):
         nearest_names: str | None = None,
         expected: str | None = None,
     ) -> None:
-        """Say what was wrong; callers add file and line."""
+        """Store what is wrong; callers add file and line."""
         super().__init__(message)
         self.got = got
         self.nearest_names = nearest_names
@@ -59,14 +59,15 @@ class EmotionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class EmotionCurve:
-    """What a line performs: one mix (held) or several (ramped, evenly spaced over the line).
+    """The emotion of a line: a mix that is held, or several that are spread evenly over the line.
+
     Canonical: labels sorted, no zeros.
     """
 
     mixes: tuple[Mix, ...]
 
     def __str__(self) -> str:
-        """The canonical text, which parses to the same curve.
+        """Return the canonical text, which parses to the same curve.
 
         >>> str(parse_curve("surprised .4 + happy 0.60 -> angry"))
         'happy 0.6 + surprised 0.4 -> angry 1'
@@ -76,9 +77,7 @@ class EmotionCurve:
         )
 
     def at(self, position: float) -> Weights:
-        """Weights in the order of `LABELS` at a position in [0, 1] of the line, linear between
-        mixes.
-        """
+        """Return the weights (order of `LABELS`) at a position in [0, 1], linear between mixes."""
         keys = np.stack([_weigh_mix(mix) for mix in self.mixes])
         place = float(np.clip(position, 0, 1)) * (len(keys) - 1)
         below = min(int(place), max(len(keys) - 2, 0))
@@ -88,10 +87,13 @@ class EmotionCurve:
 
 
 def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> EmotionCurve:
-    """Read the grammar. `words` (casefolded) are understood beside the labels, each standing for a
-    mix, times its intensity.
+    """Parse the text of a curve.
 
-    Raises EmotionError that names the wrong part and the nearest words.
+    `words` (casefolded) are understood beside the labels; each stands for a mix, times its
+    intensity.
+
+    Raises:
+        EmotionError: It names the wrong part and the nearest words.
 
     >>> str(parse_curve("neutral -> Furious 0.5", words={"furious": (("angry", 1.2),)}))
     'neutral 1 -> angry 0.6'
@@ -106,14 +108,15 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> EmotionCu
 
 
 def hold_emotion(label: str, intensity: float = 1.0) -> EmotionCurve:
-    """A curve that holds one label."""
+    """Make a curve that holds one label."""
     return parse_curve(f"{label} {intensity:g}")
 
 
 @dataclass(frozen=True, slots=True)
 class PerformanceKey:
-    """Weights (order of `LABELS`) at a frame of the shot; the frame may lie outside the shot when a
-    line continues across a cut.
+    """Weights (order of `LABELS`) at a frame of the shot.
+
+    The frame may lie outside the shot when a line continues across a cut.
     """
 
     frame: int
@@ -122,34 +125,33 @@ class PerformanceKey:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """The curve of a shot over its frames: linear between keys, held before the first and after the
-    last.
+    """Emotion weights over the frames of a shot.
+
+    They are linear between keys, and held before the first and after the last.
     """
 
     keys: tuple[PerformanceKey, ...]
 
     def at(self, frames: Iterable[float]) -> Float64[np.ndarray, "frames 8"]:
-        """Weights at the given frame positions."""
+        """Return the weights at frame positions."""
         positions = np.asarray(list(frames), dtype=np.float64)
         known = np.array([key.frame for key in self.keys], dtype=np.float64)
         weights = np.array([key.weights for key in self.keys], dtype=np.float64)
         return np.stack([np.interp(positions, known, column) for column in weights.T], axis=1)
 
     def to_plain(self) -> list[list[float]]:
-        """For identities and manifests: `[[frame, weight x 8], ...]`."""
+        """Return `[[frame, weight x 8], ...]`, for identities and manifests."""
         return [[key.frame, *key.weights] for key in self.keys]
 
     @classmethod
     def from_plain(cls, rows: Iterable[Iterable[float]]) -> Performance:
-        """The inverse of `to_plain`."""
+        """Read the result of `to_plain`."""
         lists = [list(row) for row in rows]
         return cls(tuple(PerformanceKey(int(row[0]), tuple(map(float, row[1:]))) for row in lists))
 
     @classmethod
     def from_curve(cls, curve: EmotionCurve, *, start: int, end: int) -> Performance:
-        """Spread a line's curve over frames `start` to `end` (of the line, counted from the shot's
-        first frame).
-        """
+        """Spread a line's curve over frames `start` to `end`, counted from the shot's first frame."""
         last = max(end - 1, start)
         places = np.linspace(0, 1, len(curve.mixes)) if len(curve.mixes) > 1 else np.zeros(1)
         keys = {
@@ -162,12 +164,14 @@ class Performance:
     def from_lines(
         cls, lines: Iterable[tuple[EmotionCurve, int, int]], *, ease_frames: int
     ) -> Performance:
-        """The curves of several lines (curve, start, end in frames of the shot; in order), each
-        holding over its own frames.
+        """Join the curves of several lines (curve, start, end in frames of the shot; in order).
 
-        Between two lines the first mood stays until `ease_frames` before the second begins, then
-        turns into it. Keys that change nothing are dropped, so equal performances are equal. Raises
-        ValueError when there is no line.
+        Each line holds over its own frames. Between two lines the first emotion stays until
+        `ease_frames` before the second begins, then turns into it. Keys that change nothing are
+        dropped, so equal performances are equal.
+
+        Raises:
+            ValueError: There is no line.
         """
         keys: dict[int, tuple[float, ...]] = {}
         for curve, start, end in lines:
@@ -188,9 +192,7 @@ class Performance:
 
 
 def _drop_repeated_keys(keys: list[PerformanceKey]) -> tuple[PerformanceKey, ...]:
-    """Drop keys that repeat their neighbours; a performance that never changes is one key at frame
-    0.
-    """
+    """Drop keys that repeat their neighbours; an unchanging performance is one key at frame 0."""
     kept = [
         key
         for index, key in enumerate(keys)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TorchScript archives that others published, each run in a process of its own: such a file may
-carry any code.
+"""Run TorchScript archives that others published in a process of their own.
 
-A module that uses one asks here (`run_archive`), and run as a program answers here (`serve_archive`): one array in
-on stdin, one out on stdout.
+Such a file may carry any code. A module that uses an archive calls `run_archive`; when the same
+module is run as a program, it calls `serve_archive`. One array goes in on stdin, one comes out on
+stdout.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from manifests.errors import ToolError
 def run_archive(
     module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float
 ) -> np.ndarray:
-    """What the archive makes of an array, by way of `python -m module`. Raises ToolError when it
-    fails or takes longer than `seconds`.
+    """Run an archive on an array by way of `python -m module`.
+
+    Raises:
+        ToolError: The process fails, or takes longer than `seconds`.
     """
     command = [sys.executable, "-m", module, str(archive)]
     try:
@@ -41,9 +43,7 @@ def run_archive(
 
 
 def serve_archive(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
-    """The other side: load the archive that the command line names, `run(network, given)`, send
-    what it returns.
-    """
+    """Load the archive named on the command line, call `run(network, values)`, and send its result."""
     import torch
 
     torch.set_num_threads(1)

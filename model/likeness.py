@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose face it is: 128 numbers of a face, near each other for one person (dlib's recognition
-network; King 2017, after He et al. 2016).
+"""Recognise whose face it is: 128 numbers that lie close together for one person.
 
-Plain numpy: the network is small, and a check of a finished film needs some dozens of faces, not a
-framework. The crop is that of the package that the weights come from. Nothing is kept: an embedding
-lives as long as the check that asked for it.
+The network is dlib's (King 2017, after He et al. 2016), in plain numpy: it is small, and a check of
+a finished film needs some dozens of faces, not a framework. The crop is that of the package that
+the weights come from. Nothing is stored: an embedding lives as long as the check that uses it.
 """
 
 from __future__ import annotations
@@ -35,17 +34,15 @@ Embedding = Float32[np.ndarray, " 128"]
 
 
 class FaceRecogniser:
-    """Holds the face finder and the network."""
+    """The face finder and the recognition network, loaded."""
 
     def __init__(self, landmarker: Landmarker, weights: Path, layout: Path) -> None:
-        """`weights`, `layout`: catalogue names `dlib-face` and `dlib-face-layout`."""
+        """Load `weights` and `layout`: catalogue names `dlib-face` and `dlib-face-layout`."""
         self.landmarker = landmarker
         self._tensors = _read_tensors(weights, layout)
 
     def find_face_near(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
-        """The face whose middle is nearest to a place (fractions of the picture), None when there
-        is no face at all.
-        """
+        """Find the face whose middle is nearest to a place (fractions of the picture), None without a face."""
         height, width = rgb.shape[:2]
         wanted = np.array([place[0] * width, place[1] * height])
         found = self.landmarker.detect(rgb)
@@ -61,8 +58,9 @@ class FaceRecogniser:
         return face if face.confidence > 0.5 else None
 
     def embed_portrait(self, portrait: Portrait) -> Embedding | None:
-        """The face that a cast sheet chooses of a portrait; the one nearest to the middle when
-        previs could not act with it.
+        """Embed the face that the cast sheet chooses in a portrait.
+
+        When previs cannot act with the portrait, the face nearest to its middle is used.
         """
         try:
             face: Face | None = find_face(portrait, self.landmarker)
@@ -71,7 +69,7 @@ class FaceRecogniser:
         return None if face is None else self.embed(portrait.pixels, face)
 
     def embed(self, rgb: Rgb, face: Face) -> Embedding:
-        """The 128 numbers of a face."""
+        """Return the 128 numbers of a face."""
         mouth = face.points[[61, 291, 0, 17], :2].mean(axis=0)
         centres = np.stack([*face.eyes, mouth])
         size = float(np.linalg.norm(centres[:2] - mouth, axis=1).mean()) / 0.45
@@ -99,8 +97,9 @@ class FaceRecogniser:
         return numbers
 
     def _run_block(self, x: Map, name: str) -> Map:
-        """A residual block; those that halve the picture also double its channels, filled up with
-        zeros.
+        """Run a residual block.
+
+        Blocks that halve the picture also double its channels, padded with zeros.
         """
         down = "_down" in name
         y = np.maximum(self._convolve(x, f"{name}/conv1", stride=2 if down else 1), 0)
@@ -128,21 +127,19 @@ class FaceRecogniser:
 
 
 def measure_distance(one: Embedding, other: Embedding) -> float:
-    """L2 distance of two faces; under `SAME_PERSON` they are taken for one person's."""
+    """Return the L2 distance of two faces; below `SAME_PERSON` they count as one person."""
     return float(np.linalg.norm(one - other))
 
 
 def _pool_windows(x: Map, side: int, combine: object) -> Map:
-    """Windows of side x side every second place, combined."""
+    """Combine windows of side x side at every second place."""
     seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::2, ::2]
     made: Map = combine(seen, axis=(3, 4))  # type: ignore[operator]
     return made
 
 
 def _read_tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
-    """The package's flat file, by its layout; eight-bit tensors are unfolded with their scale and
-    least value.
-    """
+    """Read the package's flat file by its layout; eight-bit tensors are unpacked by scale and minimum."""
     raw, place, tensors = weights.read_bytes(), 0, {}
     for entry in json.loads(layout.read_text())[0]["weights"]:
         packing = entry.get("quantization")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The talker contract: portrait, speech, performance and seed in; exactly the asked number of
-frames out.
+"""Define the talker contract: portrait, speech, performance and seed in; frames out.
 
-All talkers fill it (`model/previs`, `model/dice`, `model/nano`). A talker streams: memory does not
-grow with the length of the clip. The same inputs and seed give the same frames on one build,
-whatever was asked before.
+All talkers fulfil it (`model/previs`, `model/dice`, `model/nano`); `model.talkers` lists and loads
+them. A talker gives exactly as many frames as were requested. It streams: memory does not grow with
+the length of the clip. The same inputs and seed give the same frames on one build, whatever was
+rendered before.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ MATTE = "matte"  # in the talker settings of a shot whose take is written with t
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Portrait:
-    """A person to animate. `pixels`: gamma-encoded sRGB, upright (EXIF orientation applied).
-    `face`: `left`, `right`, `largest`, `only` (error when there are several) or a 1-based number
-    from the left. `name`: what errors call it (file name). `digest`: identity of the pixels and the
-    face choice.
+    """A person to animate.
+
+    `name`: the file name that errors use. `pixels`: gamma-encoded sRGB, upright (EXIF orientation
+    applied). `digest`: identity of the pixels and the face choice. `face`: `left`, `right`,
+    `largest`, `only` (an error when there are several) or a 1-based number from the left. `alpha`:
+    opacity of a cut-out portrait.
     """
 
     name: str
@@ -43,12 +45,13 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Speech:
-    """The sound a shot is animated to. `samples`: mono 16 kHz in [-1, 1]; the span of the shot with
-    up to `Talker.context_seconds` before (`lead` samples) and after it. `frames` at `rate` are
-    asked for; frame i starts at sample `lead + i * 16000 / rate`. `text`: the words spoken in the
-    span when known. A `listening` portrait hears the sound but does not speak it. `before_frames`:
-    frames of the same uncut stretch before frame 0; what moves by itself (blinks, sway) goes on
-    from there.
+    """The sound that a shot is animated to.
+
+    `samples`: mono 16 kHz in [-1, 1]; the span of the shot with up to `Talker.context_seconds`
+    before (`lead` samples) and after it. `frames`: how many to make, at `rate`; frame i starts at
+    sample `lead + i * 16000 / rate`. `text`: the words spoken in the span, when known. `role`: a
+    `listening` portrait hears the sound but does not speak it. `before_frames`: frames of the same
+    uncut stretch before frame 0, from which blinks and sway continue.
     """
 
     samples: Float32[np.ndarray, " samples"]
@@ -63,11 +66,10 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeMeasures:
-    """What a talker says about the clip it made: numbers for the manifest, warnings for people, the
-    face box for framing.
+    """What a talker reports about a finished clip.
 
-    `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, so that
-    later steps can frame and crop.
+    `face_box`: left, top, right, bottom of the face at rest as fractions of the frame, for framing
+    and crops. `warnings` are for people, `numbers` for the manifest.
     """
 
     face_box: tuple[float, float, float, float]
@@ -76,9 +78,7 @@ class TakeMeasures:
 
 
 class Clip(Protocol):
-    """One clip being made: its size is known before its first frame, its measures after its
-    last.
-    """
+    """A clip in the making: its size is known before the first frame, its measures after the last."""
 
     width: int
     height: int
@@ -89,27 +89,27 @@ class Clip(Protocol):
         ...
 
     def measures(self) -> TakeMeasures:
-        """What was measured; complete after the last frame."""
+        """Return the measures; they are complete after the last frame."""
         ...
 
 
 @runtime_checkable
 class LayeredClip(Protocol):
-    """A clip that also says which pixels are the talker. It can be walked once, by `__iter__` or by
-    `layers`.
+    """A clip that also tells which pixels are the talker.
+
+    Iterate over it once, by `__iter__` or by `layers`.
     """
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
-        """Yield exactly `frames` pairs of an RGB frame and the talker's matte in it (straight
-        alpha), once.
-        """
+        """Yield exactly `frames` pairs of an RGB frame and the talker's matte (straight alpha), once."""
         ...
 
 
 @runtime_checkable
 class SteppedClip(Protocol):
-    """A clip that works in steps before it shows frames. It calls `progress(steps done, steps)`
-    before each; what that raises, ends it.
+    """A clip that works in steps before it shows frames.
+
+    It calls `progress(steps done, steps)` before each step; an exception from there ends the clip.
     """
 
     progress: Callable[[int, int], None] | None
@@ -117,8 +117,9 @@ class SteppedClip(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmotionGaussian:
-    """An emotion that no label names: a Gaussian in the space of the embedder whose digest is
-    `embedder`.
+    """An emotion that no label names: a Gaussian in the space of an emotion embedder.
+
+    `embedder`: the digest of that embedder.
     """
 
     mean: Float32[np.ndarray, " 256"]
@@ -128,8 +129,9 @@ class EmotionGaussian:
 
 @runtime_checkable
 class GaussianTalker(Protocol):
-    """A talker that takes a Gaussian of its own embedder (`Description.embedder`) in place of
-    labels.
+    """A talker that also takes an `EmotionGaussian` in place of labels.
+
+    The Gaussian must come from the talker's own embedder (`Description.embedder`).
     """
 
     def talk_as(
@@ -140,9 +142,10 @@ class GaussianTalker(Protocol):
 
 
 class Talker(Protocol):
-    """Anything that makes a portrait talk. `version` is semantic: it changes when pixels change.
-    `weights_digest` covers every weight file that shapes pixels. `context_seconds` is how much
-    sound around a span it reads.
+    """Anything that makes a portrait talk.
+
+    `version` is semantic: it changes when pixels change. `weights_digest` covers every weight file
+    that shapes pixels. `context_seconds`: how much sound around a span it reads.
     """
 
     name: str
@@ -152,20 +155,23 @@ class Talker(Protocol):
     licences: tuple[str, ...]
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:
-        """Begin a clip. Raises InputError when the portrait cannot be animated (no face, several
-        faces, profile ...).
+        """Begin a clip.
+
+        Raises:
+            InputError: The portrait cannot be animated (no face, several faces, profile ...).
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a plan needs to know of a talker without loading it. `label` is how its frames are
-    called wherever they are shown. `weights`: names in the catalogue of `model.weights`. `shaping`:
-    those of its settings that shape pixels, for identities. `wants_gpu`: it takes a GPU of its own
-    where there is one. `frugal`: settings that hold less in memory at once and change no pixels,
-    for another try after it ran out. `embedder`: digest of the emotion embedder that its weights
-    were trained with, "" when they know the eight labels only.
+    """What a plan needs to know about a talker without loading it.
+
+    `label`: the name of its frames wherever they are shown. `weights`: names in the catalogue of
+    `model.weights`. `shaping`: the settings that shape pixels, for identities. `wants_gpu`: it
+    takes a whole GPU where there is one. `frugal`: settings that need less memory and change no
+    pixels, for a second try after it ran out. `embedder`: digest of the emotion embedder that its
+    weights were trained with, "" when they know the eight labels only.
     """
 
     name: str

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """List the talkers, and describe or load one by name.
 
-The contract that they all keep is `model.talker`. A talker's package is imported only when it is
-asked for.
+The contract that they all fulfil is `model.talker`. A talker's package is imported only when it is
+named.
 """
 
 from __future__ import annotations

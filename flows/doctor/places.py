@@ -18,7 +18,7 @@ from pathlib import Path
 import flows
 from flows.doctor.finding import Finding, broken, doubtful, fine
 from flows.inputs import read_inputs, weights_used
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.errors import InputError, ToolError
 from model import weights
 
@@ -62,7 +62,7 @@ def clock() -> Finding:
 def production(folder: Path, *, deep: bool) -> list[Finding]:
     """A production's inputs, licence profile, build folder and storage."""
     try:
-        film = open_film(folder)
+        project = open_project(folder)
     except InputError as error:
         return [
             broken(
@@ -71,10 +71,10 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
                 "callsheet plan --inputs shows all problems",
             )
         ]
-    place = writable("build folder", film.root, mend=f"make {film.root} yours, or give --out")
-    findings = [_inputs(film), _profile(film), place, room("build space", film.root)]
-    if film.production.storage.url:
-        findings.append(storage(film.production.storage.url, deep=deep))
+    place = writable("build folder", project.root, mend=f"make {film.root} yours, or give --out")
+    findings = [_inputs(project), _profile(project), place, room("build space", project.root)]
+    if project.production.storage.url:
+        findings.append(storage(project.production.storage.url, deep=deep))
     return findings
 
 
@@ -164,9 +164,9 @@ def server(url: str) -> Finding:
     return fine("prefect server", f"{url} answers, and asks strangers for a password")
 
 
-def _inputs(film: Film) -> Finding:
+def _inputs(project: Project) -> Finding:
     try:
-        given = read_inputs(film)
+        given = read_inputs(project)
     except InputError as error:
         count = len(error.problems)
         mend = "callsheet plan --inputs shows all of them"
@@ -178,10 +178,10 @@ def _inputs(film: Film) -> Finding:
     return fine("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
 
 
-def _profile(film: Film) -> Finding:
-    licences = film.production.licences
+def _profile(project: Project) -> Finding:
+    licences = project.production.licences
     try:
-        used = weights_used(film)
+        used = weights_used(project)
     except InputError as error:
         return broken(
             "licence profile", str(error.problems[0]), "mend the talker's settings or weights first"

@@ -68,7 +68,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class Post:
+class WorkerState:
     """What the board knows of one worker. `since`: when its first task began, or its last sign of
     progress.
     """
@@ -94,13 +94,13 @@ class _Trouble:
     forgiven: bool = False
 
 
-class Board:
+class Scheduler:
     """All shots of a run and all workers at work. Every shot ends as a take, a failure, or left."""
 
     def __init__(self, shots: Sequence[Shot], rules: Rules) -> None:
         """`shots` in film order."""
         self.rules = rules
-        self.posts: dict[str, Post] = {}
+        self.posts: dict[str, WorkerState] = {}
         self.steering = Steering()
         self.spent_seconds = 0.0
         self.stopped: Stop = ""
@@ -187,7 +187,7 @@ class Board:
 
     def join(self, worker: str, *, node: str) -> None:
         """A worker is ready."""
-        self.posts[worker] = Post(node=node)
+        self.posts[worker] = WorkerState(node=node)
 
     def next_for(self, worker: str, now: float, *, depth: int = IN_FLIGHT) -> Task | None:
         """Give a worker its next task, if it has fewer than `depth` and there is one for it."""
@@ -275,7 +275,7 @@ class Board:
         """How long a shot takes at the slowest pace seen in this run; 0 while none is known."""
         return (self._slowest or self._slowest_first) * shot.frames
 
-    def _patience(self, post: Post) -> float:
+    def _patience(self, post: WorkerState) -> float:
         least = self.rules.silence_seconds
         expected = self.expected_seconds(post.tasks[0].shot)
         return max(least, SILENCE_FACTOR * expected) if expected else least * BEFORE_ANY_TAKE
@@ -283,7 +283,7 @@ class Board:
     def _urgency(self, shot: Shot) -> tuple[int, int]:
         return -self.steering.priority.get(shot.shot_id, 0), self._place[shot.shot_id]
 
-    def _choice(self, worker: str, post: Post) -> int | None:
+    def _choice(self, worker: str, post: WorkerState) -> int | None:
         """Which waiting shot a worker takes: of its warm portrait among the next equally urgent
         few, else the first it may.
         """
@@ -334,13 +334,13 @@ class Board:
             None,
         )
 
-    def _on(self, node: str) -> Iterable[Post]:
+    def _on(self, node: str) -> Iterable[WorkerState]:
         return (post for post in self.posts.values() if post.node == node)
 
     def _is_busy(self, node: str) -> bool:
         return any(post.tasks for post in self._on(node))
 
-    def _ended(self, post: Post, shot_id: str, now: float) -> tuple[Task, float]:
+    def _ended(self, post: WorkerState, shot_id: str, now: float) -> tuple[Task, float]:
         """Take a task off a worker; returns it and how long it took. What stood behind it begins
         now.
         """

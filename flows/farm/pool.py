@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.farm.cluster import connected
-from flows.farm.policy import IN_FLIGHT, Board, Kind, Rules, Stop, Task, Verdict
+from flows.farm.policy import IN_FLIGHT, Scheduler, Kind, Rules, Stop, Task, Verdict
 from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Ready, Worker, end_process
 from manifests.rows import Shot, Take
@@ -118,7 +118,7 @@ class _Pool:
     ) -> None:
         self._ray = ray
         self._hooks = hooks
-        self._board = Board(shots, _rules(settings, now=_now()))
+        self._board = Scheduler(shots, _rules(settings, now=_now()))
         self._actors: dict[str, _Actor] = {}
         self._ready: dict[Any, str] = {}
         self._looks: dict[Any, str] = {}

@@ -29,7 +29,7 @@ from manifests.errors import InputError, ToolError
 from manifests.identity import digest
 from manifests.rows import Recording, Shot, Take
 from model import talkers
-from model.talker import Portrait, TalkerSettings, Talker
+from model.talker import Portrait, Talker, TalkerSettings
 from model.weights import cache_folder
 from pipeline.render import render
 from pipeline.render.render import RenderContext
@@ -215,7 +215,7 @@ class Worker:
         gc.collect()
         settings = {**self._job.settings, **self._description.frugal}
         take = self._made(shot, _Talking(self._loaded(settings)))
-        measures = {**json.loads(take.measures), "memory_retries": 1.0}
+        measures = {**take.measure_values, "memory_retries": 1.0}
         return dataclasses.replace(take, measures=json.dumps(measures, sort_keys=True))
 
     def _go_on(self, shot: Shot) -> None:

@@ -45,7 +45,7 @@ def check_version(draft: Draft) -> list[Check]:
         for check in qc.check_file(path, _expected(draft, kind), version=draft.name, profile=kind)
     ]
     checks += _check_captions(draft)
-    grades = grades_of(draft.film, draft.cuts)
+    grades = grades_of(draft.project, draft.cuts)
     for one in draft.passes:
         picture = one.job.picture
         checks += [
@@ -96,7 +96,7 @@ def sign(draft: Draft) -> list[Check]:
     ]
     made_from = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
     claim = Claim(
-        title=draft.film.production.title,
+        title=draft.project.production.title,
         version=importlib.metadata.version("callsheet"),
         labels=[take.label for take in draft.reel.takes],
         licences=[take.licences for take in draft.reel.takes],
@@ -138,7 +138,7 @@ def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
         rate=picture.rate,
         width=width,
         height=height,
-        loudness=loudness_settings(draft.film),
+        loudness=loudness_settings(draft.project),
         missed_lu=draft.master.missed_lu,
         speech=[
             (float(lead) + cue.start / MASTER_HZ, float(lead) + cue.end / MASTER_HZ)
@@ -151,7 +151,7 @@ def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
 
 def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
-    rules = caption_rules.rules_for(draft.film.production.language)
+    rules = caption_rules.rules_for(draft.project.production.language)
     findings = caption_lint.lint_captions(
         draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules
     )
@@ -224,9 +224,9 @@ def look_at_faces(
         ]
     portraits = {
         actor.character: read_portrait(
-            draft.film.production.resolve_path(actor.portrait), face=actor.face
+            draft.project.production.resolve_path(actor.portrait), face=actor.face
         )
-        for actor in draft.film.store.read_current(Actor)
+        for actor in draft.project.store.read_current(Actor)
     }
     sightings = check_faces.compare_faces(screen, check_faces.choose_shots(scenes), portraits)
     checks = check_faces.check_identity(
@@ -248,7 +248,7 @@ def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Ch
     `leads`: frames of slate before the film, by profile; none where a profile is not named.
     """
     checks = []
-    master = check_audio.measure_levels(draft.film.root / draft.master.path)
+    master = check_audio.measure_levels(draft.project.root / draft.master.path)
     for profile, path in draft.files.items():
         heard = check_audio.read_levels(path, master, lead=leads.get(profile, 0) / rate)
         checks.append(

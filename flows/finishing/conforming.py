@@ -12,13 +12,13 @@ from flows import listening
 from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import held
-from flows.project import Film, done, open_film
-from flows.version import Reel, Version
+from flows.project import Project, done, open_project
+from flows.version import VersionInputs, Version
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot
 from manifests.store import new_event
-from pipeline.assemble import timeline
+from pipeline.assemble.conform import conform_cuts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +40,14 @@ def conform(
     Raises InputError when the production is not rendered, and with everything that is wrong with
     the timeline; BusyError when a run works on the production.
     """
-    film = open_film(folder, out)
-    reel = _rendered(film)
-    with held(film.root, purpose="conform", wait_seconds=wait_seconds):
-        before = episode.edit(film, reel, episode.colour_match(film, reel))
-        cuts = timeline.conform_cuts(before, edited)
-        version = episode.make_version(film, reel, cuts)
+    project = open_project(folder, out)
+    reel = _rendered(project)
+    with held(project.root, purpose="conform", wait_seconds=wait_seconds):
+        before = episode.edit(project, reel, episode.colour_match(project, reel))
+        cuts = conform_cuts(before, edited)
+        version = episode.make_version(project, reel, cuts)
         digest = identity.digest_file(edited)
-        film.store.append(
+        project.store.append(
             [
                 new_event(
                     "conformed", version.name, actor="callsheet", detail=f"{edited.name} {digest}"
@@ -57,11 +57,11 @@ def conform(
     return Conformed(version=version, **_difference(before, cuts))
 
 
-def _rendered(film: Film) -> Reel:
+def _rendered(project: Project) -> VersionInputs:
     """The reel of the recorded cut. Raises InputError when takes are missing."""
-    recordings = listening.known_recordings(film, read_inputs(film))
-    shots = film.store.read_current(Shot)
-    takes = done(film, shots)
+    recordings = listening.find_ingested_recordings(project, read_inputs(project))
+    shots = project.store.read_current(Shot)
+    takes = done(project, shots)
     missing = [shot for shot in shots if shot.shot_id not in takes]
     if recordings is None or not shots or missing:
         message = (
@@ -71,15 +71,15 @@ def _rendered(film: Film) -> Reel:
         )
         raise InputError(
             Problem(
-                file=str(film.folder),
+                file=str(project.folder),
                 message=message,
                 expected=f"a finished run of callsheet render {film.folder}",
             )
         )
-    return Reel(
+    return VersionInputs(
         shots=shots,
         takes=list(takes.values()),
-        cues=film.store.read_current(Cue),
+        cues=project.store.read_current(Cue),
         recordings=recordings,
     )
 

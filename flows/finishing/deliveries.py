@@ -12,8 +12,8 @@ from pathlib import Path
 
 from flows.finishing import sidecars
 from flows.progress import reporter
-from flows.project import Film
-from flows.version import Draft, Reel, loudness_settings
+from flows.project import Project
+from flows.version import Draft, VersionInputs, loudness_settings
 from manifests import identity
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut
@@ -33,36 +33,36 @@ QUIET_DIALOGUE_LU = (
 )
 
 
-def passes(film: Film, reel: Reel, cuts: Sequence[Cut], *, version: str = "") -> list[DeliveryPass]:
+def passes(project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, version: str = "") -> list[DeliveryPass]:
     """The profiles of the production that show the same picture, together; those that show the
     whole picture first.
 
     `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names;
     their identities do not depend on it.
     """
-    wanted = _wanted(film)
+    wanted = _wanted(project)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
         same = tuple(group)
-        size = (film.production.width, film.production.height)
+        size = (project.production.width, project.production.height)
         size = framing.upright_size(size) if same[0].tall else size
-        picture = Picture(width=size[0], height=size[1], rate=film.production.rate)
+        picture = Picture(width=size[0], height=size[1], rate=project.production.rate)
         framed = assemble.reframe_cuts(cuts, reel.shots, reel.takes, size=size)
-        job = _job(film, reel, framed, picture=picture, wanted=same)
+        job = _job(project, reel, framed, picture=picture, wanted=same)
         if job.watermark:
             job = dataclasses.replace(job, code=watermark.compute_code(job.watermark, version))
         made.append(DeliveryPass(cuts=framed, job=job))
     return made
 
 
-def _wanted(film: Film) -> list[profiles.Profile]:
+def _wanted(project: Project) -> list[profiles.Profile]:
     """The profiles with a picture; HLS is a ladder of them."""
-    size = (film.production.width, film.production.height)
+    size = (project.production.width, project.production.height)
     wanted = list[profiles.Profile]()
-    for name in film.production.delivery.profiles:
+    for name in project.production.delivery.profiles:
         if name == profiles.HLS:
-            wanted += profiles.build_ladder(size, film.production.rate)
+            wanted += profiles.build_ladder(size, project.production.rate)
         elif name != profiles.STEMS:
             wanted.append(profiles.PROFILES[name])
     return wanted
@@ -78,20 +78,20 @@ def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     return files
 
 
-def stem_ids(film: Film, reel: Reel, passes: Sequence[DeliveryPass]) -> dict[str, str]:
+def stem_ids(project: Project, reel: VersionInputs, passes: Sequence[DeliveryPass]) -> dict[str, str]:
     """The identity of every stem that is wanted."""
-    if profiles.STEMS not in film.production.delivery.profiles:
+    if profiles.STEMS not in project.production.delivery.profiles:
         return {}
     return stems.compute_stem_ids(passes[0].job.sound_id, reel.cues)
 
 
 def write_stems(
-    film: Film, reel: Reel, master: master_mix.MasterSound, *, folder: Path
+    project: Project, reel: VersionInputs, master: master_mix.MasterSound, *, folder: Path
 ) -> dict[str, Path]:
     """The stems that are wanted, in a folder of their own."""
-    if profiles.STEMS not in film.production.delivery.profiles:
+    if profiles.STEMS not in project.production.delivery.profiles:
         return {}
-    return stems.write_stems(film.root / master.path, reel.cues, folder / profiles.STEMS)
+    return stems.write_stems(project.root / master.path, reel.cues, folder / profiles.STEMS)
 
 
 def describe(draft: Draft) -> list[Deliverable]:
@@ -101,7 +101,7 @@ def describe(draft: Draft) -> list[Deliverable]:
         for one in draft.passes
         for row in deliver.describe_files(dict(draft.files), one.cuts, one.job, version=draft.name)
     ]
-    ids = stem_ids(draft.film, draft.reel, draft.passes)
+    ids = stem_ids(draft.project, draft.reel, draft.passes)
     return rows + [
         Deliverable(
             deliverable_id=ids[name],
@@ -120,7 +120,7 @@ def describe(draft: Draft) -> list[Deliverable]:
 
 def check_sound(draft: Draft) -> list[Check]:
     """How loud the speech alone is, and whether the stems add up to the master."""
-    master = draft.film.root / draft.master.path
+    master = draft.project.root / draft.master.path
     spoken = stems.measure_dialogue_loudness(master, draft.reel.cues, draft.folder)
     checks = []
     if spoken.measurable and draft.master.after.measurable:
@@ -171,23 +171,23 @@ def _check_sync(draft: Draft) -> Check:
 
 
 def _job(
-    film: Film,
-    reel: Reel,
+    project: Project,
+    reel: VersionInputs,
     cuts: Sequence[Cut],
     *,
     picture: Picture,
     wanted: tuple[profiles.Profile, ...],
 ) -> DeliveryJob:
-    settings, production = film.production.delivery, film.production
+    settings, production = project.production.delivery, project.production
     samples = sample_of_frame(edit_list.total_frames(cuts), picture.rate)
     sound_id = master_mix.sound_id(
-        reel.recordings, samples=samples, settings=loudness_settings(film)
+        reel.recordings, samples=samples, settings=loudness_settings(project)
     )
     job = DeliveryJob(
         picture=picture,
         sound_id=sound_id,
-        sound_path=master_mix.master_path(sound_id, root=film.root),
-        root=film.root,
+        sound_path=master_mix.master_path(sound_id, root=project.root),
+        root=project.root,
         profiles=wanted,
         burn_in=settings.burn_in,
         label=settings.label,
@@ -203,17 +203,17 @@ def _job(
     job = dataclasses.replace(
         job,
         watermark=settings.watermark,
-        slate=cards.make_card(slate, settings.slate_seconds, picture, root=film.root),
-        end_card=cards.make_card(end, settings.end_card_seconds, picture, root=film.root),
+        slate=cards.make_card(slate, settings.slate_seconds, picture, root=project.root),
+        end_card=cards.make_card(end, settings.end_card_seconds, picture, root=project.root),
     )
     if not settings.burn_captions:
         return job
     return burn_in.burn_captions(
-        captions.delay_captions(sidecars.compose_captions(film, reel, cuts), job.lead_frames), job
+        captions.delay_captions(sidecars.compose_captions(project, reel, cuts), job.lead_frames), job
     )
 
 
-def _chapters(reel: Reel, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
+def _chapters(reel: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
     """One chapter a scene, when there are several."""
     scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 
 from flows.finishing import checking, deliveries, hls_playlists, recorded, sidecars
 from flows.progress import reporter
-from flows.project import Film
+from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
+from flows.version import DELIVERABLES, Draft, VersionInputs, Version, look_settings, loudness_settings
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
@@ -29,73 +29,73 @@ from pipeline.render.slate import SLATE
 __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
 
 
-def colour_match(film: Film, reel: Reel) -> list[Grade]:
+def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
     grades = grading.grade_shots(
-        shots, takes, look=look_settings(film, shots), root=film.root, progress=reporter().count
+        shots, takes, look=look_settings(project, shots), root=project.root, progress=reporter().count
     )
-    recorded.remember_grades(film, grades)
+    recorded.remember_grades(project, grades)
     return grades
 
 
-def _with_faces(reel: Reel) -> tuple[list[Shot], list[Take]]:
+def _with_faces(reel: VersionInputs) -> tuple[list[Shot], list[Take]]:
     """All but slates, which have no colour to match and no part in anybody's."""
     takes = [take for take in reel.takes if take.label != SLATE]
     return [shot for shot in reel.shots if shot.talker != SLATE], takes
 
 
-def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
+def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
-    size = (film.production.width, film.production.height)
+    size = (project.production.width, project.production.height)
     return assemble.build_cuts(reel.shots, reel.takes, grades, version="", size=size)
 
 
-def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
+def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None.
     Opens no media.
     """
     shots, takes = _with_faces(reel)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
-    ids = grading.grade_ids(pairs, look_settings(film, shots))
-    grades = recorded.known_grades(film, ids)
+    ids = grading.grade_ids(pairs, look_settings(project, shots))
+    grades = recorded.known_grades(project, ids)
     if grades is None:
         return None
-    passes = deliveries.passes(film, reel, edit(film, reel, grades))
+    passes = deliveries.passes(project, reel, edit(project, reel, grades))
     wanted = [
         delivery_job.deliverable_id(one.cuts, one.job, profile)
         for one in passes
         for profile in one.job.profiles
     ]
-    wanted += [*deliveries.stem_ids(film, reel, passes).values(), *hls_playlists.ids(passes)]
-    return recorded.standing_version(film, wanted)
+    wanted += [*deliveries.stem_ids(project, reel, passes).values(), *hls_playlists.ids(passes)]
+    return recorded.standing_version(project, wanted)
 
 
-def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
+def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves
     to it when no check failed.
     """
-    place = film.root / DELIVERABLES
+    place = project.root / DELIVERABLES
     name = versions.next_version(place)
-    samples = sample_of_frame(edit_list.total_frames(cuts), film.production.rate)
+    samples = sample_of_frame(edit_list.total_frames(cuts), project.production.rate)
     master = master_mix.render_master(
-        reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
+        reel.recordings, samples=samples, settings=loudness_settings(project), root=project.root
     )
-    passes = deliveries.passes(film, reel, cuts, version=name)
+    passes = deliveries.passes(project, reel, cuts, version=name)
     with versions.stage_version(place, name) as folder:
         files = deliveries.render(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")
-        stems = deliveries.write_stems(film, reel, master, folder=folder)
-        shown = sidecars.compose_captions(film, reel, cuts)
+        stems = deliveries.write_stems(project, reel, master, folder=folder)
+        shown = sidecars.compose_captions(project, reel, cuts)
         lead = passes[0].job.lead_frames
-        sidecars.write_captions(film, captions.delay_captions(shown, lead), folder=folder)
-        sidecars.write_timeline(film, reel, cuts, folder=folder, at=place / name)
+        sidecars.write_captions(project, captions.delay_captions(shown, lead), folder=folder)
+        sidecars.write_timeline(project, reel, cuts, folder=folder, at=place / name)
         sidecars.write_pictures(
-            film, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder
+            project, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder
         )
         draft = Draft(
-            film=film,
+            project=project,
             reel=reel,
             passes=passes,
             master=master,
@@ -116,8 +116,8 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
             deliverables=[*deliveries.describe(draft), *hls_playlists.describe(draft)],
             checks=checks,
         )
-        export.write_report(film, made, cuts)
-        consents.hold(film)
+        export.write_report(project, made, cuts)
+        consents.hold(project)
         final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
-    recorded.remember_version(film, name, cuts, checks, made.deliverables)
+    recorded.remember_version(project, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)

@@ -41,12 +41,12 @@ def write(draft: Draft) -> list[Check]:
     files = _files(draft)
     if not files:
         return []
-    wanted = draft.shown and not draft.film.production.delivery.burn_captions
+    wanted = draft.shown and not draft.project.production.delivery.burn_captions
     master = hls.write_playlists(
         files[0].parent,
         [hls.open_rendition(path) for path in files],
         captions=draft.folder / "captions.vtt" if wanted else None,
-        language=draft.film.production.language,
+        language=draft.project.production.language,
     )
     return _check(draft, master, hls.inspect_playlists(master))
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from flows.finishing import episode, lesson
-from flows.project import Film
-from flows.version import Reel, Version
+from flows.project import Project
+from flows.version import VersionInputs, Version
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade
 
@@ -20,32 +20,32 @@ __all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"
 class Finishing(Protocol):
     """What both modules are: the steps of finishing."""
 
-    def colour_match(self, film: Film, reel: Reel) -> list[Grade]: ...
-    def edit(self, film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]: ...
-    def make_version(self, film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version: ...
-    def standing(self, film: Film, reel: Reel) -> list[Deliverable] | None: ...
+    def colour_match(self, project: Project, reel: VersionInputs) -> list[Grade]: ...
+    def edit(self, project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]: ...
+    def make_version(self, project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version: ...
+    def standing(self, project: Project, reel: VersionInputs) -> list[Deliverable] | None: ...
 
 
-def of(film: Film) -> Finishing:
+def of(project: Project) -> Finishing:
     """The finishing of a production's kind."""
-    return lesson if film.production.kind == "lesson" else episode
+    return lesson if project.production.kind == "lesson" else episode
 
 
-def colour_match(film: Film, reel: Reel) -> list[Grade]:
+def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
-    return of(film).colour_match(film, reel)
+    return of(project).colour_match(project, reel)
 
 
-def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
+def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
-    return of(film).edit(film, reel, grades)
+    return of(project).edit(project, reel, grades)
 
 
-def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
+def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """A version that stands in its folder, whole, with its checks."""
-    return of(film).make_version(film, reel, cuts)
+    return of(project).make_version(project, reel, cuts)
 
 
-def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
+def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None."""
-    return of(film).standing(film, reel)
+    return of(project).standing(project, reel)

@@ -19,10 +19,10 @@ from typing import Any
 from flows.finishing import checking, recorded, sidecars
 from flows.lesson_inputs import base_layout, read_script, words_of
 from flows.progress import reporter
-from flows.project import Film
+from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import DELIVERABLES, Draft, Reel, Version, look_settings, loudness_settings
+from flows.version import DELIVERABLES, Draft, VersionInputs, Version, look_settings, loudness_settings
 from manifests import identity
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade, Shot
@@ -76,57 +76,57 @@ class Lesson:
 # The four steps of finishing
 
 
-def colour_match(film: Film, reel: Reel) -> list[Grade]:
+def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot, estimated section by section, so that a changed section leaves the
     others' pixels as they are.
     """
-    groups = _groups(film, reel)
+    groups = _groups(project, reel)
     grades = [
         grade
         for shots in groups
         for grade in grading.grade_shots(
             shots,
             reel.takes,
-            look=look_settings(film, shots),
-            root=film.root,
+            look=look_settings(project, shots),
+            root=project.root,
             progress=reporter().count,
         )
     ]
-    recorded.remember_grades(film, grades)
+    recorded.remember_grades(project, grades)
     return grades
 
 
-def edit(film: Film, reel: Reel, grades: Sequence[Grade]) -> list[Cut]:
+def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list: slides with the presenter over them; its version is named when it is
     delivered.
     """
-    return lay_out(film, reel, grades).cuts
+    return lay_out(project, reel, grades).cuts
 
 
-def standing(film: Film, reel: Reel) -> list[Deliverable] | None:
+def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version of exactly this lesson stands, else None. Opens no takes."""
-    ids = _grade_ids(film, reel)
-    grades = recorded.known_grades(film, ids)
+    ids = _grade_ids(project, reel)
+    grades = recorded.known_grades(project, ids)
     if grades is None:
         return None
-    lesson = lay_out(film, reel, grades)
-    wanted = {_deliverable_id(film, reel, lesson, profile) for profile in _profiles(film)}
-    return recorded.standing_version(film, wanted)
+    lesson = lay_out(project, reel, grades)
+    wanted = {_deliverable_id(project, reel, lesson, profile) for profile in _profiles(project)}
+    return recorded.standing_version(project, wanted)
 
 
-def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
+def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """Render the sections that are new, join them, write what lies beside, check, publish: the
     folder appears whole or not at all.
     """
     lesson = lay_out(
-        film, reel, film.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+        project, reel, project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
-    place = film.root / DELIVERABLES
+    place = project.root / DELIVERABLES
     name = versions.next_version(place)
     fresh = compose.render_sections(
-        lesson.composed, lesson.making, _profiles(film), progress=reporter().count
+        lesson.composed, lesson.making, _profiles(project), progress=reporter().count
     )
-    film.store.append(
+    project.store.append(
         [
             new_event(
                 "sections",
@@ -136,16 +136,16 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
             )
         ]
     )
-    samples = sample_of_frame(lesson.frames, film.production.rate)
+    samples = sample_of_frame(lesson.frames, project.production.rate)
     master = master_mix.render_master(
-        reel.recordings, samples=samples, settings=loudness_settings(film), root=film.root
+        reel.recordings, samples=samples, settings=loudness_settings(project), root=project.root
     )
     with versions.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
-        files = _join(film, lesson, master_mix.master_path(master.sound_id, root=film.root), folder)
-        shown = sidecars.compose_captions(film, reel, [cut for cut in cuts if not cut.layer])
+        files = _join(project, lesson, master_mix.master_path(master.sound_id, root=project.root), folder)
+        shown = sidecars.compose_captions(project, reel, [cut for cut in cuts if not cut.layer])
         draft = Draft(
-            film=film,
+            project=project,
             reel=reel,
             passes=[],
             master=master,
@@ -162,30 +162,30 @@ def make_version(film: Film, reel: Reel, cuts: Sequence[Cut]) -> Version:
         made = Version(
             name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks
         )
-        export.write_report(film, made, cuts)
-        consents.hold(film)
+        export.write_report(project, made, cuts)
+        consents.hold(project)
         final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
-    recorded.remember_version(film, name, cuts, checks, made.deliverables)
+    recorded.remember_version(project, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)
 
 
-def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
+def lay_out(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> Lesson:
     """The sections as they will be seen. Raises InputError when the script or the slides cannot be
     used (any more).
     """
-    production = film.production
-    script = read_script(film, words_of(film))
+    production = project.production
+    script = read_script(project, words_of(project))
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
     stills = slides.read(
-        production.resolve_path(production.lesson.slides), size=picture.size, root=film.root
+        production.resolve_path(production.lesson.slides), size=picture.size, root=project.root
     )
     making = SectionInputs(
         picture=picture,
-        root=film.root,
+        root=project.root,
         slides={slide.name: slide for slide in stills},
         takes={take.shot_id: take for take in reel.takes},
         grades={grade.shot_id: grade for grade in grades},
-        base=base_layout(film),
+        base=base_layout(project),
         burn_in=production.delivery.burn_in,
     )
     stretches = timing.lay_out_sections(script, reel.cues, reel.shots, rate=picture.rate)
@@ -197,7 +197,7 @@ def lay_out(film: Film, reel: Reel, grades: Sequence[Grade]) -> Lesson:
 # Files
 
 
-def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[str, Path]:
+def _join(project: Project, lesson: Lesson, sound_path: Path, folder: Path) -> dict[str, Path]:
     """Every profile from its sections, with the chapters inside."""
     marks = transcript.build_entries(lesson.stretches, lesson.script, [], lesson.making.slides)
     written = folder / ".chapters.txt"
@@ -205,13 +205,13 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
         chapters.format_chapters(
             [FileChapter(frame=mark.frame, title=mark.title) for mark in marks],
             end=lesson.frames,
-            rate=film.production.rate,
+            rate=project.production.rate,
         ),
         encoding="utf-8",
     )
-    files = {profile.name: folder / profile.file for profile in _profiles(film)}
-    heard = compose.LessonTracks(sound=sound_path, chapters=written, title=film.production.title)
-    for profile in _profiles(film):
+    files = {profile.name: folder / profile.file for profile in _profiles(project)}
+    heard = compose.LessonTracks(sound=sound_path, chapters=written, title=project.production.title)
+    for profile in _profiles(project):
         compose.join_sections(
             lesson.composed, lesson.making, profile, tracks=heard, out=files[profile.name]
         )
@@ -221,8 +221,8 @@ def _join(film: Film, lesson: Lesson, sound_path: Path, folder: Path) -> dict[st
 
 def _write_texts(draft: Draft, lesson: Lesson) -> None:
     """Captions, chapters, transcript, and a list of the sections for people and programs."""
-    production, rate = draft.film.production, draft.film.production.rate
-    sidecars.write_captions(draft.film, draft.shown, folder=draft.folder)
+    production, rate = draft.project.production, draft.project.production.rate
+    sidecars.write_captions(draft.project, draft.shown, folder=draft.folder)
     told = transcript.build_entries(
         lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
     )
@@ -243,7 +243,7 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
 
 def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     """A thumbnail a section, a poster, and a contact sheet."""
-    profile = _profiles(draft.film)[0]
+    profile = _profiles(draft.project)[0]
     picture = lesson.making.picture
     cells = []
     for number, one in enumerate(lesson.composed, start=1):
@@ -277,7 +277,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
 
 def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
     """The packages that are wanted, by their kind, when there is a file that browsers play."""
-    production = draft.film.production
+    production = draft.project.production
     if "web" not in draft.files:
         return {}
     told = transcript.build_entries(
@@ -308,9 +308,9 @@ def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[De
         (
             profile,
             draft.files[profile.name],
-            _deliverable_id(draft.film, draft.reel, lesson, profile),
+            _deliverable_id(draft.project, draft.reel, lesson, profile),
         )
-        for profile in _profiles(draft.film)
+        for profile in _profiles(draft.project)
     ]
     named = [(profile.name, path, key) for profile, path, key in made]
     keys = [key for _, _, key in made]
@@ -343,7 +343,7 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
         rate=rate,
         width=picture.width,
         height=picture.height,
-        loudness=loudness_settings(draft.film),
+        loudness=loudness_settings(draft.project),
         missed_lu=draft.master.missed_lu,
         speech=[
             (cue.start / MASTER_HZ, cue.end / MASTER_HZ)
@@ -362,7 +362,7 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
         for check in qc.check_file(path, expected, version=draft.name, profile=kind)
     ]
     changes = [cut.start_frame for cut in lesson.cuts if not cut.layer]
-    rules = caption_rules.rules_for(draft.film.production.language)
+    rules = caption_rules.rules_for(draft.project.production.language)
     findings = caption_lint.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
     checks += check_captions.check_captions(
         draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate
@@ -424,15 +424,15 @@ def _unheard(version: str, lesson: Lesson) -> Check:
 # Small things
 
 
-def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
+def _groups(project: Project, reel: VersionInputs) -> list[list[Shot]]:
     """The shots that are graded together: those of a section, or all when they are matched to a
     shot of the lesson itself.
     """
     shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
-    if look_settings(film, shots).reference_shot:
+    if look_settings(project, shots).reference_shot:
         return [shots]
     stretches = timing.lay_out_sections(
-        read_script(film, words_of(film)), reel.cues, reel.shots, rate=film.production.rate
+        read_script(project, words_of(project)), reel.cues, reel.shots, rate=project.production.rate
     )
     first = {
         shot.shot_id: stretch.number for stretch in reversed(stretches) for shot in stretch.shots
@@ -443,26 +443,26 @@ def _groups(film: Film, reel: Reel) -> list[list[Shot]]:
     ]
 
 
-def _grade_ids(film: Film, reel: Reel) -> dict[str, str]:
+def _grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
     takes = {take.shot_id: take for take in reel.takes}
     ids: dict[str, str] = {}
-    for group in _groups(film, reel):
+    for group in _groups(project, reel):
         ids |= grading.grade_ids(
             [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes],
-            look_settings(film, group),
+            look_settings(project, group),
         )
     return ids
 
 
-def _deliverable_id(film: Film, reel: Reel, lesson: Lesson, profile: Profile) -> str:
+def _deliverable_id(project: Project, reel: VersionInputs, lesson: Lesson, profile: Profile) -> str:
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
     sections = [compose.identify_section(one, lesson.making, profile) for one in lesson.composed]
-    samples = sample_of_frame(lesson.frames, film.production.rate)
+    samples = sample_of_frame(lesson.frames, project.production.rate)
     sound_id = master_mix.sound_id(
-        reel.recordings, samples=samples, settings=loudness_settings(film)
+        reel.recordings, samples=samples, settings=loudness_settings(project)
     )
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
-    extras = [film.production.title, film.production.language, film.production.lesson.packages]
+    extras = [project.production.title, project.production.language, project.production.lesson.packages]
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 
@@ -482,8 +482,8 @@ def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
     }
 
 
-def _profiles(film: Film) -> list[Profile]:
-    return [PROFILES[name] for name in film.production.delivery.profiles]
+def _profiles(project: Project) -> list[Profile]:
+    return [PROFILES[name] for name in project.production.delivery.profiles]
 
 
 def _inside(most: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:

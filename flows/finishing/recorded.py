@@ -8,43 +8,43 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from flows.project import Film
+from flows.project import Project
 from flows.version import DELIVERABLES
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade
 from pipeline.deliver.versions import version_number
 
 
-def known_grades(film: Film, ids: Mapping[str, str]) -> list[Grade] | None:
+def known_grades(project: Project, ids: Mapping[str, str]) -> list[Grade] | None:
     """The transforms of these identities (by shot), None when one of them was not made yet."""
-    grades = film.store.read(Grade, grade_id=list(ids.values()))
+    grades = project.store.read(Grade, grade_id=list(ids.values()))
     return grades if {grade.grade_id for grade in grades} == set(ids.values()) else None
 
 
-def remember_grades(film: Film, grades: Sequence[Grade]) -> None:
+def remember_grades(project: Project, grades: Sequence[Grade]) -> None:
     """Record the transforms that are new."""
     made = {grade.grade_id: grade for grade in grades}
-    known = {row.grade_id for row in film.store.read(Grade, grade_id=list(made))}
-    film.store.append([grade for key, grade in made.items() if key not in known])
+    known = {row.grade_id for row in project.store.read(Grade, grade_id=list(made))}
+    project.store.append([grade for key, grade in made.items() if key not in known])
 
 
-def standing_version(film: Film, wanted: Collection[str]) -> list[Deliverable] | None:
+def standing_version(project: Project, wanted: Collection[str]) -> list[Deliverable] | None:
     """The newest version's files when they are exactly these deliverables and stand, else None."""
-    found = film.store.read(Deliverable, deliverable_id=list(wanted))
-    found = [row for row in found if (film.root / DELIVERABLES / row.path).is_file()]
+    found = project.store.read(Deliverable, deliverable_id=list(wanted))
+    found = [row for row in found if (project.root / DELIVERABLES / row.path).is_file()]
     latest = max((version_number(row.version) for row in found), default=0)
     newest = [row for row in found if version_number(row.version) == latest]
     return newest if {row.deliverable_id for row in newest} == set(wanted) else None
 
 
 def remember_version(
-    film: Film,
+    project: Project,
     version: str,
     cuts: Sequence[Cut],
     checks: Sequence[Check],
     deliverables: Sequence[Deliverable],
 ) -> None:
     """Record a version that stands."""
-    film.store.append([dataclasses.replace(cut, version=version) for cut in cuts])
-    film.store.append(checks)
-    film.store.append(deliverables)
+    project.store.append([dataclasses.replace(cut, version=version) for cut in cuts])
+    project.store.append(checks)
+    project.store.append(deliverables)

@@ -8,57 +8,59 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flows.project import Film
+from flows.project import Project
 from flows.review import export
-from flows.version import Reel
+from flows.version import VersionInputs
 from manifests.rows import Cut, Grade, Shot
-from pipeline.assemble import assemble, timeline
+from pipeline.assemble import edit_list, edl, timeline
 from pipeline.assemble.assemble import Picture
 from pipeline.colour import grade as grading
-from pipeline.deliver import captions, contact_sheet, ttml
+from pipeline.deliver import caption_files, caption_rules, captions, contact_sheet, ttml
 from pipeline.deliver.captions import Caption
-from pipeline.deliver.deliver import DeliveryPass
+from pipeline.deliver.delivery_job import DeliveryPass
 
 
-def compose_captions(film: Film, reel: Reel, cuts: Sequence[Cut]) -> list[Caption]:
+def compose_captions(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> list[Caption]:
     """The captions of the cut, by the rules of the production's language."""
     return captions.compose_captions(
         reel.cues,
-        rate=film.production.rate,
-        frames=assemble.total_frames(cuts),
+        rate=project.production.rate,
+        frames=edit_list.total_frames(cuts),
         shot_changes=[cut.start_frame for cut in cuts if not cut.layer],
-        rules=captions.rules_for(film.production.language),
+        rules=caption_rules.rules_for(project.production.language),
     )
 
 
-def write_captions(film: Film, shown: Sequence[Caption], *, folder: Path) -> None:
+def write_captions(project: Project, shown: Sequence[Caption], *, folder: Path) -> None:
     """Captions on the frames of the files, as SRT, WebVTT and TTML."""
-    captions.write_captions(shown, folder, rate=film.production.rate)
-    ttml.write_ttml(shown, folder, rate=film.production.rate, language=film.production.language)
+    caption_files.write_captions(shown, folder, rate=project.production.rate)
+    ttml.write_ttml(shown, folder, rate=project.production.rate, language=project.production.language)
 
 
-def write_timeline(film: Film, reel: Reel, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
+def write_timeline(project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
     """The cut as OpenTimelineIO, Final Cut's XML and EDL; `at` is where the version will stand."""
     programme = timeline.Programme(
-        title=film.production.title,
-        rate=film.production.rate,
+        title=project.production.title,
+        rate=project.production.rate,
         cuts=cuts,
         shots={shot.shot_id: shot for shot in reel.shots},
         recordings=reel.recordings,
-        root=film.root,
+        root=project.root,
         take_frames={take.shot_id: take.frames for take in reel.takes},
-        size=(film.production.width, film.production.height),
+        size=(project.production.width, project.production.height),
     )
     timeline.write_otio(programme, folder=folder, at=at)
     timeline.write_fcp_xml(programme, folder=folder, at=at)
-    timeline.write_edl(programme, folder=folder)
+    edl.write_edl(programme, folder=folder)
 
 
-def write_pictures(film: Film, reel: Reel, shown: DeliveryPass, *, video: Path, folder: Path) -> None:
+def write_pictures(
+    project: Project, reel: VersionInputs, shown: DeliveryPass, *, video: Path, folder: Path
+) -> None:
     """Contact sheet, thumbnails, poster, and each character's first shot before and after grading,
     from a file of a pass.
     """
-    picture, cuts = shown.job.picture, [cut for cut in shown.shown if not cut.layer]
+    picture, cuts = shown.job.picture, [cut for cut in shown.shifted_cuts if not cut.layer]
     _contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
     contact_sheet.write_poster(
@@ -68,11 +70,11 @@ def write_pictures(film: Film, reel: Reel, shown: DeliveryPass, *, video: Path, 
         size=picture.size,
     )
     takes = {take.shot_id: take for take in reel.takes}
-    grades = {grade.shot_id: grade for grade in grades_of(film, cuts)}
+    grades = {grade.shot_id: grade for grade in grades_of(project, cuts)}
     firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
     pairs = [
         (
-            *grading.render_before_after(takes[shot.shot_id], grades[shot.shot_id], root=film.root),
+            *grading.render_before_after(takes[shot.shot_id], grades[shot.shot_id], root=project.root),
             shot.character,
             _change(grades[shot.shot_id]),
         )
@@ -82,13 +84,13 @@ def write_pictures(film: Film, reel: Reel, shown: DeliveryPass, *, video: Path, 
 
 
 def _contact_sheet(
-    reel: Reel, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
+    reel: VersionInputs, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
 ) -> None:
     moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
     shots = {shot.shot_id: shot for shot in reel.shots}
     cells = [
         contact_sheet.SheetCell(
-            frame=export.middle(cut),
+            frame=export.find_middle_frame(cut),
             title=f"{shot.number}  {shot.character}",
             note=_mood(shot, moods) or shot.role,
         )
@@ -99,7 +101,7 @@ def _contact_sheet(
     size = (wide, round(wide * picture.height / picture.width))
     pictures = contact_sheet.pick_frames(video, [cell.frame for cell in cells], size=size)
     contact_sheet.lay_out(pictures, cells, folder / "contact_sheet.png", rate=picture.rate)
-    export.keep_thumbs(pictures, cuts, folder)
+    export.write_thumbnails(pictures, cuts, folder)
 
 
 def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
@@ -115,6 +117,6 @@ def _change(grade: Grade) -> str:
     return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
 
 
-def grades_of(film: Film, cuts: Sequence[Cut]) -> list[Grade]:
+def grades_of(project: Project, cuts: Sequence[Cut]) -> list[Grade]:
     """The transforms of the cut."""
-    return film.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+    return project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))

@@ -45,6 +45,11 @@ class Direction:
     frames: int
     words: str
 
+    @property
+    def curve(self) -> list[list[float]]:
+        """The performance as in `Shot.curve`."""
+        return [list(key) for key in json.loads(self.performance)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -93,7 +98,7 @@ def fold_decisions(events: Iterable[Event]) -> dict[str, Decision]:
     for one in sorted(events, key=lambda row: (row.happened_at, row.event_id)):
         if one.name not in DECISION_NAMES:
             continue
-        detail = json.loads(one.detail or "{}")
+        detail = one.detail_values
         before = held.pop(one.subject, UNDECIDED)
         if one.name == "moved":
             held[detail["to"]] = before

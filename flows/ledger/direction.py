@@ -13,7 +13,7 @@ from flows.ledger.decisions import UNDECIDED, Decision, Direction
 from flows.ledger.shot_diff import list_changes_since_review
 from flows.ledger.shot_matching import identify_places
 from manifests.rows import Shot
-from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, PerformanceKey, Performance
+from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, Performance, PerformanceKey
 from pipeline.cut import breakdown
 from pipeline.render import slate
 
@@ -86,7 +86,7 @@ def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
     """
     if direction is None:
         return shot
-    performance = Performance.from_plain(json.loads(direction.performance))
+    performance = Performance.from_plain(direction.curve)
     if direction.frames != shot.frames:
         keys = {
             round(key.frame * shot.frames / direction.frames): key.weights
@@ -100,9 +100,9 @@ def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
 
 def replace_performance(shot: Shot, performance: str) -> Shot:
     """The shot with that performance (as in `Shot.performance`), under its own identity."""
-    if json.loads(performance) == json.loads(shot.performance):
-        return shot
     other = replace(shot, performance=performance)
+    if other.curve == shot.curve:
+        return shot
     return replace(other, shot_id=breakdown.identify_shot(other))
 
 
@@ -111,7 +111,9 @@ def format_performance(performance: Performance) -> str:
     return json.dumps(performance.to_plain(), separators=(",", ":"))
 
 
-def build_performance(shot: Shot, curve: EmotionCurve | None, *, intensity: float = 1.0) -> Performance:
+def build_performance(
+    shot: Shot, curve: EmotionCurve | None, *, intensity: float = 1.0
+) -> Performance:
     """The curve over the shot's own frames (None: what it performs now), with all weights but
     neutral's times `intensity`.
 
@@ -119,10 +121,12 @@ def build_performance(shot: Shot, curve: EmotionCurve | None, *, intensity: floa
     """
     length = shot.end_frame - shot.start_frame
     if curve is None:
-        now = Performance.from_plain(json.loads(shot.performance))
+        now = Performance.from_plain(shot.curve)
     else:
         now = Performance.from_curve(curve, start=shot.head_frames, end=shot.head_frames + length)
-    return Performance(tuple(PerformanceKey(key.frame, _stronger(key.weights, intensity)) for key in now.keys))
+    return Performance(
+        tuple(PerformanceKey(key.frame, _stronger(key.weights, intensity)) for key in now.keys)
+    )
 
 
 def _stronger(weights: Sequence[float], intensity: float) -> tuple[float, ...]:

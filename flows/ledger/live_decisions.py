@@ -12,7 +12,7 @@ from flows.farm.steering import Steer, Steering
 from flows.ledger.decisions import DECISION_NAMES, Decision, fold_decisions
 from flows.ledger.direction import apply_decision
 from flows.ledger.shot_matching import identify_places
-from flows.project import Film
+from flows.project import Project
 from flows.who import current_user
 from manifests.rows import Shot
 from manifests.run_rows import Event
@@ -22,25 +22,25 @@ from pipeline.render.slate import SLATE
 DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
 
 
-def watch_decisions(film: Film, shots: Sequence[Shot], *, began: str) -> Steer:
+def watch_decisions(project: Project, shots: Sequence[Shot], *, began: str) -> Steer:
     """The function that the pool asks about once a second. `began`: when the run began (UTC, ISO
     8601); retries since then count.
     """
     by_place = dict(zip(identify_places(shots), shots, strict=True))
 
     def steer() -> Steering:
-        events = film.store.read(Event, name=[*DECISION_NAMES, DRAIN])
+        events = project.store.read(Event, name=[*DECISION_NAMES, DRAIN])
         stop = any(one.name == DRAIN and one.happened_at > began for one in events)
         return replace(compute_steering(by_place, fold_decisions(events), began=began), stop=stop)
 
     return steer
 
 
-def request_drain(film: Film) -> None:
+def request_drain(project: Project) -> None:
     """Let the run that works on a production finish what its workers make, and begin nothing
     more.
     """
-    film.store.append([new_event(DRAIN, film.production.episode, actor=current_user())])
+    project.store.append([new_event(DRAIN, project.production.episode, actor=current_user())])
 
 
 def compute_steering(

@@ -18,7 +18,7 @@ from flows.ledger.decisions import (
 )
 from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState, compute_states
-from flows.project import Film
+from flows.project import Project
 from manifests.rows import Shot
 from manifests.run_rows import Event, Run
 from manifests.store import Store
@@ -88,16 +88,16 @@ def read_previous_cut(store: Store, shots: Sequence[Shot]) -> list[Shot]:
     return store.read(Shot, snapshot=former) if former else []
 
 
-def find_newest_run(film: Film) -> NewestRun | None:
+def find_newest_run(project: Project) -> NewestRun | None:
     """The run that began last, from its first event; None before the first."""
-    began = film.store.read(Event, name=RUN)
+    began = project.store.read(Event, name=RUN)
     if not began:
         return None
     last = max(began, key=lambda row: row.happened_at)
-    ended = [row.finished_at for row in film.store.read(Run, run_id=last.subject)]
+    ended = [row.finished_at for row in project.store.read(Run, run_id=last.subject)]
     if ended:
         return NewestRun(run_id=last.subject, began_at=last.happened_at, ended_at=ended[-1])
-    gone = is_abandoned(film.root, since=last.happened_at)
+    gone = is_abandoned(project.root, since=last.happened_at)
     return NewestRun(run_id=last.subject, began_at=last.happened_at, interrupted=gone)
 
 
@@ -116,14 +116,14 @@ def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Sho
 
 
 def read_shot_states(
-    film: Film, shots: Sequence[Shot], *, done: Collection[str]
+    project: Project, shots: Sequence[Shot], *, done: Collection[str]
 ) -> list[ShotState]:
     """The state of every shot of a cut. `done`: identities whose takes stand."""
-    return read_run_states(film, shots, run=find_newest_run(film), done=done)
+    return read_run_states(project, shots, run=find_newest_run(project), done=done)
 
 
 def read_run_states(
-    film: Film, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
+    project: Project, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
 ) -> list[ShotState]:
     """As `ledger`, with the newest run known already. What the farm said of shots that are done is
     not asked for: their takes say it.
@@ -132,8 +132,8 @@ def read_run_states(
         shots,
         done=done,
         farm=read_farm_events(
-            film.store, run, shots=[shot for shot in shots if shot.shot_id not in done]
+            project.store, run, shots=[shot for shot in shots if shot.shot_id not in done]
         ),
-        decisions=read_decisions(film.store, shots),
+        decisions=read_decisions(project.store, shots),
         over={run.run_id} if run is not None and run.is_over else (),
     )

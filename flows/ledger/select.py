@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from flows.ledger.shot_state import MARKS, STATES, ShotState
@@ -96,7 +95,7 @@ def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
 
 def _emotions(entry: ShotState) -> set[str]:
     """The emotions that the shot performs anywhere in it."""
-    keys = Performance.from_plain(json.loads(entry.shot.performance)).keys
+    keys = Performance.from_plain(entry.shot.curve).keys
     return {
         label
         for key in keys

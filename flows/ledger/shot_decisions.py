@@ -7,7 +7,6 @@ it within a second.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,13 +21,13 @@ from flows.ledger.direction import (
 )
 from flows.ledger.shot_diff import describe_reviewed_take, digest_inputs
 from flows.ledger.shot_state import ShotState
-from flows.project import Film, done
+from flows.project import Project, done
 from manifests.errors import InputError, Problem
 from manifests.rows import Shot, Take
 from manifests.run_rows import Event
 from model.emotion import EmotionError, parse_curve
 from pipeline.render.slate import SLATE
-from pipeline.script import emotion_synonyms, script
+from pipeline.script import emotion_synonyms
 
 AS_WRITTEN = "as written"  # in place of an emotion: takes an earlier direction back
 
@@ -37,7 +36,7 @@ class Chosen(Protocol):
     """A production and the shots that somebody means."""
 
     @property
-    def film(self) -> Film: ...
+    def project(self) -> Project: ...
     @property
     def shots(self) -> Sequence[ShotState]: ...
 
@@ -112,7 +111,7 @@ def priority(chosen: Chosen, urgency: int) -> list[ShotDecision]:
     return _decide(chosen, "priority", lambda _entry: {"priority": urgency}, f"priority {urgency}")
 
 
-def notes(chosen: Chosen) -> list[Noted]:
+def list_notes(chosen: Chosen) -> list[Noted]:
     """The notes of those that have any."""
     return [
         Noted(number=entry.shot.number, character=entry.shot.character, notes=entry.decision.notes)
@@ -190,7 +189,7 @@ def direct(chosen: Chosen, *, emotion: str = "", intensity: float = 1.0) -> list
     ]
 
 
-def variants(entry: ShotState) -> list[Shot]:
+def list_variants(entry: ShotState) -> list[Shot]:
     """The shot with every seed and performance that takes of its place were asked for with; the one
     that is used among them.
     """
@@ -211,14 +210,14 @@ def is_circled(entry: ShotState, variant: Shot) -> bool:
     return look.prints.get("performance") in (None, digest_inputs(variant)["performance"])
 
 
-def takes(chosen: Chosen) -> list[PlaceTake]:
+def list_takes(chosen: Chosen) -> list[PlaceTake]:
     """All takes of the chosen shots that differ from what is used only in seed and performance,
     with their measures.
     """
     found = []
     for entry in chosen.shots:
-        known = variants(entry)
-        rows = done(chosen.film, known)
+        known = list_variants(entry)
+        rows = done(chosen.project, known)
         found += [
             _place_take(entry, variant, rows[variant.shot_id])
             for variant in known
@@ -229,7 +228,7 @@ def takes(chosen: Chosen) -> list[PlaceTake]:
 
 def circle(chosen: Chosen, seed: int) -> list[ShotDecision]:
     """The take with that seed is the one. Raises InputError for shots that have no such take."""
-    made = {(take.number, take.seed) for take in takes(chosen)}
+    made = {(take.number, take.seed) for take in list_takes(chosen)}
     without = [entry for entry in chosen.shots if (entry.shot.number, seed) not in made]
     _refuse(without, f"has no take with seed {seed}", "a seed that `callsheet shot take` lists")
     return circle_variants(chosen, [replace_seed(entry.shot, seed) for entry in chosen.shots])
@@ -254,7 +253,7 @@ def _decide(
     events: list[Event] = [
         new_decision(name, entry.place, entry.shot, **detail(entry)) for entry in chosen.shots
     ]
-    chosen.film.store.append(events)
+    chosen.project.store.append(events)
     return [
         ShotDecision(
             number=e.shot.number, character=e.shot.character, text=e.shot.text, decision=words
@@ -305,7 +304,7 @@ def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Dir
             e.place: Direction(performance="", frames=e.shot.frames, words=AS_WRITTEN)
             for e in chosen.shots
         }
-    wanted = chosen.film.production
+    wanted = chosen.project.production
     words = emotion_synonyms.load_words(
         wanted.resolve_path(wanted.emotions) if wanted.emotions else None
     )
@@ -333,7 +332,7 @@ def _directions(chosen: Chosen, emotion: str, intensity: float) -> dict[str, Dir
 def _performs_so(entry: ShotState, direction: Direction) -> bool:
     if not direction.performance:
         return entry.decision.direction is None
-    return bool(json.loads(direction.performance) == json.loads(entry.shot.performance))
+    return direction.curve == entry.shot.curve
 
 
 def _seeds(entry: ShotState) -> set[int]:
@@ -355,6 +354,6 @@ def _place_take(entry: ShotState, variant: Shot, take: Take) -> PlaceTake:
         current=take.shot_id == entry.shot.shot_id,
         circled=is_circled(entry, variant),
         wall_seconds=take.wall_seconds,
-        measures=json.loads(take.measures),
-        warnings=tuple(json.loads(take.warnings)),
+        measures=take.measure_values,
+        warnings=tuple(take.warning_list),
     )

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from flows.project import Film
+from flows.project import Project
 from manifests.rows import Recording, Shot, Take
 from model.talker import Portrait
 from pipeline.render import render, slate
 
 
 def make_slates(
-    film: Film,
+    project: Project,
     shots: Sequence[Shot],
     recordings: Sequence[Recording],
     *,
@@ -27,7 +27,7 @@ def make_slates(
     made.
     """
     studio = render.RenderContext(
-        root=film.root,
+        root=project.root,
         recordings=recordings,
         worker=f"{socket.gethostname()}/{os.getpid()}",
         run_id=run_id,

@@ -15,7 +15,7 @@ from typing import get_args
 
 from flows.night.nightly import Asked, night
 from flows.night.summary import STATES, Report, Summary
-from flows.project import open_film
+from flows.project import open_project
 from flows.version import DELIVERABLES
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Deliverable
@@ -85,16 +85,16 @@ def _row(report: Report, root: Path) -> LessonRow:
         advice=report.advice,
     )
     try:
-        film = open_film(root / report.name)
+        project = open_project(root / report.name)
     except InputError:
         return row
-    row = replace(row, title=film.production.title)
-    version = report.version or next(reversed(versions.list_versions(film.root / DELIVERABLES)), "")
+    row = replace(row, title=project.production.title)
+    version = report.version or next(reversed(versions.list_versions(project.root / DELIVERABLES)), "")
     if not version:
         return row
-    files = {made.profile: made for made in film.store.read(Deliverable, version=version)}
+    files = {made.profile: made for made in project.store.read(Deliverable, version=version)}
     paths = {
-        name: str((film.root / DELIVERABLES / made.path).relative_to(root))
+        name: str((project.root / DELIVERABLES / made.path).relative_to(root))
         for name, made in files.items()
     }
     seconds = max((made.seconds for made in files.values()), default=0.0)

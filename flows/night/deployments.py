@@ -31,7 +31,7 @@ from flows.episode import Outcome, episode
 from flows.lease import held
 from flows.night.nightly import DONE, SOME_LEFT, Asked, night
 from flows.night.summary import headline
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError, Problem, ToolError
 
 POOL = "callsheet"
@@ -77,7 +77,7 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 @flow(name="render", persist_result=False)
 def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
     """`callsheet render` as a deployment: one production, whole, under its lease."""
-    with held(open_film(Path(folder)).root, purpose="render, by Prefect"):
+    with held(open_project(Path(folder)).root, purpose="render, by Prefect"):
         return episode(folder, ray=ray, workers=workers)
 
 

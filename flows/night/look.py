@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from flows.cut import cut_if_heard
+from flows.cut import cut_from_record
 from flows.inputs import read_inputs
 from flows.night.summary import Report
 from flows.plan import compare_with_record, find_standing_version
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError, Problem
-from pipeline.script.production import FILE
+from pipeline.script.settings import FILE
 
 DEPTH = 4
 
@@ -50,9 +50,9 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
         raise InputError(
             Problem(file=f"{known.name}/{FILE}", message="is a link that leads outside ROOT")
         )
-    film = open_film(folder)
-    known = replace(known, title=film.production.title, priority=film.production.priority)
-    cutting = cut_if_heard(film, read_inputs(film))
+    project = open_project(folder)
+    known = replace(known, title=project.production.title, priority=project.production.priority)
+    cutting = cut_from_record(project, read_inputs(project))
     if cutting is None:
         return known
     planned = compare_with_record(cutting)

@@ -31,7 +31,7 @@ from flows.night.summary import FINE, NIGHTS, Report, Summary, for_others, write
 from flows.night.webhook import Webhook, post
 from flows.night.webhook import webhook as read_webhook
 from flows.progress import reporter
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError, Problem, ToolError, collect_problems
 
 if TYPE_CHECKING:
@@ -177,9 +177,9 @@ class _Night:
     def _rendered(self, candidate: Candidate) -> Report:
         from flows.episode import episode
 
-        film = open_film(candidate.folder)
+        project = open_project(candidate.folder)
         budget = self._budget_left()
-        with held(film.root, purpose="nightly"):
+        with held(project.root, purpose="nightly"):
             now = look(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # somebody made it since the night began
                 return now
@@ -193,7 +193,7 @@ class _Night:
                     else time.time() + self._ends - time.monotonic(),
                     budget=0.0 if math.isinf(budget) else budget,
                 )
-        return finished(film, outcome, candidate.report)
+        return finished(project, outcome, candidate.report)
 
     def _guarded(self, known: Report, work: Callable[[], Report]) -> Report:
         """Whatever goes wrong with one production becomes its report."""

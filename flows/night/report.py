@@ -5,13 +5,12 @@ words for the morning.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.night.summary import Report
-from flows.project import Film
+from flows.project import Project
 from flows.version import DELIVERABLES
 from manifests.delivery_rows import Check
 from manifests.errors import InputError
@@ -49,30 +48,30 @@ def unexpected(known: Report, error: Exception, *, log: str) -> Report:
     )
 
 
-def finished(film: Film, outcome: Outcome, known: Report) -> Report:
+def finished(project: Project, outcome: Outcome, known: Report) -> Report:
     """What a run came to, and what a person should hear and see."""
-    takes = film.store.read(Take, run_id=outcome.run_id)
+    takes = project.store.read(Take, run_id=outcome.run_id)
     report = replace(
         known,
         shots=outcome.shots,
         made=outcome.made,
         left=len(outcome.left) + len(outcome.rejects),
         seconds=round(outcome.seconds, 3),
-        ear=list(_to_hear(film)),
+        ear=list(_to_hear(project)),
     )
     if outcome.version is None:
         return _undelivered(report, outcome)
     version = outcome.version
     place = (
-        version.folder.relative_to(film.folder.resolve())
-        if version.folder.is_relative_to(film.folder)
+        version.folder.relative_to(project.folder.resolve())
+        if version.folder.is_relative_to(project.folder)
         else None
     )
     report = replace(
         report,
         version=version.name,
-        eye=[*map(_check, _warned(version.checks)), *_warned_takes(film, takes)],
-        look=[f"{place}/{name}" for name in _worth_opening(film, version.name)] if place else [],
+        eye=[*map(_check, _warned(version.checks)), *_warned_takes(project, takes)],
+        look=[f"{place}/{name}" for name in _worth_opening(project, version.name)] if place else [],
     )
     if version.failed:
         reason = f"{version.name} stands, but {len(version.failed)} checks failed; `latest` was not moved to it"
@@ -109,23 +108,23 @@ def _warned(checks: list[Check]) -> list[Check]:
     return [check for check in checks if check.verdict == "warn"]
 
 
-def _to_hear(film: Film) -> Iterator[str]:
-    for cue in film.store.read_current(Cue):
+def _to_hear(project: Project) -> Iterator[str]:
+    for cue in project.store.read_current(Cue):
         if cue.status != "matched":
             yield f"{cue.status}: {cue.character}: {cue.text}" + (
                 f" ({cue.reasons})" if cue.reasons else ""
             )
 
 
-def _warned_takes(film: Film, takes: list[Take]) -> Iterator[str]:
-    number = {shot.shot_id: shot.number for shot in film.store.read_current(Shot)}
+def _warned_takes(project: Project, takes: list[Take]) -> Iterator[str]:
+    number = {shot.shot_id: shot.number for shot in project.store.read_current(Shot)}
     for take in takes:
-        for warning in json.loads(take.warnings):
+        for warning in take.warning_list:
             yield f"{number.get(take.shot_id, take.shot_id)}: {warning}"
 
 
-def _worth_opening(film: Film, version: str) -> Iterator[str]:
-    folder = film.root / DELIVERABLES / version
+def _worth_opening(project: Project, version: str) -> Iterator[str]:
+    folder = project.root / DELIVERABLES / version
     return (
         name
         for name in ("contact_sheet.png", "web.mp4", "checks.json")

@@ -23,8 +23,8 @@ from starlette.routing import Route
 from flows.review import media
 from flows.review.auth import Gate, Guard
 from flows.review.document import ProblemEntry
-from flows.review.review_session import Desk
-from flows.review.snapshot import Reading, log
+from flows.review.review_session import ReviewSession
+from flows.review.snapshot import Snapshot, read_log
 from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest
 from pipeline.deliver import dailies
@@ -44,7 +44,7 @@ NOT_FOUND = "there is nothing here\n"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
+def make_app(desk: ReviewSession, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
     """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages
     need not wait for news.
     """
@@ -54,12 +54,12 @@ def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: F
         Route("/api/decisions", _decisions(desk), methods=["POST"]),
         Route("/api/peaks", _peaks(desk)),
         Route("/api/log/{shot_id}", _log(desk)),
-        Route("/media/take/{key}.mp4", _media(desk, media.take_copy, "video/mp4")),
-        Route("/media/thumb/{key}.jpg", _media(desk, media.thumbnail, "image/jpeg")),
-        Route("/media/version/{key}/web.mp4", _media(desk, media.version_file, "video/mp4")),
+        Route("/media/take/{key}.mp4", _media(desk, media.make_take_copy, "video/mp4")),
+        Route("/media/thumb/{key}.jpg", _media(desk, media.make_thumbnail, "image/jpeg")),
+        Route("/media/version/{key}/web.mp4", _media(desk, media.find_version_file, "video/mp4")),
         Route(
             "/media/sound.flac",
-            _media(desk, lambda reading, _key: media.master(reading), "audio/flac"),
+            _media(desk, lambda reading, _key: media.make_master(reading), "audio/flac"),
         ),
         Route("/media/captions.vtt", _captions(desk)),
         *_page_routes(),
@@ -67,27 +67,27 @@ def make_app(desk: Desk, gate: Gate, *, stopping: Callable[[], bool] = lambda: F
     return Starlette(routes=routes, middleware=[Middleware(Guard, gate=gate)])
 
 
-def _production(desk: Desk) -> Handler:
+def _production(desk: ReviewSession) -> Handler:
     async def production(_request: Request) -> Response:
-        return Response(await run_in_threadpool(desk.text), media_type="application/json")
+        return Response(await run_in_threadpool(desk.encode_document), media_type="application/json")
 
     return production
 
 
-def _changes(desk: Desk, stopping: Callable[[], bool]) -> Handler:
+def _changes(desk: ReviewSession, stopping: Callable[[], bool]) -> Handler:
     async def changes(request: Request) -> Response:
         since = request.query_params.get("since", "")
         until = time.monotonic() + WAIT_SECONDS
-        while await run_in_threadpool(desk.revision) == since and time.monotonic() < until:
+        while await run_in_threadpool(desk.read_revision) == since and time.monotonic() < until:
             if stopping() or await request.is_disconnected():
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        return JSONResponse(await run_in_threadpool(desk.changes, since))
+        return JSONResponse(await run_in_threadpool(desk.find_changes, since))
 
     return changes
 
 
-def _decisions(desk: Desk) -> Handler:
+def _decisions(desk: ReviewSession) -> Handler:
     async def decisions(request: Request) -> Response:
         try:
             body = await _json(request)
@@ -137,10 +137,10 @@ def _problem(problem: Problem) -> ProblemEntry:
     )
 
 
-def _peaks(desk: Desk) -> Handler:
+def _peaks(desk: ReviewSession) -> Handler:
     async def peaks(request: Request) -> Response:
         width = request.query_params.get("width", "")
-        found = await run_in_threadpool(lambda: media.peaks(desk.reading()))
+        found = await run_in_threadpool(lambda: media.read_peaks(desk.read_snapshot()))
         if width.isdecimal() and 0 < len(width) < 8 and int(width):
             found = dailies.thin_peaks(found, int(width))
         return JSONResponse({"peaks": found})
@@ -148,28 +148,28 @@ def _peaks(desk: Desk) -> Handler:
     return peaks
 
 
-def _log(desk: Desk) -> Handler:
+def _log(desk: ReviewSession) -> Handler:
     async def told(request: Request) -> Response:
-        said = await run_in_threadpool(lambda: log(desk.reading(), request.path_params["shot_id"]))
+        said = await run_in_threadpool(lambda: read_log(desk.read_snapshot(), request.path_params["shot_id"]))
         return JSONResponse({"log": said}) if said is not None else await _nothing(request)
 
     return told
 
 
-def _captions(desk: Desk) -> Handler:
+def _captions(desk: ReviewSession) -> Handler:
     async def captions(_request: Request) -> Response:
-        text = (await run_in_threadpool(desk.document))["captions_text"]
+        text = (await run_in_threadpool(desk.read_document))["captions_text"]
         return Response(text or "WEBVTT\n", media_type="text/vtt")
 
     return captions
 
 
-def _media(desk: Desk, find: Callable[[Reading, str], Path | None], kind: str) -> Handler:
+def _media(desk: ReviewSession, find: Callable[[Snapshot, str], Path | None], kind: str) -> Handler:
     """A file found through the record; parts of it are sent when a part is asked for (Range)."""
 
     async def send(request: Request) -> Response:
         path = await run_in_threadpool(
-            lambda: find(desk.reading(), request.path_params.get("key", ""))
+            lambda: find(desk.read_snapshot(), request.path_params.get("key", ""))
         )
         if path is None or not path.is_file():
             return await _nothing(request)

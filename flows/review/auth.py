@@ -59,14 +59,14 @@ class Gate:
         self._tokens: list[str] = []
         self._sessions: list[str] = []
 
-    def link(self) -> str:
+    def make_link(self) -> str:
         """A new link; the ones before it that nobody opened go on being good."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._tokens = [*self._tokens, token][-MOST_SESSIONS:]
         return f"http://{self.hosts[0]}/?token={token}"
 
-    def exchange(self, token: str) -> str | None:
+    def exchange_token(self, token: str) -> str | None:
         """The session that a token becomes, once; None for any other token."""
         with self._lock:
             known = next((one for one in self._tokens if _same(one, token)), None)
@@ -77,7 +77,7 @@ class Gate:
             self._sessions = [*self._sessions, session][-MOST_SESSIONS:]
             return session
 
-    def refusal(self, method: str, headers: Headers) -> str:
+    def find_refusal(self, method: str, headers: Headers) -> str:
         """Why a request is refused whoever it comes from, "" when it is not: wrong host, another
         site's page, no origin.
         """
@@ -91,7 +91,7 @@ class Gate:
             return "another page must not ask for this"
         return ""
 
-    def knows(self, headers: Headers) -> bool:
+    def has_session(self, headers: Headers) -> bool:
         """Whether a request carries a session's cookie."""
         jar = SimpleCookie()
         try:
@@ -130,20 +130,20 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """The answer that the guard gives by itself; None to let a request through."""
-        refusal = self.gate.refusal(request.method, request.headers)
+        refusal = self.gate.find_refusal(request.method, request.headers)
         if refusal:
             return PlainTextResponse(f"{refusal}\n", status_code=403)
         token = request.query_params.get("token")
         if request.url.path == "/" and token is not None and request.method in READING:
             return self._exchanged(token, request)
-        if not self.gate.knows(request.headers):
+        if not self.gate.has_session(request.headers):
             return PlainTextResponse(
                 "open the link that `callsheet review` printed\n", status_code=403
             )
         return None
 
     def _exchanged(self, token: str, request: Request) -> Response:
-        session = self.gate.exchange(token) if request.method == "GET" else None
+        session = self.gate.exchange_token(token) if request.method == "GET" else None
         if session is None:
             message = "this link was used already, or is another one's: press Enter where `callsheet review` runs for a new one\n"
             return PlainTextResponse(message, status_code=403)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from flows import corrections
 from flows.ledger import shot_decisions
 from flows.ledger.shot_state import ShotState
-from flows.project import Film
+from flows.project import Project
 from flows.review.decision_requests import DecisionRequest
 from flows.review.snapshot import Snapshot
 from flows.trust import waivers
@@ -35,7 +35,7 @@ FIELDS = {"--emotion": "emotion", "--text": "text", "--reason": "reason", "SHOT"
 class Looked:
     """A production and the shots that somebody looked at (a `flows.ledger.shot.Chosen`)."""
 
-    film: Film
+    project: Project
     shots: Sequence[ShotState]
 
 
@@ -70,16 +70,16 @@ def draft_decision(wish: DecisionRequest, reading: Snapshot, *, who: str) -> Dec
     """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs
     do.
     """
-    gathering = Gathering(reading.film.store)
-    film = dataclasses.replace(reading.film, store=gathering)
+    gathering = Gathering(reading.project.store)
+    project = dataclasses.replace(reading.project, store=gathering)
     try:
         with acting_as(who):
             says = (
-                _cue(wish, film)
+                _cue(wish, project)
                 if wish.name == "cue"
                 else []
                 if wish.name == "waive"
-                else _about_shots(wish, reading, film)
+                else _about_shots(wish, reading, project)
             )
     except InputError as error:
         raise InputError([_with_field(problem) for problem in error.problems]) from error
@@ -97,7 +97,7 @@ def commit_drafts(
     """Record decisions, all events in one commit, then waive: the ids of the events, and what to
     say. Raises InputError and ToolError.
     """
-    store = reading.film.store
+    store = reading.project.store
     events = [one for several in drawn for one in several.events]
     store.append(events)
     ids, says = (
@@ -111,7 +111,7 @@ def commit_drafts(
         }
         with acting_as(who):
             outcome = waivers.waive(
-                reading.film,
+                reading.project,
                 waiver.words["version"],
                 waiver.words["check"],
                 reason=waiver.words["reason"],
@@ -125,11 +125,11 @@ def commit_drafts(
     return ids, says
 
 
-def _about_shots(wish: DecisionRequest, reading: Snapshot, film: Film) -> list[str]:
-    chosen, words = Looked(film=film, shots=wish.shots), wish.words
+def _about_shots(wish: DecisionRequest, reading: Snapshot, project: Project) -> list[str]:
+    chosen, words = Looked(project=project, shots=wish.shots), wish.words
     match wish.name:
         case "approve":
-            decided = _approve(wish, reading, film)
+            decided = _approve(wish, reading, project)
         case "hold":
             decided = shot_decisions.hold(chosen)
         case "release":
@@ -150,7 +150,7 @@ def _about_shots(wish: DecisionRequest, reading: Snapshot, film: Film) -> list[s
 
 
 def _approve(
-    wish: DecisionRequest, reading: Snapshot, film: Film
+    wish: DecisionRequest, reading: Snapshot, project: Project
 ) -> list[shot_decisions.ShotDecision]:
     """Approve the takes that were looked at; where another one is in use, or wanted since, it
     becomes the one.
@@ -171,10 +171,10 @@ def _approve(
         and wanted[after.place].shot_id != after.shot.shot_id
         and SLATE not in (wanted[after.place].talker, after.shot.talker)
     ]
-    decided = shot_decisions.approve(Looked(film=film, shots=looked))
+    decided = shot_decisions.approve(Looked(project=project, shots=looked))
     if circled:
         shot_decisions.circle_variants(
-            Looked(film=film, shots=[before for before, _ in circled]),
+            Looked(project=project, shots=[before for before, _ in circled]),
             [after.shot for _, after in circled],
         )
     return decided
@@ -194,7 +194,7 @@ def _retry(chosen: Looked, wish: DecisionRequest) -> list[shot_decisions.ShotDec
     return decided
 
 
-def _cue(wish: DecisionRequest, film: Film) -> list[str]:
+def _cue(wish: DecisionRequest, project: Project) -> list[str]:
     made = []
     for name, value in wish.cue.items():
         said = new_event(corrections.EVENT, wish.line_id, actor=current_user())
@@ -202,7 +202,7 @@ def _cue(wish: DecisionRequest, film: Film) -> list[str]:
             line_id=wish.line_id, field=name, value=value, at=said.happened_at
         ).to_detail()
         made.append(dataclasses.replace(said, detail=json.dumps(plain, ensure_ascii=False)))
-    film.store.append(made)
+    project.store.append(made)
     return [f"{wish.line_id}: {', '.join(wish.cue)} set by hand; the next plan takes it in"]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.ledger.shot_state import ShotState
-from flows.review.snapshot import Reading
+from flows.review.snapshot import Snapshot
 from flows.trust.waivers import LONGEST_REASON
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Shot
@@ -42,7 +42,7 @@ SAMPLES_OF_A_DAY = 86_400 * MASTER_HZ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class DecisionRequest:
     """A decision that makes sense. `shots` in film order; `takes`: by place, the take that is
     meant; `words`: checked, None left out.
 
@@ -67,7 +67,7 @@ class Wish:
         )
 
 
-def read(body: object, reading: Reading) -> Wish:
+def read_request(body: object, reading: Snapshot) -> DecisionRequest:
     """The wish that a body means. Raises one InputError with every problem; `column` of each is the
     field.
     """
@@ -87,20 +87,20 @@ def read(body: object, reading: Reading) -> Wish:
 class _Reader:
     """Reads one body; problems are gathered."""
 
-    def __init__(self, body: Mapping[Any, Any], reading: Reading) -> None:
+    def __init__(self, body: Mapping[Any, Any], reading: Snapshot) -> None:
         self.problems: list[Problem] = []
         self._body = body
         self._reading = reading
         self._words: Mapping[str, Any] = {}
 
-    def wish(self) -> Wish:
+    def wish(self) -> DecisionRequest:
         name = self._body.get("name")
         if name not in NAMES:
             near = find_nearest(str(name), NAMES)
             self._complain(
                 "name", f"no decision is called {str(name)!r}", expected=", ".join(NAMES), near=near
             )
-            return Wish(name="")
+            return DecisionRequest(name="")
         self._unknown(self._body, KEYS, "")
         self._words = self._read_words(name)
         seen, at = (self._text(self._body, key, LONGEST_TEXT) for key in ("seen", "at"))
@@ -110,7 +110,7 @@ class _Reader:
             return self._waive(seen, at)
         shots = self._shots()
         takes = self._takes(name, shots)
-        return Wish(
+        return DecisionRequest(
             name=name, shots=shots, takes=takes, words=self._of_shots(name), seen=seen, at=at
         )
 
@@ -143,18 +143,18 @@ class _Reader:
             return []
         known = {
             key: entry
-            for entry in self._reading.ledger
+            for entry in self._reading.states
             for key in (entry.shot.shot_id, entry.shot.number.casefold())
         }
         found = {}
         for key in given:
             entry = known.get(key.casefold())
             if entry is None:
-                near = find_nearest(key, [entry.shot.number for entry in self._reading.ledger])
+                near = find_nearest(key, [entry.shot.number for entry in self._reading.states])
                 self._complain("shots", f"no shot {key[:80]!r} in the recorded cut", near=near)
             else:
                 found[entry.place] = entry
-        return [entry for entry in self._reading.ledger if entry.place in found]
+        return [entry for entry in self._reading.states if entry.place in found]
 
     def _takes(self, name: str, shots: Sequence[ShotState]) -> dict[str, Shot]:
         """The takes that are meant, where one is named."""
@@ -213,14 +213,14 @@ class _Reader:
                 }
         return {}
 
-    def _cue(self, seen: str, at: str) -> Wish:
+    def _cue(self, seen: str, at: str) -> DecisionRequest:
         given = self._body.get("line_id")
         known = {cue.line_id: cue for cue in self._reading.cues}
         if not isinstance(given, str) or given not in known:
             self._complain(
                 "line_id", f"no line {str(given)[:80]!r}", near=find_nearest(str(given), known)
             )
-            return Wish(name="cue")
+            return DecisionRequest(name="cue")
         values = {key: self._sample(key) for key in ("start", "end") if key in self._words}
         if "character" in self._words:
             values["character"] = self._character()
@@ -231,7 +231,7 @@ class _Reader:
         if not values and not self.problems:
             self._complain("words", "nothing is changed", expected=", ".join(WORDS["cue"]))
         self._check_span(known[given].start, known[given].end, values)
-        return Wish(name="cue", line_id=given, cue=values, seen=seen, at=at)
+        return DecisionRequest(name="cue", line_id=given, cue=values, seen=seen, at=at)
 
     def _check_span(self, start: int, end: int, values: Mapping[str, str]) -> None:
         if self.problems or values.get("ignore"):
@@ -279,7 +279,7 @@ class _Reader:
             )
         return names.get(str(value).casefold(), "")
 
-    def _waive(self, seen: str, at: str) -> Wish:
+    def _waive(self, seen: str, at: str) -> DecisionRequest:
         version = self._words.get("version", self._reading.version)
         if version is None or version != self._reading.version:
             self._complain(
@@ -287,7 +287,7 @@ class _Reader:
                 f"{version} is not the newest version",
                 expected=self._reading.version or "no version was made yet",
             )
-            return Wish(name="waive")
+            return DecisionRequest(name="waive")
         failed = qc.select_failures(self._reading.checks)
         names = [name for one in failed for name in (one.name, f"{one.profile}: {one.name}")]
         check = self._text(self._words, "check", LONGEST_TEXT, needed=True)
@@ -300,7 +300,7 @@ class _Reader:
                 near=find_nearest(check, names),
             )
         reason = self._text(self._words, "reason", LONGEST_REASON, needed=True)
-        return Wish(
+        return DecisionRequest(
             name="waive",
             words={"check": check, "reason": reason, "version": version},
             seen=seen,

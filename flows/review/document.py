@@ -247,7 +247,7 @@ class Changes(TypedDict):
     decisions: list[DecisionEntry]
 
 
-class Decision(TypedDict):
+class DecisionBody(TypedDict):
     """The body of `POST /api/decisions`, and one of the `decisions` of `notes.json`.
 
     `shots`: shot ids of the recorded cut, or numbers (of all but `cue` and `waive`). `line_id`: of
@@ -276,7 +276,7 @@ class Decision(TypedDict):
     at: NotRequired[str]
 
 
-class Decided(TypedDict):
+class DecisionReply(TypedDict):
     """The answer to a decision (status 200): what was written, what it means in words, and which
     decisions of other people on the same shot, line or check were made after `seen`.
 
@@ -309,4 +309,4 @@ class Notes(TypedDict):
     format: int
     digest: str
     reviewer: str
-    decisions: list[Decision]
+    decisions: list[DecisionBody]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.project import Film
+from flows.project import Project
 from flows.review import media, pack
 from flows.review.document import Document, ShotEntry, TakeEntry
 from flows.review.payload import build_document
@@ -45,7 +45,7 @@ def export_page(
     if not reading.shots:
         raise InputError(
             Problem(
-                file=str(reading.film.folder),
+                file=str(reading.project.folder),
                 message="nothing was rendered yet",
                 expected="a finished run of render",
             )
@@ -69,12 +69,12 @@ def export_page(
     return folder / "index.html"
 
 
-def write_report(film: Film, made: Version, cuts: Sequence[Cut]) -> Path:
+def write_report(project: Project, made: Version, cuts: Sequence[Cut]) -> Path:
     """Write `report.html` and `report/` into the folder of a version that is about to stand. Takes
     have no copies there: what is seen is the version. Thumbnails are there already when they were
     cut out with the contact sheet (`keep_thumbs`).
     """
-    reading, folder = preview_version(film, made, cuts), made.folder
+    reading, folder = preview_version(project, made, cuts), made.folder
     told = _without_server(build_document(reading, reviewer=current_user()), reading)
     told["video"] = WEB.file if told["video"] else None
     for shot in told["shots"]:

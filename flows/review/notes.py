@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.project import Film
+from flows.project import Project
 from flows.review import decide, decision_requests
 from flows.review.decide import DecisionDraft
 from flows.review.document import FORMAT, DecisionEntry
@@ -41,12 +41,12 @@ class ImportedNotes:
     follows: list[DecisionEntry]
 
 
-def import_notes(film: Film, path: Path) -> ImportedNotes:
+def import_notes(project: Project, path: Path) -> ImportedNotes:
     """Record the decisions of a file. Raises one InputError with every problem (row: from 1),
     having written nothing.
     """
     notes = _read(path)
-    reading = read_snapshot(film)
+    reading = read_snapshot(project)
     problems, rows = _of_this(notes, reading, path), notes.get("decisions")
     reviewer, key = str(notes.get("reviewer") or current_user()), digest_file(path)
     drawn: list[DecisionDraft] = []
@@ -61,12 +61,12 @@ def import_notes(film: Film, path: Path) -> ImportedNotes:
             problems += [
                 dataclasses.replace(one, file=str(path), row=row) for one in error.problems
             ]
-    if film.store.has(Event, name=IMPORTED, subject=key):
+    if project.store.has(Event, name=IMPORTED, subject=key):
         problems.append(Problem(file=str(path), message="these notes were imported already"))
     if problems:
         raise InputError(problems)
     ids, says = decide.commit_drafts(drawn, reading, who=reviewer)
-    film.store.append([new_event(IMPORTED, key, actor=current_user(), detail=path.name)])
+    project.store.append([new_event(IMPORTED, key, actor=current_user(), detail=path.name)])
     return ImportedNotes(
         reviewer=reviewer, event_ids=ids, says=says, follows=_newer(drawn, reading)
     )
@@ -127,7 +127,7 @@ def _of_this(notes: Mapping[str, Any], reading: Snapshot, path: Path) -> list[Pr
             )
         )
     if notes.get("digest") != digest_production(reading):
-        title = reading.film.production.title
+        title = reading.project.production.title
         problems.append(
             Problem(
                 file=str(path),

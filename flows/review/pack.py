@@ -31,7 +31,7 @@ _FALLBACK = re.compile(r"export default (?=function)")
 _LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
 
 
-def files() -> dict[str, bytes]:
+def build_files() -> dict[str, bytes]:
     """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`,
     `page.js`, and the toolkit's licences.
     """
@@ -45,22 +45,22 @@ def files() -> dict[str, bytes]:
     return {
         "index.html": PRELOADS.sub("", index).replace(MODULE, SCRIPTS).encode(),
         "page.css": (PAGE / "page.css").read_bytes(),
-        "page.js": script().encode(),
+        "page.js": build_script().encode(),
         **licences,
     }
 
 
-def script() -> str:
+def build_script() -> str:
     """All modules of the page as one classic script, those that others need first."""
     sources = {
         path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8")
         for path in PAGE.rglob("*.js")
     }
-    parts = [joined(name, sources[name]) for name in order(sources)]
+    parts = [wrap_module(name, sources[name]) for name in sort_modules(sources)]
     return '"use strict";\n(() => {\nconst modules = {};\n' + "\n".join(parts) + "\n})();\n"
 
 
-def order(sources: Mapping[str, str]) -> list[str]:
+def sort_modules(sources: Mapping[str, str]) -> list[str]:
     """The modules that the entry needs, each after those that it imports. Raises ValueError for
     circles and missing files.
     """
@@ -102,7 +102,7 @@ def _resolved(name: str, target: str) -> str:
     return "/".join(parts)
 
 
-def joined(name: str, source: str) -> str:
+def wrap_module(name: str, source: str) -> str:
     """A module as a function of its own that leaves its exports behind. Raises ValueError for forms
     that are not read here.
     """

@@ -6,7 +6,6 @@ the captions of the version.
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +60,7 @@ _TIMECODE = re.compile(r"(\d+):(\d\d):(\d\d)[:;](\d\d)")
 
 def build_document(reading: Snapshot, *, reviewer: str) -> Document:
     """What the page reads, with URLs of a server. `reviewer`: who looks."""
-    production = reading.film.production
+    production = reading.project.production
     rate = production.rate
     starts = find_programme_start(reading)
     found = describe_checks(reading, starts)
@@ -106,9 +105,9 @@ def digest_production(reading: Snapshot) -> str:
     """
     return digest(
         [
-            reading.film.production.title,
-            reading.film.production.episode,
-            reading.film.production.kind,
+            reading.project.production.title,
+            reading.project.production.episode,
+            reading.project.production.kind,
         ]
     )[:16]
 
@@ -129,9 +128,9 @@ def find_programme_start(reading: Snapshot) -> int:
     """Frames of the slate before the programme in the version's files."""
     frames = next((row.frames for row in reading.files if row.profile == WEB.name), 0)
     cards = frames - total_frames(reading.cuts)
-    settings = reading.film.production.delivery
+    settings = reading.project.production.delivery
     slate = round_half_up(
-        Fraction(settings.slate_seconds).limit_denominator(1000) * reading.film.production.rate
+        Fraction(settings.slate_seconds).limit_denominator(1000) * reading.project.production.rate
     )
     return min(slate, cards) if cards > 0 else 0
 
@@ -168,7 +167,7 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
     told: list[ShotCheck],
 ) -> ShotEntry:
     shot, take = entry.shot, reading.takes.get(entry.shot.shot_id)
-    keys = json.loads(shot.performance)
+    keys = shot.curve
     return ShotEntry(
         shot_id=shot.shot_id,
         number=shot.number,
@@ -184,8 +183,10 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         frames=shot.end_frame - shot.start_frame,
         layer=shot.layer,
         video_frame=cut.start_frame + starts if cut else None,
-        emotion=words.emotion(keys),
-        curve=[(int(frame) - shot.head_frames, words.list_weights(weights)) for frame, *weights in keys],
+        emotion=words.describe_emotion(keys),
+        curve=[
+            (int(frame) - shot.head_frames, words.list_weights(weights)) for frame, *weights in keys
+        ],
         seed=shot.seed,
         talker=shot.talker,
         label=take.label if take else "",
@@ -197,8 +198,8 @@ def _shot(  # noqa: PLR0913 - all that is known of one shot
         worker=entry.worker or (take.worker if take else ""),
         since=entry.since,
         seconds=take.wall_seconds if take else 0.0,
-        measures=json.loads(take.measures) if take else {},
-        warnings=json.loads(take.warnings) if take else [],
+        measures=take.measure_values if take else {},
+        warnings=take.warning_list if take else [],
         checks=told,
         takes=_takes(entry, reading),
         thumb=f"/media/thumb/{shot.shot_id}.jpg"
@@ -216,7 +217,7 @@ def has_sound(reading: Snapshot) -> bool:
     """Whether the sound of the timeline can be played: something was recorded, and its copies were
     not purged.
     """
-    root = reading.film.root
+    root = reading.project.root
     return bool(reading.recordings) and all(
         (root / row.master_path).is_file() for row in reading.recordings
     )
@@ -224,7 +225,7 @@ def has_sound(reading: Snapshot) -> bool:
 
 def has_pictures(reading: Snapshot, take: Take) -> bool:
     """Whether a take's pictures still stand: the record outlives what was purged."""
-    return (reading.film.root / take.path).is_file()
+    return (reading.project.root / take.path).is_file()
 
 
 def _pending(entry: ShotState, wanted: Shot) -> list[str]:
@@ -249,15 +250,15 @@ def _take(variant: Shot, take: Take, entry: ShotState, *, is_there: bool) -> Tak
         take_id=take.shot_id,
         shot_id=take.shot_id,
         seed=take.seed,
-        emotion=words.emotion(json.loads(variant.performance)),
+        emotion=words.describe_emotion(variant.curve),
         label=take.label,
         current=take.shot_id == entry.shot.shot_id,
         circled=is_circled(entry, variant),
         first_frame=variant.first_drawn,
         frames=take.frames,
         url=f"/media/take/{take.shot_id}.mp4" if is_there else "",
-        measures=json.loads(take.measures),
-        warnings=json.loads(take.warnings),
+        measures=take.measure_values,
+        warnings=take.warning_list,
         worker=take.worker,
         seconds=take.wall_seconds,
     )
@@ -285,7 +286,7 @@ def describe_cues(reading: Snapshot) -> list[CueEntry]:
     for shot in reading.shots:
         for line_id in filter(None, shot.line_ids.split("|")):
             heard[line_id].append(shot.number)
-    now = words.corrected(reading.cues, reading.overrides)
+    now = words.apply_overrides(reading.cues, reading.overrides)
     return [
         _cue(after, shots=heard[after.line_id], pending=after != before)
         for before, after in zip(reading.cues, now, strict=True)
@@ -314,7 +315,7 @@ def _cue(cue: Cue, *, shots: list[str], pending: bool) -> CueEntry:
 
 def describe_checks(reading: Snapshot, starts: int) -> list[CheckEntry]:
     """The version's checks; those with a time or a shot's number in them know their shot."""
-    rate = reading.film.production.rate
+    rate = reading.project.production.rate
     base = sorted((cut for cut in reading.cuts if not cut.layer), key=lambda cut: cut.start_frame)
     numbers = {cut.number for cut in reading.cuts}
     return [
@@ -385,7 +386,7 @@ def describe_decisions(reading: Snapshot, events: Iterable[Event]) -> list[Decis
 
 
 def _decision(one: Event, numbers: Mapping[str, str]) -> DecisionEntry:
-    detail = json.loads(one.detail or "{}")
+    detail = one.detail_values
     shot = (
         "" if one.name in (CUE, WAIVED) else numbers.get(one.subject, str(detail.get("number", "")))
     )
@@ -397,7 +398,7 @@ def _decision(one: Event, numbers: Mapping[str, str]) -> DecisionEntry:
         shot=shot,
         line=one.subject if one.name == CUE else "",
         check=f"{detail['profile']}: {detail['check']}" if one.name == WAIVED else "",
-        words=words.decision(one.name, detail),
+        words=words.describe_decision(one.name, detail),
     )
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flows.project import Film
+from flows.project import Project
 from flows.review import decide, decision_requests
 from flows.review.document import Changes, DecisionReply, Document
 from flows.review.payload import build_document, describe_decisions
@@ -30,9 +30,9 @@ SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "
 class ReviewSession:
     """One production under review by one server. Threads may ask at once."""
 
-    def __init__(self, film: Film, *, reviewer: str) -> None:
+    def __init__(self, project: Project, *, reviewer: str) -> None:
         """Nothing is read until somebody asks."""
-        self.film = film
+        self.project = project
         self.reviewer = reviewer
         self._lock = threading.Lock()
         self._deciding = threading.Lock()
@@ -49,7 +49,7 @@ class ReviewSession:
             if self._reading is None:
                 return self._read()
             if now or time.monotonic() - self._looked > self._fresh:
-                revision = read_revision(self.film)
+                revision = read_revision(self.project)
                 self._looked = time.monotonic()
                 if revision != self._reading.revision:
                     return self._read()
@@ -123,7 +123,7 @@ class ReviewSession:
 
     def _read(self) -> Snapshot:
         began = time.monotonic()
-        self._reading = reading = read_snapshot(self.film)
+        self._reading = reading = read_snapshot(self.project)
         self._moments[reading.revision] = (
             reading.events[-1].happened_at if reading.events else BEFORE_ALL
         )

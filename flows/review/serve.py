@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from flows.project import Film
+from flows.project import Project
 from flows.review.app import make_app
 from flows.review.auth import Gate
-from flows.review.review_session import Desk
+from flows.review.review_session import ReviewSession
 from manifests.errors import InputError, Problem
 
 LOOPBACK = "127.0.0.1"
@@ -24,12 +24,12 @@ GOODBYE_SECONDS = 1  # how long a page that waits for news may go on when the se
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewing:
+class ReviewServer:
     """A server that is about to run, its gate, and the socket that it listens on."""
 
     server: uvicorn.Server
     gate: Gate
-    desk: Desk
+    session: ReviewSession
     listening: socket.socket
 
     def run(self) -> None:
@@ -38,13 +38,13 @@ class Reviewing:
             self.server.run(sockets=[self.listening])
 
 
-def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
+def prepare_server(project: Project, *, reviewer: str, port: int = 0) -> ReviewServer:
     """Listen on a port of loopback (0: any that is free). Raises InputError when it is taken."""
     # its lines hold the links' tokens
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     listening = _listen(port)
     gate = Gate(listening.getsockname()[1])
-    desk = Desk(film, reviewer=reviewer)
+    desk = ReviewSession(project, reviewer=reviewer)
     # the app is there before the server that it asks whether it is stopping
     servers: list[uvicorn.Server] = []
     config = uvicorn.Config(
@@ -57,14 +57,14 @@ def prepare(film: Film, *, reviewer: str, port: int = 0) -> Reviewing:
         timeout_graceful_shutdown=GOODBYE_SECONDS,
     )
     servers.append(uvicorn.Server(config))
-    return Reviewing(server=servers[0], gate=gate, desk=desk, listening=listening)
+    return ReviewServer(server=servers[0], gate=gate, session=desk, listening=listening)
 
 
-def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool) -> None:
+def hand_out_links(reviewing: ReviewServer, *, show: Callable[[str], None], browser: bool) -> None:
     """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a
     second window).
     """
-    link = reviewing.gate.link()
+    link = reviewing.gate.make_link()
     show(link)
     if browser:
         webbrowser.open(link)
@@ -74,7 +74,7 @@ def hand_out(reviewing: Reviewing, *, show: Callable[[str], None], browser: bool
 
 def _more(gate: Gate, show: Callable[[str], None]) -> None:
     for _ in sys.stdin:
-        show(gate.link())
+        show(gate.make_link())
 
 
 def _listen(port: int) -> socket.socket:

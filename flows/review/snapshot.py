@@ -16,10 +16,10 @@ from flows import corrections
 from flows.ledger import record
 from flows.ledger.decisions import DECISION_NAMES, UNDECIDED
 from flows.ledger.direction import apply_decisions, undo_direction
-from flows.ledger.shot_decisions import variants
+from flows.ledger.shot_decisions import list_variants
 from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState
-from flows.project import Film, done
+from flows.project import Project, done
 from flows.trust import waivers
 from flows.trust.waivers import WAIVED, Waived
 from flows.version import DELIVERABLES, Version
@@ -44,7 +44,7 @@ class Snapshot:
     decisions of people, oldest first.
     """
 
-    film: Film
+    project: Project
     revision: str
     shots: Sequence[Shot]
     states: Sequence[ShotState]
@@ -77,20 +77,20 @@ class Snapshot:
         )
 
 
-def read_revision(film: Film) -> str:
+def read_revision(project: Project) -> str:
     """A short text that is another one after every commit that is news. Costs a look at the tables'
     logs.
     """
-    return digest([sorted(film.store.list_files(kind)) for kind in WATCHED])[:16]
+    return digest([sorted(project.store.list_files(kind)) for kind in WATCHED])[:16]
 
 
-def read_snapshot(film: Film) -> Snapshot:
+def read_snapshot(project: Project) -> Snapshot:
     """All of it, as it stood at one moment."""
-    still = replace(film, store=film.store.pin_tables())
+    still = replace(project, store=project.store.pin_tables())
     store, revision = still.store, read_revision(still)
     shots = store.read_current(Shot)
     decided = record.read_decisions(store, shots)
-    size = (film.production.width, film.production.height)
+    size = (project.production.width, project.production.height)
     undirected = [
         undo_direction(shot, decided.get(place, UNDECIDED))
         for place, shot in zip(identify_places(shots), shots, strict=True)
@@ -100,13 +100,13 @@ def read_snapshot(film: Film) -> Snapshot:
     ledger = record.read_run_states(
         still, shots, run=record.find_newest_run(still), done=set(standing)
     )
-    asked = {entry.place: variants(entry) for entry in ledger}
+    asked = {entry.place: list_variants(entry) for entry in ledger}
     others = [
         shot for several in asked.values() for shot in several if shot.shot_id not in standing
     ]
     version = _newest_version(still)
     return Snapshot(
-        film=film,
+        project=project,
         revision=revision,
         shots=shots,
         states=ledger,
@@ -124,16 +124,16 @@ def read_snapshot(film: Film) -> Snapshot:
         checks=store.read(Check, version=version) if version else [],
         waived=waivers.waived(store, version) if version else {},
         files=store.read(Deliverable, version=version) if version else [],
-        folder=film.root / DELIVERABLES / version if version else None,
+        folder=project.root / DELIVERABLES / version if version else None,
     )
 
 
-def preview_version(film: Film, made: Version, cuts: Sequence[Cut]) -> Snapshot:
+def preview_version(project: Project, made: Version, cuts: Sequence[Cut]) -> Snapshot:
     """The record with a version that is about to stand and is not in it yet. `made.folder`: where
     its files are now.
     """
     return replace(
-        read_snapshot(film),
+        read_snapshot(project),
         version=made.name,
         cuts=cuts,
         checks=made.checks,
@@ -154,7 +154,7 @@ def read_log(reading: Snapshot, key: str) -> str | None:
 def read_logs(reading: Snapshot, shots: Sequence[Shot]) -> dict[str, str]:
     """The same for many shots, by id, in one look at the record."""
     rows = (
-        reading.film.store.read(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
+        reading.project.store.read(Event, name=list(FARM), subject=[shot.shot_id for shot in shots])
         if shots
         else []
     )
@@ -169,17 +169,17 @@ def read_logs(reading: Snapshot, shots: Sequence[Shot]) -> dict[str, str]:
     return {key: "\n".join(lines) for key, lines in told.items()}
 
 
-def _newest_version(film: Film) -> str | None:
+def _newest_version(project: Project) -> str | None:
     """The version that was made last and stands, whether or not a failed check keeps `latest` from
     it.
     """
-    known = {row.version for row in film.store.read(Deliverable)}
-    standing = [name for name in versions.list_versions(film.root / DELIVERABLES) if name in known]
+    known = {row.version for row in project.store.read(Deliverable)}
+    standing = [name for name in versions.list_versions(project.root / DELIVERABLES) if name in known]
     return standing[-1] if standing else None
 
 
-def _decisions(film: Film) -> list[Event]:
-    rows = film.store.read(Event, name=[*DECISION_NAMES, corrections.EVENT, WAIVED])
+def _decisions(project: Project) -> list[Event]:
+    rows = project.store.read(Event, name=[*DECISION_NAMES, corrections.EVENT, WAIVED])
     return [row for row in _in_order(rows) if row.name != "moved"]
 
 

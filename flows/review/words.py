@@ -20,7 +20,7 @@ LEAST = 0.005  # of a weight that is worth a word
 STOPS = 4  # moods that are named before the rest is an ellipsis
 
 
-def mix(weights: Sequence[float]) -> dict[str, float]:
+def list_weights(weights: Sequence[float]) -> dict[str, float]:
     """The labels that weigh something.
 
     >>> mix([0, 0, 0, 0, 0.8, 0, 0, 0.2])
@@ -33,14 +33,14 @@ def mix(weights: Sequence[float]) -> dict[str, float]:
     }
 
 
-def emotion(keys: Iterable[Sequence[float]]) -> str:
+def describe_emotion(keys: Iterable[Sequence[float]]) -> str:
     """What a performance shows, as a curve in words.
 
     >>> emotion([[0, 0, 0, 0, 0, 0, 1, 0, 0], [20, 0.9, 0, 0, 0, 0, 0, 0, 0]])
     'neutral 1 -> angry 0.9'
     """
     moods = [
-        " + ".join(f"{label} {weight:g}" for label, weight in mix(row[1:]).items()) for row in keys
+        " + ".join(f"{label} {weight:g}" for label, weight in list_weights(row[1:]).items()) for row in keys
     ]
     named = [
         mood
@@ -50,7 +50,7 @@ def emotion(keys: Iterable[Sequence[float]]) -> str:
     return " -> ".join(named if len(named) <= STOPS else [*named[: STOPS - 1], "...", named[-1]])
 
 
-def decision(name: str, detail: Mapping[str, Any]) -> str:
+def describe_decision(name: str, detail: Mapping[str, Any]) -> str:
     """What somebody decided."""
     if name == "cue":
         return _cue(str(detail["field"]), str(detail["value"]))
@@ -79,7 +79,7 @@ def _cue(field: str, value: str) -> str:
     return f"{field} {value}" if value else f"{field} as it was heard"
 
 
-def corrected(cues: Sequence[Cue], decided: Sequence[CueOverride]) -> list[Cue]:
+def apply_overrides(cues: Sequence[Cue], decided: Sequence[CueOverride]) -> list[Cue]:
     """The cues with those decisions that they do not show yet. A choice between takes needs the
     sound and is left to the next plan.
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows import who
-from flows.project import BUILD, Film
+from flows.project import BUILD, Project
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.query import run_query
 from manifests.rows import Actor, Consent
@@ -55,55 +55,55 @@ class Touched:
     stands: bool
 
 
-def terms(film: Film) -> ConsentTerms:
+def terms(project: Project) -> ConsentTerms:
     """What consents of this production are held to today."""
-    settings = film.production.consent
+    settings = project.production.consent
     return ConsentTerms(
         on=_today(),
         required=settings.required,
-        use=settings.use or film.production.kind,
+        use=settings.use or project.production.kind,
         territory=settings.territory,
-        file=film.production.consents,
+        file=project.production.consents,
     )
 
 
-def refusals(film: Film, actors: Sequence[Actor], consents: Sequence[Consent]) -> list[Problem]:
+def refusals(project: Project, actors: Sequence[Actor], consents: Sequence[Consent]) -> list[Problem]:
     """What keeps these actors out of the production today, by the sheet and by what was revoked."""
-    return consent.check_consents(actors, consents, terms(film), withdrawals=withdrawals(film))
+    return consent.check_consents(actors, consents, terms(project), withdrawals=withdrawals(project))
 
 
-def known_withdrawn(film: Film) -> list[Actor]:
+def known_withdrawn(project: Project) -> list[Actor]:
     """People of the cast as last recorded who took something back: told also when a sheet cannot be
     read (a purge took the portrait).
     """
-    gone = {one.person for one in withdrawals(film)}
+    gone = {one.person for one in withdrawals(project)}
     return (
-        [actor for actor in film.store.read_current(Actor) if actor.actor in gone] if gone else []
+        [actor for actor in project.store.read_current(Actor) if actor.actor in gone] if gone else []
     )
 
 
-def hold(film: Film) -> None:
+def hold(project: Project) -> None:
     """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in
     the cast no longer allows it.
     """
     problems = list[Problem]()
-    sheet = on_file(film, problems)
-    problems += refusals(film, film.store.read_current(Actor), sheet)
+    sheet = on_file(project, problems)
+    problems += refusals(project, project.store.read_current(Actor), sheet)
     if problems:
         raise InputError(problems)
 
 
-def on_file(film: Film, problems: list[Problem]) -> list[Consent]:
+def on_file(project: Project, problems: list[Problem]) -> list[Consent]:
     """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
-    path = film.production.resolve_path(film.production.consents)
+    path = project.production.resolve_path(project.production.consents)
     return (collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []) or []
 
 
-def withdrawals(film: Film) -> list[Withdrawal]:
+def withdrawals(project: Project) -> list[Withdrawal]:
     """What was revoked or purged in this production, oldest first."""
     found = {
         row.event_id: row
-        for store in _stores(film)
+        for store in _stores(project)
         for row in store.read(Event, name=[REVOKED, PURGING])
     }
     rows = sorted(found.values(), key=lambda row: row.happened_at)
@@ -117,13 +117,13 @@ def withdrawals(film: Film) -> list[Withdrawal]:
             word="purged" if row.name == PURGING else "revoked",
         )
         for row in rows
-        for detail in [json.loads(row.detail)]
+        for detail in [row.detail_values]
         for covers in detail["covers"]
     ]
 
 
 def revoke(
-    film: Film,
+    project: Project,
     person: str,
     *,
     covers: Sequence[str] = COVERS,
@@ -136,46 +136,46 @@ def revoke(
     """
     given = [
         one.consent_id
-        for one in consent.of_person(on_file(film, []), person)
+        for one in consent.of_person(on_file(project, []), person)
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
     made = new_event(
         name, person, actor=who.current_user(), detail=json.dumps(detail, ensure_ascii=False)
     )
-    for store in _stores(film):
+    for store in _stores(project):
         store.append([made])
     return made
 
 
-def _stores(film: Film) -> list[Store]:
+def _stores(project: Project) -> list[Store]:
     """The record, and that of the production's own build folder when results go elsewhere
     (`--out`).
     """
-    home = (film.folder / BUILD).resolve()
-    return [film.store] if film.root == home else [film.store, Store(home / "manifests")]
+    home = (project.folder / BUILD).resolve()
+    return [project.store] if project.root == home else [project.store, Store(home / "manifests")]
 
 
-def people_named(film: Film, name: str) -> list[str]:
+def people_named(project: Project, name: str) -> list[str]:
     """The actor's name as the record and the sheets write it, every spelling. Raises InputError
     with the nearest names.
     """
-    known = {row.actor for row in film.store.read(Actor)} | {
-        row.subject for row in on_file(film, [])
+    known = {row.actor for row in project.store.read(Actor)} | {
+        row.subject for row in on_file(project, [])
     }
-    known |= {actor for actor in _cast_now(film) if actor}
+    known |= {actor for actor in _cast_now(project) if actor}
     if found := [one for one in sorted(known) if consent.is_same_person(one, name)]:
         return found
     message = f"nobody called {name!r} is or was in this production"
     raise InputError(
-        Problem(file=str(film.folder), message=message, nearest=find_nearest(name, known))
+        Problem(file=str(project.folder), message=message, nearest=find_nearest(name, known))
     )
 
 
-def touched(film: Film, person: str) -> list[Touched]:
+def touched(project: Project, person: str) -> list[Touched]:
     """Every file that was ever delivered with somebody in it."""
-    answer = run_query(film.store, TOUCHED, [person])
-    place = film.root / "deliverables"
+    answer = run_query(project.store, TOUCHED, [person])
+    place = project.root / "deliverables"
     return [
         Touched(
             **dict(zip(answer.columns, row, strict=True)),
@@ -185,30 +185,30 @@ def touched(film: Film, person: str) -> list[Touched]:
     ]
 
 
-def facts(film: Film, person: str) -> dict[str, Any]:
+def facts(project: Project, person: str) -> dict[str, Any]:
     """What there is to know of somebody in a production: consents, revocations, and every file they
     are in.
     """
     return {
-        "production": film.folder,
+        "production": project.folder,
         "person": person,
         "consents": consent.apply_withdrawals(
-            consent.of_person(on_file(film, []), person), withdrawals(film)
+            consent.of_person(on_file(project, []), person), withdrawals(project)
         ),
-        "withdrawn": [one for one in withdrawals(film) if one.person == person],
-        "purged": [row.happened_at for row in film.store.read(Event, name=PURGED, subject=person)],
-        "deliverables": touched(film, person),
+        "withdrawn": [one for one in withdrawals(project) if one.person == person],
+        "purged": [row.happened_at for row in project.store.read(Event, name=PURGED, subject=person)],
+        "deliverables": touched(project, person),
     }
 
 
-def _cast_now(film: Film) -> list[str]:
+def _cast_now(project: Project) -> list[str]:
     """Names of the cast sheet as it is now, none when it cannot be read."""
-    from pipeline.script import cast, emotion_synonyms, script
+    from pipeline.script import cast, emotion_synonyms
 
-    path = film.production.resolve_path(film.production.cast)
+    path = project.production.resolve_path(project.production.cast)
     actors = (
         collect_problems(
-            [], lambda: cast.read(path, words=emotion_synonyms.load_words(), folder=film.folder)
+            [], lambda: cast.read(path, words=emotion_synonyms.load_words(), folder=project.folder)
         )
         or []
     )

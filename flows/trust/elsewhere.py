@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows.farm import shared
 from flows.farm.worker import scratch
-from flows.project import Film
+from flows.project import Project
 from manifests.identity import digest_file
 from manifests.rows import Recording
 from model.weights import cache_folder
@@ -21,17 +21,17 @@ from pipeline.corpus import emotion_sample
 from pipeline.storage import Storage
 
 
-def storage_of(film: Film) -> Storage | None:
+def storage_of(project: Project) -> Storage | None:
     """What the production's cluster shares, None when it shares the build folder."""
-    url = film.production.storage.url
+    url = project.production.storage.url
     return Storage(url) if url else None
 
 
-def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
+def stored(project: Project, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
     """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
     the storage does not answer.
     """
-    storage = storage_of(film)
+    storage = storage_of(project)
     if storage is None:
         return {}
     known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
@@ -41,20 +41,20 @@ def stored(film: Film, *, shot_ids: Sequence[str], portraits: Iterable[Path]) ->
     }
 
 
-def stored_sound(film: Film, recordings: Iterable[Recording]) -> dict[str, str]:
+def stored_sound(project: Project, recordings: Iterable[Recording]) -> dict[str, str]:
     """Copies of recordings in the shared storage."""
-    storage = storage_of(film)
+    storage = storage_of(project)
     names = [f"{shared.INPUTS}/{row.analysis_path}" for row in recordings]
     return {name: "copy of a recording" for name in names if storage and storage.exists(name)}
 
 
 def cached(
-    film: Film, *, shot_ids: Sequence[str], portraits: Sequence[Path]
+    project: Project, *, shot_ids: Sequence[str], portraits: Sequence[Path]
 ) -> Iterator[tuple[Path, str]]:
     """What workers of this machine fetched from the shared storage, or left half made."""
-    if not film.production.storage.url:
+    if not project.production.storage.url:
         return
-    place, known = scratch(film.production.storage.url), set(shot_ids)
+    place, known = scratch(project.production.storage.url), set(shot_ids)
     digests = {digest_file(path) for path in portraits if path.is_file()}
     for path in _files(place / "media" / "takes"):
         if stem(path.name) in known:
@@ -64,10 +64,10 @@ def cached(
             yield path, "portrait in a worker's cache"
 
 
-def cached_sound(film: Film, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
+def cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
     """Copies of recordings that workers of this machine fetched."""
-    if film.production.storage.url:
-        place = scratch(film.production.storage.url)
+    if project.production.storage.url:
+        place = scratch(project.production.storage.url)
         for row in recordings:
             if (place / row.analysis_path).is_file():
                 yield place / row.analysis_path, "copy of a recording in a worker's cache"
@@ -82,9 +82,9 @@ def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
             )
 
 
-def other_machines(film: Film) -> list[str]:
+def other_machines(project: Project) -> list[str]:
     """What to do where nobody here can."""
-    url = film.production.storage.url
+    url = project.production.storage.url
     if not url:
         return []
     place = scratch(url).relative_to(cache_folder())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flows import who
 from flows.lease import held
-from flows.project import Film
+from flows.project import Project
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests.atomic_write import atomic_write
@@ -56,35 +56,35 @@ class Purge:
         return sum(path.lstat().st_size for path in self.files)
 
 
-def plan(film: Film, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
+def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
     """What there is of a person now. Nothing is changed."""
     files: dict[Path, str] = {}
     remains: list[str] = []
     if "likeness" in covers:
-        files |= dict(_likeness(film, person, remains))
+        files |= dict(_likeness(project, person, remains))
     if "voice" in covers:
-        files |= dict(_voice(film, person, remains))
+        files |= dict(_voice(project, person, remains))
     doomed = sorted(
-        {one.version for one in touched(film, person) if any(kind in one.what for kind in covers)}
-        | set(_unrecorded(film, person))
+        {one.version for one in touched(project, person) if any(kind in one.what for kind in covers)}
+        | set(_unrecorded(project, person))
     )
     for version in doomed:
         files |= {
             path: f"version {version}"
-            for path in _below(film.root / "deliverables" / version)
+            for path in _below(project.root / "deliverables" / version)
             if path.name != TOMBSTONE
         }
     return Purge(
         person=person,
         covers=tuple(covers),
-        files={path: why for path, why in files.items() if _is_ours(film, path)},
+        files={path: why for path, why in files.items() if _is_ours(project, path)},
         versions=tuple(doomed),
-        remains=(*dict.fromkeys(remains), *_unfollowed(film), *elsewhere.other_machines(film)),
-        stored=_stored(film, person, covers),
+        remains=(*dict.fromkeys(remains), *_unfollowed(project), *elsewhere.other_machines(project)),
+        stored=_stored(project, person, covers),
     )
 
 
-def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
+def carry_out(project: Project, purge: Purge, *, reason: str = "") -> Event:
     """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again
     while or after this runs.
 
@@ -93,19 +93,19 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
     """
     begun = {
         one.covers
-        for one in withdrawals(film)
+        for one in withdrawals(project)
         if one.word == "purged" and one.person == purge.person
     }
     if not begun.issuperset(purge.covers):
-        revoke(film, purge.person, covers=purge.covers, reason=reason, name=PURGING)
-    with held(film.root, purpose="purge"):
+        revoke(project, purge.person, covers=purge.covers, reason=reason, name=PURGING)
+    with held(project.root, purpose="purge"):
         # again: a run may have made more since
-        purge = plan(film, purge.person, covers=purge.covers)
+        purge = plan(project, purge.person, covers=purge.covers)
         freed = purge.bytes
-        _delete(film, purge)
+        _delete(project, purge)
     gone = [
         {"path": one.path, "digest": one.media_digest}
-        for one in touched(film, purge.person)
+        for one in touched(project, purge.person)
         if not one.stands
     ]
     detail = {
@@ -121,23 +121,23 @@ def carry_out(film: Film, purge: Purge, *, reason: str = "") -> Event:
         actor=who.current_user(),
         detail=json.dumps(detail, ensure_ascii=False),
     )
-    film.store.append([made])
+    project.store.append([made])
     return made
 
 
-def _delete(film: Film, purge: Purge) -> None:
-    latest = film.root / "deliverables" / LATEST
+def _delete(project: Project, purge: Purge) -> None:
+    latest = project.root / "deliverables" / LATEST
     if latest.is_symlink() and latest.readlink().name in purge.versions:
         latest.unlink()
     for version in purge.versions:
-        _bury(film, version, purge)
-    storage = elsewhere.storage_of(film)
+        _bury(project, version, purge)
+    storage = elsewhere.storage_of(project)
     for name in purge.stored if storage else ():
         storage.remove(name)  # type: ignore[union-attr]
     for path in purge.files:
         path.unlink(missing_ok=True)
     for version in purge.versions:
-        _remove_empty_folders(film.root / "deliverables" / version)
+        _remove_empty_folders(project.root / "deliverables" / version)
 
 
 def tombstone(path: Path) -> dict[str, object] | None:
@@ -148,99 +148,99 @@ def tombstone(path: Path) -> dict[str, object] | None:
     return None
 
 
-def _likeness(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
-    shots = film.store.read(Shot, actor=person)
+def _likeness(project: Project, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+    shots = project.store.read(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
     known = set(ids)
     yield from (
-        (path, "take") for path in _below(film.root / TAKES) if elsewhere.stem(path.name) in known
+        (path, "take") for path in _below(project.root / TAKES) if elsewhere.stem(path.name) in known
     )
-    for take in film.store.read(Take, shot_id=ids) if ids else []:
-        yield from _if_there(film.root / take.path, "take")
-    for grade in film.store.read(Grade, shot_id=ids) if ids else []:
-        yield from _if_there(film.root / grade.cube_path, "colour match")
+    for take in project.store.read(Take, shot_id=ids) if ids else []:
+        yield from _if_there(project.root / take.path, "take")
+    for grade in project.store.read(Grade, shot_id=ids) if ids else []:
+        yield from _if_there(project.root / grade.cube_path, "colour match")
     if ids:
-        yield from ((path, "section of a lesson") for path in _below(film.root / SECTIONS))
-        yield from ((path, "copy for dailies") for path in _below(film.root / dailies.FOLDER))
+        yield from ((path, "section of a lesson") for path in _below(project.root / SECTIONS))
+        yield from ((path, "copy for dailies") for path in _below(project.root / dailies.FOLDER))
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
             (path, "solved portrait in the cache")
             for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
         )
-    yield from elsewhere.cached(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
-    yield from elsewhere.felt(_named(film, person, "emotion_sample"))
+    yield from elsewhere.cached(project, shot_ids=ids, portraits=_named(project, person, "portrait"))
+    yield from elsewhere.felt(_named(project, person, "emotion_sample"))
     yield from _own_files(
-        film, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
+        project, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
     )
 
 
-def _voice(film: Film, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+def _voice(project: Project, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
     """Copies that hold the voice go, they can be made again of what is left; a source goes when
     nobody else speaks in it.
     """
-    characters, heard = _characters(film, person), _heard(film)
-    for row in _spoken_in(film, person):
+    characters, heard = _characters(project, person), _heard(project)
+    for row in _spoken_in(project, person):
         for copy in (row.master_path, row.analysis_path):
-            yield from _if_there(film.root / copy, "copy of a recording")
+            yield from _if_there(project.root / copy, "copy of a recording")
         others = sorted(heard[row.recording_id] - characters)
         if others:
             remains.append(
                 f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it"
             )
         else:
-            yield from _if_there(film.folder / row.source, "recording")
+            yield from _if_there(project.folder / row.source, "recording")
     if any(names & characters for names in heard.values()):
         for folder in (MASTERS, SPANS, dailies.FOLDER):
-            yield from ((path, "mixed sound") for path in _below(film.root / folder))
-    yield from elsewhere.cached_sound(film, _spoken_in(film, person))
-    yield from elsewhere.felt(_named(film, person, "emotion_sample"))
+            yield from ((path, "mixed sound") for path in _below(project.root / folder))
+    yield from elsewhere.cached_sound(project, _spoken_in(project, person))
+    yield from elsewhere.felt(_named(project, person, "emotion_sample"))
     yield from _own_files(
-        film, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
+        project, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
     )
 
 
-def _stored(film: Film, person: str, covers: Sequence[str]) -> dict[str, str]:
+def _stored(project: Project, person: str, covers: Sequence[str]) -> dict[str, str]:
     """What lies in the shared storage."""
     found: dict[str, str] = {}
     if "likeness" in covers:
-        ids = sorted({shot.shot_id for shot in film.store.read(Shot, actor=person)})
-        found |= elsewhere.stored(film, shot_ids=ids, portraits=_named(film, person, "portrait"))
+        ids = sorted({shot.shot_id for shot in project.store.read(Shot, actor=person)})
+        found |= elsewhere.stored(project, shot_ids=ids, portraits=_named(project, person, "portrait"))
     if "voice" in covers:
-        found |= elsewhere.stored_sound(film, _spoken_in(film, person))
+        found |= elsewhere.stored_sound(project, _spoken_in(project, person))
     return found
 
 
-def _characters(film: Film, person: str) -> set[str]:
-    return {row.character for row in film.store.read(Actor, actor=person)}
+def _characters(project: Project, person: str) -> set[str]:
+    return {row.character for row in project.store.read(Actor, actor=person)}
 
 
-def _heard(film: Film) -> dict[str, set[str]]:
+def _heard(project: Project) -> dict[str, set[str]]:
     """Who was ever heard in each recording."""
     heard: dict[str, set[str]] = {}
-    for cue in film.store.read(Cue):
+    for cue in project.store.read(Cue):
         if cue.start >= 0:
             heard.setdefault(cue.recording_id, set()).add(cue.character)
     return heard
 
 
-def _spoken_in(film: Film, person: str) -> list[Recording]:
+def _spoken_in(project: Project, person: str) -> list[Recording]:
     """The recordings in which somebody speaks."""
-    characters, heard = _characters(film, person), _heard(film)
-    rows = {row.recording_id: row for row in film.store.read(Recording)}
+    characters, heard = _characters(project, person), _heard(project)
+    rows = {row.recording_id: row for row in project.store.read(Recording)}
     return [row for key, row in rows.items() if heard.get(key, set()) & characters]
 
 
-def _named(film: Film, person: str, column: str) -> list[Path]:
+def _named(project: Project, person: str, column: str) -> list[Path]:
     """The files that the cast ever named for this person, those of others too left out."""
-    rows = film.store.read(Actor)
+    rows = project.store.read(Actor)
     others = {str(getattr(row, column)) for row in rows if row.actor != person}
     mine = {str(getattr(row, column)) for row in rows if row.actor == person} - others
     return [
-        path for name in sorted(filter(None, mine)) if _is_ours(film, path := film.folder / name)
+        path for name in sorted(filter(None, mine)) if _is_ours(project, path := project.folder / name)
     ]
 
 
-def _unfollowed(film: Film) -> list[str]:
+def _unfollowed(project: Project) -> list[str]:
     """Folders of the build that lead elsewhere: what lies there is not ours to delete."""
     names = (
         "media",
@@ -253,19 +253,19 @@ def _unfollowed(film: Film) -> list[str]:
         RECORDINGS,
         dailies.FOLDER,
     )
-    linked = [film.root / name for name in names if (film.root / name).is_symlink()]
+    linked = [project.root / name for name in names if (project.root / name).is_symlink()]
     return [
         f"{path} leads to {path.resolve()}, where nothing is deleted: look there" for path in linked
     ]
 
 
 def _own_files(
-    film: Film, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
+    project: Project, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
 ) -> Iterator[tuple[Path, str]]:
     """Files that the cast names for this person and for nobody else, but for kinds of files that
     cannot hold what is purged.
     """
-    rows = film.store.read(Actor)
+    rows = project.store.read(Actor)
     for column in columns:
         mine = {
             str(getattr(row, column))
@@ -279,15 +279,15 @@ def _own_files(
             for name in sorted(mine & others)
         ]
         for name in sorted(mine - others):
-            yield from _if_there(film.folder / name, column.replace("_", " "))
+            yield from _if_there(project.folder / name, column.replace("_", " "))
 
 
-def _bury(film: Film, version: str, purge: Purge) -> None:
+def _bury(project: Project, version: str, purge: Purge) -> None:
     """Say in the version's folder that it was, so that its name is not used again."""
-    folder = film.root / "deliverables" / version
+    folder = project.root / "deliverables" / version
     folder.mkdir(parents=True, exist_ok=True)
     at = new_event(PURGED, purge.person, actor="").happened_at
-    files = [one for one in touched(film, purge.person) if one.version == version]
+    files = [one for one in touched(project, purge.person) if one.version == version]
     said = {
         "version": version,
         "purged_at": at,
@@ -299,11 +299,11 @@ def _bury(film: Film, version: str, purge: Purge) -> None:
         partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 
-def _is_ours(film: Film, path: Path) -> bool:
+def _is_ours(project: Project, path: Path) -> bool:
     """Whether a file lies in the production, its build folder or the cache, links of folders
     followed.
     """
-    places = (film.folder.resolve(), film.root.resolve(), cache_folder().resolve())
+    places = (project.folder.resolve(), project.root.resolve(), cache_folder().resolve())
     return any(path.parent.resolve().is_relative_to(place) for place in places)
 
 
@@ -328,15 +328,15 @@ def _remove_empty_folders(folder: Path) -> None:
             Path(place).rmdir()
 
 
-def _unrecorded(film: Film, person: str) -> list[str]:
+def _unrecorded(project: Project, person: str) -> list[str]:
     """Versions that stand and that the record does not know: a run was killed when it had just
     published. Anybody may be in them.
     """
-    place = film.root / "deliverables"
+    place = project.root / "deliverables"
     standing = [name for name in list_versions(place) if not (place / name / TOMBSTONE).is_file()]
     known = (
-        {row.version for row in film.store.read(Deliverable, version=standing)}
+        {row.version for row in project.store.read(Deliverable, version=standing)}
         if standing
         else set()
     )
-    return [name for name in standing if name not in known] if _characters(film, person) else []
+    return [name for name in standing if name not in known] if _characters(project, person) else []

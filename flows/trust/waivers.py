@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.project import Film
+from flows.project import Project
 from flows.trust import consents
 from flows.version import DELIVERABLES
 from flows.who import current_user
@@ -42,7 +42,7 @@ def waived(store: Store, version: str) -> Waived:
     rows = sorted(store.read(Event, name=WAIVED, subject=version), key=lambda row: row.happened_at)
     found = {}
     for row in rows:
-        detail = json.loads(row.detail)
+        detail = row.detail_values
         found[detail["profile"], detail["check"]] = {
             "by": row.actor,
             "at": row.happened_at,
@@ -51,15 +51,15 @@ def waived(store: Store, version: str) -> Waived:
     return found
 
 
-def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
+def waive(project: Project, version: str, check: str, *, reason: str) -> Outcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
     `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
     no such version or failure, when no reason is given, or when somebody in the cast does not allow
     it (a waiver is for measures, not for people).
     """
-    place = film.root / DELIVERABLES
-    rows = film.store.read(Check, version=version)
+    place = project.root / DELIVERABLES
+    rows = project.store.read(Check, version=version)
     if not (place / version / "checks.json").is_file() or not rows:
         message = f"there is no version {version!r} to waive anything of"
         raise InputError(
@@ -75,20 +75,20 @@ def waive(film: Film, version: str, check: str, *, reason: str) -> Outcome:
         raise InputError(
             Problem(file="--reason", message="say why this check may fail", expected=expected)
         )
-    consents.hold(film)
+    consents.hold(project)
     details = [
         json.dumps(
             {"profile": one.profile, "check": one.name, "reason": reason}, ensure_ascii=False
         )
         for one in chosen
     ]
-    film.store.append(
+    project.store.append(
         [new_event(WAIVED, version, actor=current_user(), detail=detail) for detail in details]
     )
-    decided = waived(film.store, version)
+    decided = waived(project.store, version)
     qc.write_checks(rows, place / version, waived=decided)
     left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
-    published = not left and _publish(film, version)
+    published = not left and _publish(project, version)
     return Outcome(version=version, waived=tuple(chosen), left=left, published=published)
 
 
@@ -114,9 +114,9 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
     return chosen
 
 
-def _publish(film: Film, version: str) -> bool:
+def _publish(project: Project, version: str) -> bool:
     """Move `latest` forward to the version; never back to an older one."""
-    place = film.root / DELIVERABLES
+    place = project.root / DELIVERABLES
     latest = place / versions.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
     if now and versions.version_number(now) >= versions.version_number(version):

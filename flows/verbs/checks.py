@@ -70,10 +70,10 @@ def waive(
     """Let a failed check of one version pass, with your name and reason; publish the version when
     nothing else stops it.
     """
-    from flows.project import open_film
+    from flows.project import open_project
     from flows.trust import waivers
 
-    outcome = waivers.waive(open_film(folder, out), version, check, reason=reason)
+    outcome = waivers.waive(open_project(folder, out), version, check, reason=reason)
     if as_json:
         say_json(outcome)
         return SOME_FAILED if outcome.left else DONE

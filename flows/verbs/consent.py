@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Json, Out, group
-from flows.view.screen import DONE, SOME_FAILED, say, say_json, table
+from flows.view.screen import DONE, SOME_FAILED, say, say_json, print_table
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from flows.project import Film
+    from flows.project import Project
     from flows.trust.purge import Purge
 
 app = group(
@@ -43,7 +43,7 @@ def consent_list(
     """Show consents, revocations, and every file that was ever delivered with this person in it."""
     from flows.trust import consents
 
-    found = [consents.facts(film, person) for film, person in _each(actor, productions, out)]
+    found = [consents.facts(project, person) for project, person in _each(actor, productions, out)]
     if as_json:
         say_json(found)
         return DONE
@@ -61,7 +61,7 @@ def consent_list(
             (r.version, r.profile, r.what, r.path, "stands" if r.stands else "gone")
             for r in one["deliverables"]
         ]
-        table(("version", "profile", "holds", "file", "now"), rows)
+        print_table(("version", "profile", "holds", "file", "now"), rows)
     return DONE
 
 
@@ -82,14 +82,14 @@ def revoke(
 
     kinds = _kinds(covers)
     found: list[tuple[Path, str, list[str]]] = []
-    for film, person in _each(actor, productions, out):
+    for project, person in _each(actor, productions, out):
         if yes:
-            consents.revoke(film, person, covers=kinds, reason=reason)
+            consents.revoke(project, person, covers=kinds, reason=reason)
         found.append(
             (
-                film.folder,
+                project.folder,
                 person,
-                [one.path for one in consents.touched(film, person) if one.stands],
+                [one.path for one in consents.touched(project, person) if one.stands],
             )
         )
     if as_json:
@@ -124,16 +124,16 @@ def purge(
     from flows.trust import purge as purging
 
     kinds, found = _kinds(covers), []
-    for film, person in _each(actor, productions, out):
-        planned = purging.plan(film, person, covers=kinds)
-        found.append((film, planned, planned.bytes))
+    for project, person in _each(actor, productions, out):
+        planned = purging.plan(project, person, covers=kinds)
+        found.append((project, planned, planned.bytes))
         if yes:
-            purging.carry_out(film, planned, reason=reason)
+            purging.carry_out(project, planned, reason=reason)
     if as_json:
         say_json(
             [
                 {
-                    "production": film.folder,
+                    "production": project.folder,
                     "purged": yes,
                     "bytes": size,
                     "plan": {
@@ -145,30 +145,30 @@ def purge(
                         "stored": [{"name": name, "why": why} for name, why in one.stored.items()],
                     },
                 }
-                for film, one, size in found
+                for project, one, size in found
             ]
         )
     else:
-        for film, one, _ in found:
-            _show(film, one, done=yes)
+        for project, one, _ in found:
+            _show(project, one, done=yes)
         if not yes:
             say("Nothing was deleted: add --yes.")
     return SOME_FAILED if yes and any(one.remains for _, one, _ in found) else DONE
 
 
-def _show(film: Film, one: Purge, *, done: bool) -> None:
+def _show(project: Project, one: Purge, *, done: bool) -> None:
     stored = [(f"{film.production.storage.url}/{name}", why) for name, why in one.stored.items()]
-    table(("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored])
+    print_table(("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored])
     for left in one.remains:
         say(f"stays: {left}")
     say(f"{film.folder}: {len(one.files) + len(stored)} files")
 
 
-def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Film, str]]:
+def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Project, str]]:
     """Every production with the person as it is written there, every spelling. Raises InputError
     for the first that does not know them.
     """
-    from flows.project import open_film
+    from flows.project import open_project
     from flows.trust import consents
 
     if out is not None and len(productions) > 1:
@@ -179,8 +179,8 @@ def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tup
                 expected="one PRODUCTION",
             )
         )
-    films = [open_film(folder, out) for folder in productions]
-    yield from [(film, person) for film in films for person in consents.people_named(film, actor)]
+    projects = [open_project(folder, out) for folder in productions]
+    yield from [(project, person) for project in projects for person in consents.people_named(project, actor)]
 
 
 def _kinds(covers: str) -> tuple[str, ...]:

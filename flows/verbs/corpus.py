@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, table
+from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, print_table
 
 app = group(
     help="Corpora for training: make the synthetic one, read a published one, list clips.",
@@ -86,7 +86,7 @@ def listed(
     if as_json:
         say_json(clips)
     else:
-        table(
+        print_table(
             ("clip", "split", "person", "emotion", "level", "frames", "source", "text"),
             [
                 (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, say, say_json, short, table
+from flows.view.screen import DONE, say, say_json, shorten_path, print_table
 
 if TYPE_CHECKING:
     from flows.evaluate import Evaluation
@@ -85,7 +85,7 @@ def _show(made: Evaluation) -> None:
     for name in sorted({row.corpus for row in made.scores}):
         say(f"{name} corpus")
         rows = [row for row in made.scores if row.corpus == name]
-        table(
+        print_table(
             ("subject", "measure", "value", "from", "to", "clips", "read against"),
             [
                 (
@@ -102,4 +102,4 @@ def _show(made: Evaluation) -> None:
                 for r in rows
             ],
         )
-    say(f"{short(made.page.resolve())}; record in {short(made.record.resolve())}")
+    say(f"{shorten_path(made.page.resolve())}; record in {shorten_path(made.record.resolve())}")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.verbs.options import Folder, Json, group
-from flows.view.screen import DONE, say, say_json, table
+from flows.view.screen import DONE, say, say_json, print_table
 
 app = group()
 xliff = group(
@@ -57,7 +57,7 @@ def course(
         (row.name, row.title, row.version or "-", format_clock(row.seconds), row.state, row.reason)
         for row in made.lessons
     ]
-    table(("lesson", "title", "version", "length", "state", ""), rows)
+    print_table(("lesson", "title", "version", "length", "state", ""), rows)
     for row in made.lessons:
         for line in row.advice:
             say(f"{row.name}: {line}")
@@ -85,10 +85,10 @@ def export_script(
     as_json: Json = False,
 ) -> int:
     """Write a lesson's script as XLIFF, one unit a line and a title."""
-    from flows.verbs.translation import export
+    from flows.verbs.translation import export_xliff
 
     target = out or folder / f"script.{to}.xlf"
-    units = export(folder, language=to, out=target, version=version)
+    units = export_xliff(folder, language=to, out=target, version=version)
     say_json({"units": units, "file": target}) if as_json else say(f"{target}: {units} units")
     return DONE
 
@@ -108,10 +108,10 @@ def import_script(
     """Write the script in the translation's words, as Markdown; refuse it when anything is missing
     or no longer fits.
     """
-    from flows.verbs.translation import take_in
+    from flows.verbs.translation import import_xliff
 
     target = out or folder / f"{translated.name.removesuffix('.xlf').removesuffix('.xliff')}.md"
-    language = take_in(folder, translated, out=target)
+    language = import_xliff(folder, translated, out=target)
     say_json({"language": language, "file": target}) if as_json else say(
         f"{target}: the script in {language or 'its new language'}"
     )

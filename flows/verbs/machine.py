@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, TOOL_FAILED, say, say_json, table
+from flows.view.screen import DONE, TOOL_FAILED, say, say_json, print_table
 
 app = group()
 
@@ -36,7 +36,7 @@ def doctor(
     if as_json:
         say_json(findings)
     else:
-        table(("check", "state", "finding"), [(f.name, f.state, f.finding) for f in findings])
+        print_table(("check", "state", "finding"), [(f.name, f.state, f.finding) for f in findings])
         for finding in findings:
             if finding.mend:
                 say(f"{finding.name}: {finding.mend}")

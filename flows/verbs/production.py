@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
-from flows.view.screen import DONE, say, say_json, table
+from flows.view.screen import DONE, say, say_json, print_table
 
 app = group()
 
@@ -44,7 +44,7 @@ def plan(
     """
     from flows.view import plan as plan_view
 
-    return plan_view.plan(folder, out=out, only_inputs=inputs, as_json=as_json)
+    return plan_view.show_plan(folder, out=out, only_inputs=inputs, as_json=as_json)
 
 
 @app.command()
@@ -54,7 +54,7 @@ def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     """
     from flows.view import listen as listen_view
 
-    return listen_view.hear(folder, out=out, as_json=as_json)
+    return listen_view.show_listening(folder, out=out, as_json=as_json)
 
 
 @app.command()
@@ -94,7 +94,7 @@ def status(
     """
     from flows.view import status as watching
 
-    return watching.status(folder, out=out, watch=watch, as_json=as_json)
+    return watching.show_status(folder, out=out, watch=watch, as_json=as_json)
 
 
 @app.command()
@@ -103,13 +103,13 @@ def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     render goes on from there.
     """
     from flows.ledger import live_decisions, record
-    from flows.project import open_film
+    from flows.project import open_project
 
-    film = open_film(folder, out)
-    run = record.newest_run(film)
+    project = open_project(folder, out)
+    run = record.find_newest_run(project)
     goes_on = run is not None and not run.is_over
     if goes_on:
-        live_decisions.drain(film)
+        live_decisions.request_drain(project)
     if as_json:
         say_json({"drained": goes_on})
     else:
@@ -135,10 +135,10 @@ def maintain(
     """Join the record's small files and delete those that nobody reads any more; renders may go on
     meanwhile.
     """
-    from flows.project import open_film
+    from flows.project import open_project
     from manifests.upkeep import MANY_FILES, maintain_tables
 
-    kept = maintain_tables(open_film(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
+    kept = maintain_tables(open_project(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
     if as_json:
         say_json(kept)
     else:
@@ -161,12 +161,12 @@ def query(
     as_json: Json = False,
 ) -> int:
     """Ask the manifests, read-only."""
-    from flows.project import open_film
+    from flows.project import open_project
     from manifests.query import run_query as ask
 
-    answer = ask(open_film(folder, out).store, sql)
+    answer = ask(open_project(folder, out).store, sql)
     if as_json:
         say_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:
-        table(answer.columns, answer.rows)
+        print_table(answer.columns, answer.rows)
     return DONE

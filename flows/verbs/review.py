@@ -11,10 +11,10 @@ import typer
 
 from flows.progress import bars, reporter
 from flows.verbs.options import Folder, Json, Out, group
-from flows.view.screen import DONE, complain, say, say_json, short
+from flows.view.screen import DONE, complain, say, say_json, shorten_path
 
 if TYPE_CHECKING:
-    from flows.project import Film
+    from flows.project import Project
 
 app = group()
 
@@ -50,52 +50,52 @@ def review(
     """Open the page where shots are looked at and decided about. It works on this machine only,
     until Ctrl-C.
     """
-    from flows.project import open_film
-    from flows.who import checked, me
+    from flows.project import open_project
+    from flows.who import checked, current_user
 
-    film, reviewer = open_film(folder, out), checked(name) or me()
+    project, reviewer = open_project(folder, out), checked(name) or current_user()
     if notes is not None:
-        _take_in(film, notes, as_json=as_json)
+        _take_in(project, notes, as_json=as_json)
     if export is not None:
-        _export(film, export, reviewer=reviewer, as_json=as_json)
+        _export(project, export, reviewer=reviewer, as_json=as_json)
     if notes is None and export is None:
-        _serve(film, reviewer=reviewer, port=port, browser=not no_browser, as_json=as_json)
+        _serve(project, reviewer=reviewer, port=port, browser=not no_browser, as_json=as_json)
     return DONE
 
 
-def _serve(film: Film, *, reviewer: str, port: int, browser: bool, as_json: bool) -> None:
-    from flows.review.serve import hand_out, prepare
+def _serve(project: Project, *, reviewer: str, port: int, browser: bool, as_json: bool) -> None:
+    from flows.review.serve import hand_out_links, prepare_server
 
     def show(link: str) -> None:
         say_json({"url": link}) if as_json else say(link)
         sys.stdout.flush()  # whoever reads it through a pipe waits for it
 
-    reviewing = prepare(film, reviewer=reviewer, port=port)
-    if not reviewing.desk.reading().shots:
+    reviewing = prepare_server(project, reviewer=reviewer, port=port)
+    if not reviewing.session.read_snapshot().shots:
         complain(
             "Nothing is recorded yet: the page stays empty until `callsheet render` has begun."
         )
-    hand_out(reviewing, show=show, browser=browser)
+    hand_out_links(reviewing, show=show, browser=browser)
     complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
     reviewing.run()
 
 
-def _export(film: Film, folder: Path, *, reviewer: str, as_json: bool) -> None:
-    from flows.review.export import export
-    from flows.review.snapshot import read
+def _export(project: Project, folder: Path, *, reviewer: str, as_json: bool) -> None:
+    from flows.review.export import export_page
+    from flows.review.snapshot import read_snapshot
 
     with bars():
         reporter().step("Copies for the browser")
-        page = export(read(film), folder, reviewer=reviewer, progress=reporter().count)
+        page = export_page(read_snapshot(project), folder, reviewer=reviewer, progress=reporter().count)
     say_json({"page": page}) if as_json else say(
-        f"{short(page)} opens without a server; its notes.json comes back with --import"
+        f"{shorten_path(page)} opens without a server; its notes.json comes back with --import"
     )
 
 
-def _take_in(film: Film, notes: Path, *, as_json: bool) -> None:
-    from flows.review.notes import take_in
+def _take_in(project: Project, notes: Path, *, as_json: bool) -> None:
+    from flows.review.notes import import_notes
 
-    taken = take_in(film, notes)
+    taken = import_notes(project, notes)
     if as_json:
         say_json(taken)
         return

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
-from flows.view.screen import DONE, complain, say, say_json, table
+from flows.view.screen import DONE, complain, say, say_json, print_table
 
 if TYPE_CHECKING:
-    from flows.ledger.shot_decisions import Decided
+    from flows.ledger.shot_decisions import ShotDecision
     from flows.selection import Selection
 
 app = group(
@@ -63,7 +63,7 @@ def retry(
     from flows.ledger import shot_decisions
 
     chosen = _chosen(folder, shots, out)
-    decided: list[Decided] = []
+    decided: list[ShotDecision] = []
     if emotion or intensity != 1:
         decided = shot_decisions.direct(chosen, emotion=emotion, intensity=intensity)
     if not decided or seed is not None or new_seed:
@@ -128,11 +128,11 @@ def note(
     chosen = _chosen(folder, shots, out)
     if text is not None:
         return _told(shot_decisions.note(chosen, text), as_json)
-    found = shot_decisions.notes(chosen)
+    found = shot_decisions.list_notes(chosen)
     if as_json:
         say_json(found)
     else:
-        table(
+        print_table(
             ("shot", "character", "note"),
             [(one.number, one.character, said) for one in found for said in one.notes],
         )
@@ -155,7 +155,7 @@ def take(
     chosen = _chosen(folder, shots, out)
     if circle is not None:
         return _told(shot_decisions.circle(chosen, circle), as_json)
-    found = shot_decisions.takes(chosen)
+    found = shot_decisions.list_takes(chosen)
     if as_json:
         say_json(found)
         return DONE
@@ -172,11 +172,11 @@ def take(
         )
         for one, mark in zip(found, marks, strict=True)
     ]
-    table(("shot", "seed", "", "label", *names, "warnings"), rows)
+    print_table(("shot", "seed", "", "label", *names, "warnings"), rows)
     for entry in chosen.shots:
-        if entry.unfit:
+        if entry.circle_withdrawn:
             complain(
-                f"{entry.shot.number}: circled before the {', '.join(entry.unfit)} changed; look again"
+                f"{entry.shot.number}: circled before the {', '.join(entry.circle_withdrawn)} changed; look again"
             )
     return DONE
 
@@ -187,7 +187,7 @@ def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Selection:
     return select_shots(folder, shots, out=out)
 
 
-def _told(decided: Sequence[Decided], as_json: bool) -> int:
+def _told(decided: Sequence[ShotDecision], as_json: bool) -> int:
     if as_json:
         say_json(decided)
         return DONE

@@ -8,16 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.lesson_inputs import read_script, words_of
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from pipeline.lesson import markdown, xliff
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.xliff import Version
-from pipeline.script.production import FILE
+from pipeline.script.settings import FILE
 
 
-def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
+def export_xliff(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
     """Write a lesson's script as XLIFF to be translated into `language`, and return how many units
     it has. Raises InputError.
     """
@@ -25,8 +25,8 @@ def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") 
         raise InputError(
             Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language)
         )
-    film, script = _lesson(folder)
-    production = film.production
+    project, script = _lesson(folder)
+    production = project.production
     text = xliff.export(
         script,
         original=production.script,
@@ -38,34 +38,34 @@ def export(folder: Path, *, language: str, out: Path, version: Version = "1.2") 
     return len(script.sections) + len(script.lines)
 
 
-def take_in(folder: Path, translated: Path, *, out: Path) -> str:
+def import_xliff(folder: Path, translated: Path, *, out: Path) -> str:
     """Write the script in the words of a translation, and return its language. Raises InputError
     with every unit that does not fit.
     """
-    film, script = _lesson(folder)
+    project, script = _lesson(folder)
     found = xliff.read(translated, script)
     _write(
         out,
         markdown.write(
             markdown.replace_texts(script, found.titles, found.texts),
-            narrator=film.production.lesson.presenter,
+            narrator=project.production.lesson.presenter,
         ),
     )
     return found.language
 
 
-def _lesson(folder: Path) -> tuple[Film, LessonScript]:
-    film = open_film(folder)
-    if film.production.kind != "lesson":
+def _lesson(folder: Path) -> tuple[Project, LessonScript]:
+    project = open_project(folder)
+    if project.production.kind != "lesson":
         raise InputError(
             Problem(
                 file=FILE,
                 column="kind",
                 message="only lessons are translated so",
-                got=film.production.kind,
+                got=project.production.kind,
             )
         )
-    return film, read_script(film, words_of(film))
+    return project, read_script(project, words_of(project))
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, complain, say, say_json, table
+from flows.view.screen import DONE, complain, say, say_json, print_table
 from manifests.errors import InputError, Problem
 
 app = group(
@@ -27,7 +27,7 @@ def weights_list(as_json: Json = False) -> int:
         say_json([{**asdict(row), "here": is_here(row)} for row in inventory()])
         return DONE
     rows = [(r.name, is_here(r), r.purpose, r.source, r.licence, r.commercial) for r in inventory()]
-    table(("name", "here", "for", "from", "licence", "commercial use"), rows)
+    print_table(("name", "here", "for", "from", "licence", "commercial use"), rows)
     return DONE
 
 
@@ -78,7 +78,7 @@ def weights_import(
     if as_json:
         say_json(report)
         return DONE
-    table(
+    print_table(
         ("file", "sha256", "licence"),
         [(file.name, file.sha256, file.licence) for file in report.files],
     )

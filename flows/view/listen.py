@@ -8,26 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows import corrections, listening
-from flows.corrections import Corrected
+from flows.corrections import CorrectedCues
 from flows.cut import listen_and_cut
 from flows.inputs import read_inputs
-from flows.project import Film, open_film
-from flows.view.screen import DONE, say, say_json, short, table
+from flows.project import Project, open_project
+from flows.view.screen import DONE, say, say_json, shorten_path, print_table
 from manifests.timebase import MASTER_HZ, format_clock
 from pipeline.speech import transcribe
 from pipeline.speech.turns import format_rttm as turns_as_rttm
 
 
-def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
+def show_listening(folder: Path, *, out: Path | None, as_json: bool) -> int:
     """Listen, print who says which line when, write the sheet to correct it and the turns as
     RTTM.
     """
-    film = open_film(folder, out)
-    cutting = listen_and_cut(film, read_inputs(film))
-    heard = cutting.heard
-    sheet = corrections.export(film.root, heard)
+    project = open_project(folder, out)
+    cutting = listen_and_cut(project, read_inputs(project))
+    heard = cutting.corrected
+    sheet = corrections.export_sheet(project.root, heard)
     rttm = sheet.with_name("turns.rttm")
-    rttm.write_text(turns_as_rttm(cutting.turns, uri=film.production.episode))
+    rttm.write_text(turns_as_rttm(cutting.turns, uri=project.production.episode))
     if as_json:
         say_json(
             {
@@ -35,18 +35,18 @@ def hear(folder: Path, *, out: Path | None, as_json: bool) -> int:
                 "left_over": heard.found.unscripted,
                 "sheet": sheet,
                 "rttm": rttm,
-                "notes": notes(film),
-                **complaints(heard),
+                "notes": list_notes(project),
+                **list_conflicts(heard),
             }
         )
     else:
         _show_heard(heard, sheet, rttm)
-        for said in notes(film):
+        for said in list_notes(project):
             say(said)
     return DONE
 
 
-def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
+def _show_heard(heard: CorrectedCues, sheet: Path, rttm: Path) -> None:
     rows = [
         (
             cue.line_id,
@@ -59,28 +59,28 @@ def _show_heard(heard: Corrected, sheet: Path, rttm: Path) -> None:
         )
         for cue in heard.cues
     ]
-    table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
+    print_table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
     for stretch in heard.found.unscripted:
         span = f"{format_clock(stretch.start / MASTER_HZ)} to {format_clock(stretch.end / MASTER_HZ)}"
         say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
-    for cue in heard.needs_an_ear:
+    for cue in heard.unsure_cues:
         say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
     for said in (
-        f"{kind}: {one}" for kind, several in complaints(heard).items() for one in several
+        f"{kind}: {one}" for kind, several in list_conflicts(heard).items() for one in several
     ):
         say(said)
     say(
-        f"Correct start, end, character, take or ignore in {short(sheet)}; the next plan takes it in. Turns: {short(rttm)}"
+        f"Correct start, end, character, take or ignore in {shorten_path(sheet)}; the next plan takes it in. Turns: {shorten_path(rttm)}"
     )
 
 
-def notes(film: Film) -> list[str]:
+def list_notes(project: Project) -> list[str]:
     """What people must know of how this production is listened to."""
-    deaf = transcribe.describe_unknown_language(listening.word_settings(film))
+    deaf = transcribe.describe_unknown_language(listening.resolve_word_settings(project))
     return [deaf] if deaf else []
 
 
-def complaints(heard: Corrected) -> dict[str, list[str]]:
+def list_conflicts(heard: CorrectedCues) -> dict[str, list[str]]:
     """Decisions that could not be applied."""
     return {
         "no longer fits": heard.unfit,

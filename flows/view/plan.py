@@ -10,32 +10,32 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flows.cut import Cutting, listen_and_cut
+from flows.cut import CurrentCut, listen_and_cut
 from flows.inputs import Inputs, open_inputs, weights_used
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
-from flows.project import Film
-from flows.view.listen import complaints, notes
-from flows.view.screen import DONE, say, say_json, table
+from flows.project import Project
+from flows.view.listen import list_conflicts, list_notes
+from flows.view.screen import DONE, say, say_json, print_table
 from manifests.timebase import format_timecode
 
 ALWAYS = ("new", "changed", "cached")  # counted in the last line also when there are none
 
 
-def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) -> int:
+def show_plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) -> int:
     """Check the inputs; listen if that is not cached; show each shot with its state and why."""
-    film, inputs = open_inputs(folder, out)
+    project, inputs = open_inputs(folder, out)
     if only_inputs:
         facts = {
             "lines": len(inputs.lines),
             "characters": len(inputs.actors),
             "problems": [],
-            **_allowed(film, inputs),
+            **_allowed(project, inputs),
         }
         say_json(facts) if as_json else say(
             f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong."
         )
         return DONE
-    cutting = listen_and_cut(film, inputs)
+    cutting = listen_and_cut(project, inputs)
     planned = compare_with_record(cutting)
     if as_json:
         say_json(_as_json(planned, cutting))
@@ -44,28 +44,28 @@ def plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) ->
     return DONE
 
 
-def _show(planned: Plan, cutting: Cutting) -> None:
+def _show(planned: Plan, cutting: CurrentCut) -> None:
     rows = [
         (
             entry.shot.number,
             format_timecode(entry.shot.start_frame, entry.shot.rate),
             entry.shot.frames,
             entry.shot.character,
-            state_in_words(entry),
+            describe_state(entry),
             entry.shot.text[:48],
         )
         for entry in planned.shots
     ]
-    table(("shot", "starts", "frames", "character", "state", "text"), rows)
-    for cue in cutting.heard.needs_an_ear:
+    print_table(("shot", "starts", "frames", "character", "state", "text"), rows)
+    for cue in cutting.corrected.unsure_cues:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
     for said in (
-        f"{kind}: {one}" for kind, several in complaints(cutting.heard).items() for one in several
+        f"{kind}: {one}" for kind, several in list_conflicts(cutting.corrected).items() for one in several
     ):
         say(said)
-    for said in notes(cutting.film):
+    for said in list_notes(cutting.project):
         say(said)
-    allowed = _allowed(cutting.film, cutting.inputs)
+    allowed = _allowed(cutting.project, cutting.inputs)
     for row in allowed["licences"]:
         if row["commercial"] != "yes":
             say(f"licence: {row['name']}: {row['licence']} (commercial use: {row['commercial']})")
@@ -75,11 +75,11 @@ def _show(planned: Plan, cutting: Cutting) -> None:
             + (f" until {row['until']}" if row["until"] else "")
         )
     say(
-        f"{len(planned.shots)} shots: {counted(planned)}{in_words(planned.estimate) if planned.to_render else ''}"
+        f"{len(planned.shots)} shots: {describe_counts(planned)}{describe_estimate(planned.estimate) if planned.to_render else ''}"
     )
 
 
-def state_in_words(entry: PlannedShot) -> str:
+def describe_state(entry: PlannedShot) -> str:
     """`changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval (text
     changed since)` ...
     """
@@ -93,14 +93,14 @@ def state_in_words(entry: PlannedShot) -> str:
     return words
 
 
-def counted(planned: Plan) -> str:
+def describe_counts(planned: Plan) -> str:
     """How many shots are in each state; what is seldom is told only when there is any."""
     counts = [(planned.count(state), state) for state in PLANNED]
     counts += [(planned.awaiting, "awaiting approval"), (planned.failed, "failed before")]
     return ", ".join(f"{count} {state}" for count, state in counts if count or state in ALWAYS)
 
 
-def in_words(estimate: Estimate) -> str:
+def describe_estimate(estimate: Estimate) -> str:
     """`; about 4 to 9 s on 2 workers, 0.01 to 0.02 EUR`, and by talker when there are several."""
     words = f"; about {estimate.low_seconds:.0f} to {estimate.high_seconds:.0f} s on {estimate.workers} workers"
     if estimate.low_cost is not None and estimate.high_cost is not None:
@@ -114,7 +114,7 @@ def in_words(estimate: Estimate) -> str:
     return words
 
 
-def _allowed(film: Film, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
+def _allowed(project: Project, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
     """The licences of the weights that would be used, and who allowed what."""
     licences = [
         {
@@ -123,7 +123,7 @@ def _allowed(film: Film, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
             "licence": row.licence,
             "commercial": row.commercial,
         }
-        for row in weights_used(film)
+        for row in weights_used(project)
     ]
     shown = {actor.actor for actor in inputs.actors}
     consents = [
@@ -139,16 +139,16 @@ def _allowed(film: Film, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
     return {"licences": licences, "consents": consents}
 
 
-def _as_json(planned: Plan, cutting: Cutting) -> dict[str, Any]:
+def _as_json(planned: Plan, cutting: CurrentCut) -> dict[str, Any]:
     return {
         "shots": [_shot(entry) for entry in planned.shots],
         "counts": {state: planned.count(state) for state in PLANNED}
         | {"awaiting": planned.awaiting, "failed": planned.failed},
         "estimate": asdict(planned.estimate),
-        "unsure": cutting.heard.needs_an_ear,
-        **complaints(cutting.heard),
-        **_allowed(cutting.film, cutting.inputs),
-        "notes": notes(cutting.film),
+        "unsure": cutting.corrected.unsure_cues,
+        **list_conflicts(cutting.corrected),
+        **_allowed(cutting.project, cutting.inputs),
+        "notes": list_notes(cutting.project),
         "problems": [],
     }
 

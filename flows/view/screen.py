@@ -29,7 +29,7 @@ def say_json(value: object) -> None:
     say(json.dumps(value, indent=1, default=_plain, ensure_ascii=False))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Rows under their column names, aligned; plain text that pipes well."""
     texts = [list(columns), *([_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
@@ -53,7 +53,7 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def short(path: Path) -> str:
+def shorten_path(path: Path) -> str:
     """A path as people would type it from where they stand."""
     try:
         return str(path.relative_to(Path.cwd()))

@@ -9,7 +9,6 @@ change elsewhere.
 from __future__ import annotations
 
 import datetime
-import json
 import sys
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any
 
 from flows.ledger import record
 from flows.ledger.shot_state import STATES, ShotState
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.trust.consents import PURGED
 from flows.trust.waivers import WAIVED
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json
@@ -68,38 +67,38 @@ class Status:
         return self.run != "running"
 
 
-def status(folder: Path, *, out: Path | None, watch: bool = False, as_json: bool) -> int:
+def show_status(folder: Path, *, out: Path | None, watch: bool = False, as_json: bool) -> int:
     """Print how the production stands, once or until its run is over."""
-    film = open_film(folder, out)
-    now = look(film)
+    project = open_project(folder, out)
+    now = read_status(project)
     if as_json:
         say_json(asdict(now))
     elif watch and sys.stdout.isatty():
-        now = _draw(film, now)
+        now = _draw(project, now)
     elif watch:
-        now = _tell_changes(film, now)
+        now = _tell_changes(project, now)
     else:
-        for line in lines(now):
+        for line in format_status(now):
             say(line)
     return SOME_FAILED if now.failures else DONE
 
 
-def look(film: Film) -> Status:
+def read_status(project: Project) -> Status:
     """What the record says now."""
-    film = replace(film, store=film.store.pin_tables())
-    store = film.store
+    project = replace(project, store=project.store.pin_tables())
+    store = project.store
     shots = store.read_current(Shot)
     done = store.find_keys(Take, "shot_id", [shot.shot_id for shot in shots])
-    run = record.find_newest_run(film)
-    ledger = record.read_run_states(film, shots, run=run, done=done)
+    run = record.find_newest_run(project)
+    ledger = record.read_run_states(project, shots, run=run, done=done)
     counts, marks = (
         Counter(entry.state for entry in ledger),
         Counter(m for entry in ledger for m in entry.marks),
     )
-    pace = _pace(film, run) if run is not None and not run.is_over else None
+    pace = _pace(project, run) if run is not None and not run.is_over else None
     return Status(
-        title=film.production.title,
-        episode=film.production.episode,
+        title=project.production.title,
+        episode=project.production.episode,
         shots=len(shots),
         takes_done=sum(entry.has_take for entry in ledger),
         seconds=float(
@@ -122,8 +121,8 @@ def look(film: Film) -> Status:
         quiet_seconds=_quiet(pace.last_word) if pace else None,
         workers=tuple(_worker(entry) for entry in ledger if entry.state == "running"),
         errors=_last_errors(ledger),
-        versions=_versions(film),
-        failures=_dicts(film, FAILURES),
+        versions=_versions(project),
+        failures=_dicts(project, FAILURES),
     )
 
 
@@ -142,7 +141,7 @@ PACE = (
 FAILURES = "SELECT subject, reason FROM rejects WHERE run_id = (SELECT arg_max(run_id, finished_at) FROM runs)"
 
 
-def lines(now: Status) -> list[str]:
+def format_status(now: Status) -> list[str]:
     """The look for people, one line a fact."""
     said = [f"{now.title}: {now.shots} shots, {now.takes_done} takes done, {now.seconds:.1f} s"]
     states = [f"{count} {state}" for state, count in [*now.states.items(), *now.marks.items()]]
@@ -173,36 +172,36 @@ def _progress(now: Status) -> str:
     return f"running since {now.began_at[11:19]} UTC{left}{dead}"
 
 
-def _draw(film: Film, now: Status) -> Status:
+def _draw(project: Project, now: Status) -> Status:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(Text("\n".join(lines(now))), auto_refresh=False) as live:
+    with Live(Text("\n".join(format_status(now))), auto_refresh=False) as live:
         last = now
-        for last in _looks(film, now):
-            live.update(Text("\n".join(lines(last))), refresh=True)
+        for last in _looks(project, now):
+            live.update(Text("\n".join(format_status(last))), refresh=True)
     return last
 
 
-def _tell_changes(film: Film, now: Status) -> Status:
+def _tell_changes(project: Project, now: Status) -> Status:
     told, last = "", now
-    for last in _looks(film, now):
+    for last in _looks(project, now):
         states = ", ".join(f"{count} {state}" for state, count in last.states.items())
         if states != told:
             say(f"{last.takes_done} of {last.shots} takes done; {states}")
             told = states
-    for line in lines(last):
+    for line in format_status(last):
         say(line)
     return last
 
 
-def _looks(film: Film, now: Status) -> Iterator[Status]:
+def _looks(project: Project, now: Status) -> Iterator[Status]:
     """One look after another until the run is over or the one who looks has enough."""
     yield now
     try:
         while not now.is_over:
             time.sleep(EVERY_SECONDS)
-            now = look(film)
+            now = read_status(project)
             yield now
     except KeyboardInterrupt:
         complain("no longer watching; the run goes on")
@@ -220,8 +219,8 @@ class _RunPace:
     last_word: str
 
 
-def _pace(film: Film, run: record.NewestRun) -> _RunPace:
-    ((made, first, last, last_word),) = run_query(film.store, PACE, [run.began_at]).rows
+def _pace(project: Project, run: record.NewestRun) -> _RunPace:
+    ((made, first, last, last_word),) = run_query(project.store, PACE, [run.began_at]).rows
     return _RunPace(
         made=made, first=first or "", last=last or "", last_word=last_word or run.began_at
     )
@@ -266,13 +265,13 @@ def _last_errors(ledger: Sequence[ShotState]) -> tuple[dict[str, str], ...]:
     )
 
 
-def _versions(film: Film) -> tuple[dict[str, Any], ...]:
+def _versions(project: Project) -> tuple[dict[str, Any], ...]:
     """All versions, with what people waived of them and for whom they were purged, each None when
     nothing was.
     """
-    versions = _dicts(film, VERSIONS)
-    said = film.store.read(Event, name=[WAIVED, PURGED]) if versions else []
-    told = [(row, json.loads(row.detail)) for row in sorted(said, key=lambda row: row.happened_at)]
+    versions = _dicts(project, VERSIONS)
+    said = project.store.read(Event, name=[WAIVED, PURGED]) if versions else []
+    told = [(row, row.detail_values) for row in sorted(said, key=lambda row: row.happened_at)]
     for version in versions:
         name = version["version"]
         waived = [
@@ -287,6 +286,6 @@ def _versions(film: Film) -> tuple[dict[str, Any], ...]:
     return versions
 
 
-def _dicts(film: Film, sql: str) -> tuple[dict[str, Any], ...]:
-    answer = run_query(film.store, sql)
+def _dicts(project: Project, sql: str) -> tuple[dict[str, Any], ...]:
+    answer = run_query(project.store, sql)
     return tuple(dict(zip(answer.columns, row, strict=True)) for row in answer.rows)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion bank: learned emotion vectors that relate emotions to each other, asked in two ways.
+"""The emotion bank: learned emotion vectors that relate emotions to each other.
 
 Retrieval and attention are those of `model/dice/emotion.py` (same classes, same keys, smaller
-sizes); here are the things that only training needs: how often each entry is used, and new places
-for entries that nobody uses. References: van den Oord et al. 2017 (vector quantisation, commitment
-loss); Dhariwal et al. 2020 (restarting dead codes).
+sizes). This module adds what training needs: the usage of each entry, and new places for unused
+entries.
+
+References: van den Oord et al. (2017), vector quantisation and commitment loss; Dhariwal et al.
+(2020), restarting dead codes.
 """
 
 from __future__ import annotations
@@ -29,15 +31,17 @@ DEAD = 0.25  # of an even share of use: below it an entry is dead
 
 
 class EmotionBank(EmotionModel):
-    """Priors (256 numbers) to tokens. `usage`: the share of retrievals that each entry had of late,
-    summing to 1.
+    """Turns priors (256 numbers) into tokens.
+
+    `usage`: the recent share of retrievals of each entry, summing to 1.
     """
 
     usage: Tensor
 
     def __init__(self, sizes: EmotionSizes = SIZES) -> None:
-        """Build. The classifier of `EmotionModel` is left out: the discriminator is trained with
-        the diffusion.
+        """Build, without the classifier of `EmotionModel`.
+
+        The discriminator is trained with the diffusion.
         """
         super().__init__(sizes)
         del self.classifier
@@ -48,8 +52,9 @@ class EmotionBank(EmotionModel):
     def tokens(
         self, priors: Float[Tensor, "*batch 256"], *, retrieve: bool = False
     ) -> Float[Tensor, "*batch tokens dim"]:
-        """What a talker is conditioned on: attention over the whole bank, or over the nearest entry
-        only.
+        """Compute the tokens that condition a talker.
+
+        They come from attention over the whole bank, or over the nearest entry only (`retrieve`).
         """
         return self.retrieve(priors)[0] if retrieve else self(priors)
 
@@ -60,9 +65,11 @@ class EmotionBank(EmotionModel):
         blind: Bool[Tensor, "batch 1"],
         dropped: Bool[Tensor, "batch 1"],
     ) -> tuple[Float[Tensor, "batch tokens dim"], Float[Tensor, ""]]:
-        """Retrieval in which some questions are `blind`: the nearest entry is found, but asked with
-        a zero prior, so that the entry itself must say what the emotion is. Without it questions
-        say all, and entries become alike. Gives the bank's loss too.
+        """Retrieve tokens with some queries blinded; return the bank's loss too.
+
+        For a `blind` query the nearest entry is found, but then queried with a zero prior, so that
+        the entry itself must say what the emotion is. Without it, queries say all, and entries
+        become alike.
         """
         entry, _, loss = self.codebook(priors)
         keys, values = self.attention.keys_values(
@@ -74,16 +81,16 @@ class EmotionBank(EmotionModel):
 
     @torch.no_grad()
     def note_use(self, places: Int[Tensor, " batch"]) -> None:
-        """Take into account which entries a batch retrieved."""
+        """Update the usage with the entries that a batch retrieved."""
         counts = functional.one_hot(places, self.sizes.bank).float().mean(0)
         self.usage = MEMORY * self.usage + (1 - MEMORY) * counts
 
     @torch.no_grad()
     def revive(self, priors: Float[Tensor, "batch 256"], generator: torch.Generator) -> int:
-        """Move dead entries onto what some of the priors ask for; returns how many.
+        """Move dead entries onto queries of some of the priors; return how many moved.
 
-        Give priors without sampling noise: in 256 dimensions an entry that was put on a noisy draw
-        is farther from every other draw than the middle of its class is, and dies again.
+        Pass priors without sampling noise: in 256 dimensions an entry on a noisy sample is farther
+        from every other sample than the middle of its class is, and dies again.
         """
         dead = torch.nonzero(self.usage < DEAD / self.sizes.bank)[:, 0]
         if len(dead):
@@ -92,21 +99,23 @@ class EmotionBank(EmotionModel):
         return len(dead)
 
     def perplexity(self) -> float:
-        """How many entries are in use, as if evenly: the exponential of the entropy of `usage`."""
+        """Count the entries in use, as if evenly: the exponential of the usage's entropy."""
         return perplexity(self.usage)
 
     def plain_sizes(self) -> dict[str, int]:
-        """For the config beside a checkpoint."""
+        """Convert the sizes for the config beside a checkpoint."""
         return asdict(self.sizes)
 
     @classmethod
     def load(cls, folder: Path) -> EmotionBank:
-        """A finished checkpoint. Raises InputError when it is none or does not fit."""
+        """Load a finished checkpoint. Raises InputError when the folder is none or does not fit."""
         config = checkpoint.read_config(folder)
         if config.get("kind") != KIND:
             raise InputError(
                 Problem(
-                    file=str(folder), message="not an emotion bank", got=repr(config.get("kind"))
+                    file=str(folder),
+                    message="this is no emotion bank",
+                    got=repr(config.get("kind")),
                 )
             )
         bank = cls(EmotionSizes(**config["sizes"]))
@@ -116,7 +125,7 @@ class EmotionBank(EmotionModel):
 
 
 def perplexity(shares: Float[Tensor, " entries"]) -> float:
-    """Exponential of the entropy of shares that sum to 1.
+    """Compute the exponential of the entropy of shares that sum to 1.
 
     >>> perplexity(torch.tensor([0.5, 0.5, 0.0, 0.0]))
     2.0

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finished checkpoints: a folder with `model.safetensors`, `config.json`, and their common digest,
-written last.
+"""Write and load finished checkpoints: `model.safetensors`, `config.json` and their digest.
 
-Not the state of a running training (`resuming`). The config says what the weights were trained on,
-with which settings and seed, and under which licences the data is. Loading is strict: every
-missing, unknown and misshapen key is named.
+The digest is written last. This is not the state of a running training (`resuming`). The config
+says on which data the weights were trained, with which settings and seed, and under which licences
+the data is. Loading is strict: every missing, unknown and misshapen key is named.
 """
 
 from __future__ import annotations
@@ -51,12 +50,13 @@ def write(
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config of a checkpoint. Raises InputError when the folder is none, or its files are not
-    what was written.
+    """Read the config of a checkpoint.
+
+    Raises InputError when the folder is no checkpoint, or its files have changed since.
     """
     missing = [name for name in (MODEL, CONFIG, DIGEST) if not (folder / name).is_file()]
     if missing:
-        message = f"not a checkpoint: {', '.join(missing)} missing"
+        message = f"this is not a checkpoint: {', '.join(missing)} missing"
         raise InputError(
             Problem(
                 file=str(folder),
@@ -68,7 +68,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise InputError(
             Problem(
                 file=str(folder),
-                message="the files of this checkpoint are not those that were written",
+                message="the files of this checkpoint have changed since they were written",
             )
         )
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -76,13 +76,14 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_digest(folder: Path) -> str:
-    """The digest that was noted when a checkpoint was written."""
+    """Read the digest that was noted when a checkpoint was written."""
     return (folder / DIGEST).read_text(encoding="utf-8").strip()
 
 
 def load_into(module: nn.Module, folder: Path) -> None:
-    """Load the weights as 32-bit floats. Raises InputError with every key that is missing, unknown
-    or misshapen.
+    """Load the weights as 32-bit floats.
+
+    Raises InputError with every key that is missing, unknown or misshapen.
     """
     file = folder / MODEL
     try:
@@ -105,16 +106,16 @@ def _digest(folder: Path) -> str:
 
 
 def _key_problems(
-    file: str, expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+    file: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> list[Problem]:
     problems = [
-        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in given
+        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in state
     ]
     problems += [
-        Problem(file=file, message=f"unknown key {key!r}") for key in given if key not in expected
+        Problem(file=file, message=f"unknown key {key!r}") for key in state if key not in expected
     ]
-    for key in expected.keys() & given.keys():
-        wanted, got = tuple(expected[key].shape), tuple(given[key].shape)
+    for key in expected.keys() & state.keys():
+        wanted, got = tuple(expected[key].shape), tuple(state[key].shape)
         if wanted != got:
             problems.append(
                 Problem(

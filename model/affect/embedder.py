@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The emotion embedder: sound and face of a performance become one Gaussian (256 dimensions) that
-says what is felt, not who feels it.
+"""The emotion embedder: sound and face of a performance to one Gaussian of 256 dimensions.
 
-Each sense has an encoder; each then asks the other by cross-attention; means and spreads over time
-are joined and squeezed through a narrow layer. A sense that is missing is replaced by one learned
-token. Not the training (`train_embedder`) and not the naming of emotions (`priors`). Inputs are
-standardised inside, so a checkpoint needs nothing beside it.
+The Gaussian describes the emotion and not the person. Each modality has an encoder; each then
+attends to the other; means and spreads over time are joined and squeezed through a narrow layer. A
+missing modality is replaced by one learned token. Inputs are standardised inside, so a checkpoint
+needs nothing else. Training is in `train_embedder`, the names of emotions are in `priors`.
 """
 
 from __future__ import annotations
@@ -35,9 +34,11 @@ BOTH: tuple[Modality, ...] = ("audio", "video")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSizes:
-    """`axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip
-    passes through before its Gaussian. `window`: tokens (12.5 a second) that are looked at
-    together. `attend`: whether the senses ask each other.
+    """Sizes of the embedder.
+
+    `axes`: coordinates of a face. `width`: of the encoders. `squeezed`: numbers that a clip passes
+    through before its Gaussian. `window`: tokens (12.5 a second) in one window. `attend`: whether
+    the modalities attend to each other.
     """
 
     axes: int = 40
@@ -50,8 +51,9 @@ class EmbedderSizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gaussian:
-    """What is felt in each clip of a batch. `embedder`: digest of the checkpoint that says so, ""
-    while it is being trained.
+    """The emotion of each clip of a batch.
+
+    `embedder`: digest of the checkpoint, "" during its training.
     """
 
     mean: Float[Tensor, "*batch 256"]
@@ -59,15 +61,18 @@ class Gaussian:
     embedder: str = ""
 
     def sample(self, noise: Float[Tensor, "*batch 256"]) -> Float[Tensor, "*batch 256"]:
-        """A draw; `noise` is unit normal."""
+        """Draw a sample; `noise` is unit normal."""
         return self.mean + noise * (0.5 * self.logvar).exp()
 
 
 class ModalityEncoder(nn.Module):
-    """One sense, token by token: a linear layer and two residual convolutions over time."""
+    """Encodes one modality by token: a linear layer, two residual convolutions over time."""
 
     def __init__(self, inputs: int, width: int) -> None:
-        """`inputs`: numbers a token; they are standardised with what `learn_scale` saw."""
+        """Create fresh weights.
+
+        `inputs`: numbers a token, standardised by what `learn_scale` measured.
+        """
         super().__init__()
         self.register_buffer("centre", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
@@ -88,8 +93,9 @@ class ModalityEncoder(nn.Module):
         present: Bool[Tensor, " batch"],
         real: Bool[Tensor, "batch tokens"],
     ) -> Float[Tensor, "batch tokens width"]:
-        """Encoded tokens. `present`: whether a clip has this sense; `real`: tokens that are not
-        padding.
+        """Encode tokens.
+
+        `present`: whether a clip has this modality; `real`: tokens that are not padding.
         """
         hidden = self.into((tokens - self.centre) / self.scale)
         for convolution in self.convolutions:
@@ -102,12 +108,10 @@ class ModalityEncoder(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Tokens of one sense ask those of the other; what they hear is added, then a small network for
-    each token.
-    """
+    """Tokens of one modality attend to those of the other; then a small network for each token."""
 
     def __init__(self, width: int, heads: int) -> None:
-        """`heads` share `width`."""
+        """Create fresh weights; `heads` share `width`."""
         super().__init__()
         self.heads = heads
         self.ask = nn.Linear(width, width)
@@ -121,9 +125,7 @@ class CrossAttention(nn.Module):
     def forward(
         self, tokens: Tensor, other: Tensor, *, real: Bool[Tensor, "batch tokens"]
     ) -> Tensor:
-        """`tokens` (batch, tokens, width) after asking `other` of the same shape, where it is
-        `real`.
-        """
+        """Attend from `tokens` (batch, tokens, width) to `other`, of the same shape, if `real`."""
         keys, values = torch.chunk(self.answer(other), 2, dim=-1)
         asked = (self.ask(tokens), keys, values)
         q, k, v = (rearrange(x, "b t (h w) -> b h t w", h=self.heads) for x in asked)
@@ -134,8 +136,9 @@ class CrossAttention(nn.Module):
 
 
 class EmotionEmbedder(nn.Module):
-    """Both senses of a clip to a Gaussian. `space`: the fitted landmark coordinates, stored with
-    the weights.
+    """Embeds both modalities of a clip as a Gaussian.
+
+    `space`: the fitted landmark coordinates, stored with the weights.
     """
 
     def __init__(self, sizes: EmbedderSizes, space: FaceSpace | None = None) -> None:
@@ -167,18 +170,19 @@ class EmotionEmbedder(nn.Module):
 
     def forward(
         self,
-        heard: Float[Tensor, "batch tokens hearing"],
-        seen: Float[Tensor, "batch tokens seeing"],
+        audio: Float[Tensor, "batch tokens hearing"],
+        video: Float[Tensor, "batch tokens seeing"],
         *,
         real: Bool[Tensor, "batch tokens"],
         hears: Bool[Tensor, " batch"],
         sees: Bool[Tensor, " batch"],
     ) -> tuple[Gaussian, Float[Tensor, " batch"]]:
-        """The Gaussian and the intensity of each clip. `hears`, `sees`: whether a clip has sound
-        and picture.
+        """Compute the Gaussian and the intensity of each clip.
+
+        `hears`, `sees`: whether a clip has sound and picture.
         """
-        audio = self.audio(heard, present=hears, real=real)
-        video = self.video(seen, present=sees, real=real)
+        audio = self.audio(audio, present=hears, real=real)
+        video = self.video(video, present=sees, real=real)
         if self.sizes.attend:
             audio, video = (
                 self.audio_asks(audio, video, real=real),
@@ -195,21 +199,26 @@ class EmotionEmbedder(nn.Module):
     def encode(
         self, prepared: PreparedClip, modalities: Sequence[Modality] = BOTH
     ) -> tuple[Gaussian, float]:
-        """The Gaussian of one clip, of any length from two frames on, and its intensity; the mean
-        over windows when it is long.
+        """Encode one clip of two frames or more: its Gaussian and its intensity.
 
-        Raises InputError when there is nothing to go by.
+        A long clip gets the mean over its windows. Raises InputError when the clip has neither
+        modality or is too short.
         """
         if not modalities or prepared.frames < 2:
             raise InputError(
-                Problem(file="clip", message="neither sound nor face to read an emotion from")
+                Problem(
+                    file="clip",
+                    message="this clip has neither sound nor face to read an emotion from",
+                )
             )
         hears, sees = "audio" in modalities, "video" in modalities
-        batch = cut_windows(extract_features(prepared, self.space, hears=hears, sees=sees), self.sizes.window)
-        count = len(batch.heard)
+        batch = cut_windows(
+            extract_features(prepared, self.space, hears=hears, sees=sees), self.sizes.window
+        )
+        count = len(batch.audio)
         found, intensity = self.eval()(
-            batch.heard,
-            batch.seen,
+            batch.audio,
+            batch.video,
             real=batch.real,
             hears=torch.full((count,), hears),
             sees=torch.full((count,), sees),
@@ -220,13 +229,13 @@ class EmotionEmbedder(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> EmotionEmbedder:
-        """A finished checkpoint. Raises InputError when it is none or does not fit."""
+        """Load a finished checkpoint. Raises InputError when the folder is none or does not fit."""
         config = checkpoint.read_config(folder)
         if config.get("kind") != "emotion embedder":
             raise InputError(
                 Problem(
                     file=str(folder),
-                    message="not an emotion embedder",
+                    message="this is no emotion embedder",
                     got=repr(config.get("kind")),
                 )
             )
@@ -236,24 +245,22 @@ class EmotionEmbedder(nn.Module):
         return embedder.eval()
 
     def plain_sizes(self) -> dict[str, int | bool]:
-        """For the config beside a checkpoint."""
+        """Convert the sizes for the config beside a checkpoint."""
         return asdict(self.sizes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbedderWindows:
-    """Stretches of clips, filled up to one length: what the embedder takes. `real`: tokens that are
-    not filling.
-    """
+    """Windows of clips, padded to one length: the embedder's input. `real`: not padding."""
 
-    heard: Float[Tensor, "batch tokens hearing"]
-    seen: Float[Tensor, "batch tokens seeing"]
+    audio: Float[Tensor, "batch tokens hearing"]
+    video: Float[Tensor, "batch tokens seeing"]
     real: Bool[Tensor, "batch tokens"]
 
 
 def cut_windows(clip: ClipFeatures, length: int) -> EmbedderWindows:
-    """A clip cut into stretches of `length` tokens, the last one filled with zeros."""
-    tokens = min(len(clip.heard), len(clip.seen))
+    """Cut a clip into windows of `length` tokens; pad the last one with zeros."""
+    tokens = min(len(clip.audio), len(clip.video))
     count = -(-tokens // length)
     real = torch.arange(count * length).reshape(count, length) < tokens
 
@@ -262,11 +269,11 @@ def cut_windows(clip: ClipFeatures, length: int) -> EmbedderWindows:
         filled[:tokens] = rows[:tokens]
         return torch.from_numpy(filled.reshape(count, length, -1))
 
-    return EmbedderWindows(heard=cut(clip.heard), seen=cut(clip.seen), real=real)
+    return EmbedderWindows(audio=cut(clip.audio), video=cut(clip.video), real=real)
 
 
 def _pool_tokens(tokens: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and spread over the real tokens."""
+    """Compute mean and spread over the real tokens."""
     weight = (real / real.sum(1, keepdim=True))[..., None]
     mean = reduce(tokens * weight, "batch tokens width -> batch width", "sum")
     square = reduce(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The square of a picture that training sees of a face: 1.6 times the face, around its middle. One
-square serves a whole clip.
+"""Crop the square of a picture that training sees of a face: 1.6 times the face, centred on it.
+
+One square serves a whole clip.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def find_square(
     scale: float = 1.0,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Square:
-    """The square around landmarks in px; `scale` makes it larger, `shift` moves it by shares of its
-    side (right, down).
+    """Find the square around landmarks in px.
+
+    `scale` makes it larger, `shift` moves it by shares of its side (right, down).
     """
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * ROOM * scale
@@ -32,7 +34,7 @@ def find_square(
 def cut_square(
     picture: UInt8[np.ndarray, "height width 3"], area: Square
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """The square of a picture, the picture's edge repeated where the square reaches beyond it."""
+    """Cut the square out of a picture; the picture's edge repeats beyond its sides."""
     left, top, side = area
     height, width = picture.shape[:2]
     inside = picture[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
@@ -43,7 +45,9 @@ def cut_square(
     return np.ascontiguousarray(picture[rows[:, None], columns[None, :]])
 
 
-def normalize_points(points: Float64[np.ndarray, "468 2"], area: Square) -> Float64[np.ndarray, "468 2"]:
-    """Landmarks in px as shares of the square."""
+def normalize_points(
+    points: Float64[np.ndarray, "468 2"], area: Square
+) -> Float64[np.ndarray, "468 2"]:
+    """Convert landmarks in px to shares of the square."""
     left, top, side = area
     return np.asarray((points - (left, top)) / side)

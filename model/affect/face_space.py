@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Landmarks as a few numbers: laid on one reference face, then in the directions in which people's
-faces change.
+"""Face coordinates: landmarks as a few numbers, along the directions in which faces change.
 
-Not learned by gradient: fitted once to the training clips. The directions are the principal ones
-*within* identities, so that what tells people apart weighs little; how identities differ is kept as
-a spread, to draw new ones from. Method: Procrustes alignment in the plane (Goodall 1991), principal
-components.
+Landmarks are laid on one reference face first. The directions are fitted once to the training
+clips, not learned by gradient. They are the principal ones *within* identities, so that what tells
+people apart weighs little; how identities differ is kept as a spread, to draw new ones from.
+
+References: Goodall (1991), Procrustes alignment in the plane; principal component analysis.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-LEAST_VARIANCE = (
-    # of the first direction's: what a few clips never show must not count for most in a face that
-    # does
-    1e-6
-)
+LEAST_VARIANCE = 1e-6
+"""Of the first direction's. What a few clips never show must not dominate a face that shows it."""
 HEAD = 4  # numbers of head motion beside the coordinates: roll, size, right, down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceSpace:
-    """`reference`: the mean face (points as x, y). `mean`: of aligned points. `basis`: columns give
+    """A fitted space of face coordinates.
+
+    `reference`: the mean face (points as x, y). `mean`: of aligned points. `basis`: columns give
     coordinates of unit variance within an identity. `spread`: a draw of unit normals times this is
     how one identity differs from another.
     """
@@ -38,20 +37,20 @@ class FaceSpace:
 
     @property
     def width(self) -> int:
-        """Numbers per frame that `describe` gives."""
+        """Numbers per frame that `describe` returns."""
         return int(self.basis.shape[1]) + HEAD
 
     def coordinates(
         self, points: Float32[np.ndarray, "frames points 2"]
     ) -> Float32[np.ndarray, "frames axes"]:
-        """Expressions, whatever the place, size and roll of the head."""
+        """Compute expressions, whatever the place, size and roll of the head."""
         aligned, _, _ = _align_faces(points, self.reference)
         return np.asarray((aligned.reshape(len(points), -1) - self.mean) @ self.basis, np.float32)
 
     def describe(
         self, points: Float32[np.ndarray, "frames points 2"]
     ) -> Float32[np.ndarray, "frames width"]:
-        """Coordinates, then how roll, size and place of the head differ from the clip's median."""
+        """Compute coordinates, and the head's roll, size and place against the clip's median."""
         _, turn, centre = _align_faces(points, self.reference)
         place = np.column_stack(
             [
@@ -66,10 +65,10 @@ class FaceSpace:
         return np.column_stack([self.coordinates(points), moved]).astype(np.float32)
 
 
-def fit_face_space(clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int) -> FaceSpace:
-    """The space of some clips' points (frames, points, 2), each clip of the identity named beside
-    it.
-    """
+def fit_face_space(
+    clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int
+) -> FaceSpace:
+    """Fit the space to points of clips (frames, points, 2), with the identity of each clip."""
     reference = _mean_face(clips)
     frames = [_align_faces(points, reference)[0].reshape(len(points), -1) for points in clips]
     names = sorted(set(identities))
@@ -103,7 +102,10 @@ def fit_face_space(clips: Sequence[np.ndarray], identities: Sequence[str], *, ax
 
 
 def _mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
-    """Centred and of unit size, from one median face a clip; two rounds settle it."""
+    """Compute the mean face, centred and of unit size, from one median face a clip.
+
+    Two rounds settle it.
+    """
     middles = np.stack([np.median(points.astype(np.float64), axis=0) for points in clips])
     face = middles[0] - middles[0].mean(axis=0)
     for _ in range(2):
@@ -114,10 +116,10 @@ def _mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
 def _align_faces(
     points: np.ndarray, reference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points moved, turned and scaled onto the reference; the turn (a complex factor) and the
-    centre of each frame.
+    """Move, turn and scale points onto the reference.
 
-    As complex numbers the best turn is a quotient of inner products.
+    Returns them with the turn (a complex factor) and the centre of each frame. As complex numbers
+    the best turn is a quotient of inner products.
     """
     plane = points[..., 0].astype(np.float64) + 1j * points[..., 1]
     wanted = reference[:, 0] + 1j * reference[:, 1]

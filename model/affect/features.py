@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedder hears and sees of a clip: numbers for each token of two frames (12.5 a second).
+"""Features of a clip for the embedder: numbers for each token of two frames (12.5 a second).
 
-Not the reading of media. Heard: the recogniser's states, prosody, and eight numbers of the whole
-clip's prosody in every token. Seen: the face's coordinates (`facespace`) and the motion of the
-head.
+Reading media is not done here. Audio: the recogniser's states, prosody, and eight numbers of the
+whole clip's prosody in every token. Video: the face's coordinates (`face_space`) and the motion of
+the head.
 """
 
 from __future__ import annotations
@@ -31,28 +31,30 @@ PROSODY_NUMBERS = (
 )
 AUDIO_WIDTH = HEARD_WIDTH + len(PROSODY) + len(PROSODY_NUMBERS)
 PITCH_COLUMNS = (HEARD_WIDTH, HEARD_WIDTH + len(PROSODY))
-"""The columns of what is heard that move with the pitch of a voice: the frame's and the clip's."""
+"""Audio columns that move with the pitch of a voice: the frame's and the clip's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClipFeatures:
-    """One clip: what is heard and what is seen, token by token."""
+    """Audio and video features of one clip, token by token."""
 
-    heard: Float32[np.ndarray, "tokens hearing"]
-    seen: Float32[np.ndarray, "tokens seeing"]
+    audio: Float32[np.ndarray, "tokens hearing"]
+    video: Float32[np.ndarray, "tokens seeing"]
 
 
-def extract_features(clip: PreparedClip, space: FaceSpace, *, hears: bool = True, sees: bool = True) -> ClipFeatures:
-    """The senses of a prepared clip of at least two frames; zeros for one that it does not have."""
+def extract_features(
+    clip: PreparedClip, space: FaceSpace, *, hears: bool = True, sees: bool = True
+) -> ClipFeatures:
+    """Extract the features of a clip of two frames or more; zeros for a missing modality."""
     tokens = clip.frames // FRAMES_PER_TOKEN
     points = _average_rows(clip.points.astype(np.float32), FRAMES_PER_TOKEN)
-    heard = extract_audio(clip) if hears else np.zeros((tokens, AUDIO_WIDTH), np.float32)
-    seen = space.describe(points) if sees else np.zeros((tokens, space.width), np.float32)
-    return ClipFeatures(heard=heard, seen=seen)
+    audio = extract_audio(clip) if hears else np.zeros((tokens, AUDIO_WIDTH), np.float32)
+    video = space.describe(points) if sees else np.zeros((tokens, space.width), np.float32)
+    return ClipFeatures(audio=audio, video=video)
 
 
 def extract_audio(clip: PreparedClip) -> Float32[np.ndarray, "tokens hearing"]:
-    """What is heard in each token."""
+    """Extract the audio features of each token."""
     states = _average_rows(clip.heard.astype(np.float32), FRAMES_PER_TOKEN * HEARD_PER_FRAME)
     spoken = clip.prosody.astype(np.float32).copy()
     voiced = spoken[:, 1] > 0
@@ -64,8 +66,9 @@ def extract_audio(clip: PreparedClip) -> Float32[np.ndarray, "tokens hearing"]:
 
 
 def summarize_prosody(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.ndarray, " 8"]:
-    """A clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`; pitches in log Hz from
-    160 Hz, levels in dB / 20.
+    """Summarize a clip's prosody in eight numbers, in the order of `PROSODY_NUMBERS`.
+
+    Pitches are in log Hz from 160 Hz, levels in dB / 20.
     """
     pitch, voiced, energy = prosody[:, 0], prosody[:, 1] > 0, prosody[:, 2]
     sung = pitch[voiced] - VOICE_LOG_F0 if voiced.any() else np.zeros(1)
@@ -85,6 +88,6 @@ def summarize_prosody(prosody: Float32[np.ndarray, "frames 6"]) -> Float32[np.nd
 
 
 def _average_rows(rows: np.ndarray, count: int) -> np.ndarray:
-    """Means of `count` rows after each other; what is left over at the end is dropped."""
+    """Average each `count` consecutive rows; drop the rest at the end."""
     whole = len(rows) // count
     return np.asarray(rows[: whole * count].reshape(whole, count, *rows.shape[1:]).mean(axis=1))

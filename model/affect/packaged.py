@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedder that `--emotion-from` and `emotion_sample` ask: the one in this package, or the
-user's own.
+"""Find the embedder of `--emotion-from` and `emotion_sample`: the packaged one, or the user's.
 
 The packaged one was trained on a synthetic corpus: it shows the mechanism and knows no human speech
-or face. Another is named by the environment variable CALLSHEET_EMBEDDER: a folder that `callsheet
-train embedder` wrote.
+or face. The environment variable CALLSHEET_EMBEDDER names another: a folder that `callsheet train
+embedder` wrote.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ LABEL = "trained on a synthetic corpus"
 
 
 def find_embedder() -> Path:
-    """Where the embedder lies. Raises InputError when there is none."""
+    """Find the folder of the embedder. Raises InputError when there is none."""
     named = os.environ.get(VARIABLE)
     place = Path(named) if named else PACKAGED
     if not (place / "digest").is_file():
-        message = f"there is no embedder here; train one, or name its folder in {VARIABLE}"
+        message = f"there is no embedder here. Train one, or set {VARIABLE} to its folder"
         raise InputError(
             Problem(
                 file=str(place),
@@ -36,5 +35,5 @@ def find_embedder() -> Path:
 
 
 def is_user_embedder() -> bool:
-    """Whether the user named an embedder; of the packaged one `LABEL` must be said."""
+    """Return whether the user named an embedder; texts about the packaged one must show `LABEL`."""
     return bool(os.environ.get(VARIABLE))

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The eight named emotions in the embedder's space: class means (priors), what lies between them,
-and the way back to names.
+"""The eight named emotions in the embedder's space: class means, blends, and the way back to names.
 
 Intensity and blends work on differences from neutral: a prior is `neutral + sum w (mean -
 neutral)`, since class means share one large common part and raw scaling would mostly change that.
-The way back is the same sum, solved for weights that are not negative.
+The way back is the same sum, solved for non-negative weights.
 """
 
 from __future__ import annotations
@@ -25,16 +24,17 @@ from model.emotion import LABELS, MAXIMUM, EmotionCurve, parse_curve
 
 NEUTRAL = LABELS.index("neutral")
 FILE = "priors.safetensors"
-LEAST_WEIGHT = 0.08  # of a decoded blend: less is noise, and nobody would write it in a script
+LEAST_WEIGHT = 0.08  # of a decoded blend; less is noise that nobody would write in a script
 MOST_LABELS = 3
-# weights are told in twentieths: another machine's last digits must not make another film
+# weights are rounded to twentieths, so that another machine's last digits make the same film
 STEPS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmotionPriors:
-    """Class Gaussians in the order of `LABELS`, and the intensity at which each class was performed
-    on average (1 for neutral).
+    """Class Gaussians in the order of `LABELS`.
+
+    `intensity`: mean intensity of each class's performances (1 for neutral).
     """
 
     mean: Float[Tensor, "8 256"]
@@ -42,22 +42,22 @@ class EmotionPriors:
     intensity: Float[Tensor, " 8"]
 
     def at(self, weights: Float[Tensor, "*batch 8"]) -> Float[Tensor, "*batch 256"]:
-        """The prior of a mix of emotions (weights as in `model.emotion`; that of neutral says
-        nothing more than the others' absence).
+        """Compute the prior of a mix of emotions (weights as in `model.emotion`).
+
+        The weight of neutral adds nothing.
         """
         return self.mean[NEUTRAL] + (weights / self.intensity) @ self._ways()
 
     def nearest(self, means: Float[Tensor, "batch 256"]) -> Int[Tensor, " batch"]:
-        """Which class mean each is nearest to, by the angle seen from the middle of all class
-        means.
-        """
+        """Find the nearest class mean of each embedding, by angle from the middle of all means."""
         middle = self.mean.mean(0)
         unit = torch.nn.functional.normalize
         return (unit(means - middle, dim=-1) @ unit(self.mean - middle, dim=-1).T).argmax(-1)
 
     def mix(self, gaussian: Gaussian, *, intensity: float | None = None) -> EmotionCurve:
-        """A Gaussian in words: at most three labels. `intensity`: how strong all of it is, read
-        from the clip; None: as it lies.
+        """Name a Gaussian as a blend of at most three labels.
+
+        `intensity`: strength of the whole blend, read from the clip; None: as it lies.
         """
         from scipy.optimize import nnls
 
@@ -84,7 +84,7 @@ class EmotionPriors:
         )
 
     def save(self, folder: Path) -> None:
-        """Write them beside their embedder."""
+        """Write the priors beside their embedder."""
         save_file(
             {"mean": self.mean, "logvar": self.logvar, "intensity": self.intensity}, folder / FILE
         )
@@ -97,19 +97,20 @@ class EmotionPriors:
             return cls(**load_file(file))
         except (SafetensorError, OSError, TypeError) as error:
             raise InputError(
-                Problem(file=str(file), message=f"no priors of emotions: {error}")
+                Problem(file=str(file), message=f"these are no emotion priors: {error}")
             ) from error
 
     def _ways(self) -> Tensor:
-        """From neutral to each class."""
+        """Compute the difference of each class from neutral."""
         return self.mean - self.mean[NEUTRAL]
 
 
 def fit_class_priors(
     found: Gaussian, emotions: Int[Tensor, " batch"], intensities: Float[Tensor, " batch"]
 ) -> EmotionPriors:
-    """One Gaussian a class with the mean and the variance of its clips' mixture. Raises InputError
-    when a label has no clip.
+    """Fit one Gaussian a class, with the mean and the variance of its clips' mixture.
+
+    Raises InputError when a label has no clip.
     """
     missing = [label for index, label in enumerate(LABELS) if not bool((emotions == index).any())]
     if missing:

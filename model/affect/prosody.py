@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How something is said, measured: pitch, energy, tilt and rate of mono 16 kHz speech.
+"""Measure prosody: pitch, energy, tilt and rate of mono 16 kHz speech.
 
-Not who speaks and not which words. The pitch is that of Boersma (1993): the autocorrelation of a
-windowed stretch over that of the window, its best peak between 60 and 420 Hz, an octave costing a
-little, and a median over five steps.
+Neither speakers nor words matter here. Pitch is the autocorrelation of a windowed stretch over that
+of the window: its best peak between 60 and 420 Hz, with a small cost for each octave, then a median
+over five steps.
+
+Reference: Boersma (1993), accurate short-term analysis of the fundamental frequency.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ Sound = Float64[np.ndarray, " samples"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProsodyTrack:
-    """One value for each 10 ms. `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to
-    full scale. `peaks`: 1 at syllable-like peaks of energy, else 0.
+    """One value for each 10 ms.
+
+    `f0`: Hz, 0 where unvoiced. `energy_db`, `tilt_db`: relative to full scale. `peaks`: 1 at
+    syllable-like peaks of energy, else 0.
     """
 
     f0: Float64[np.ndarray, " steps"]
@@ -41,7 +45,7 @@ class ProsodyTrack:
 
     @property
     def spoken(self) -> np.ndarray:
-        """Which steps are loud enough to be speech."""
+        """Steps that are loud enough to be speech."""
         return np.asarray(self.energy_db > self.energy_db.max() - SILENT_DB)
 
 
@@ -66,7 +70,7 @@ def measure_track(sound: Sound) -> ProsodyTrack:
 
 
 def measure_frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
-    """The columns of `model.affect.prepared_corpus.PROSODY`, one row for each whole 40 ms."""
+    """Measure the columns of `prepared_corpus.PROSODY`, one row for each whole 40 ms."""
     measured = measure_track(sound)
     count = len(sound) // SAMPLES_PER_FRAME
     steps = SAMPLES_PER_FRAME // STEP
@@ -88,7 +92,7 @@ def measure_frames(sound: Sound) -> Float32[np.ndarray, "frames 6"]:
 
 
 def summarize_utterance(sound: Sound) -> Float64[np.ndarray, " measures"]:
-    """A whole utterance in the eight numbers of `SUMMARY`."""
+    """Summarize a whole utterance in the eight numbers of `SUMMARY`."""
     measured = measure_track(sound)
     spoken = measured.spoken
     first, last = (int(edge) for edge in np.flatnonzero(spoken)[[0, -1]])
@@ -111,7 +115,7 @@ def summarize_utterance(sound: Sound) -> Float64[np.ndarray, " measures"]:
 
 
 def _cut_windows(sound: Sound) -> Float64[np.ndarray, "steps window"]:
-    """One stretch around the middle of each step."""
+    """Cut one stretch around the middle of each step."""
     count = max(1, len(sound) // STEP)
     padded = np.pad(np.asarray(sound, np.float64), WINDOW)
     starts = WINDOW + np.arange(count) * STEP + STEP // 2 - WINDOW // 2
@@ -138,7 +142,7 @@ def _autocorrelate(rows: np.ndarray) -> np.ndarray:
 
 
 def _refine_peak(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
-    """Where between samples the peak lies, from a parabola through its neighbours."""
+    """Locate the peak between samples by a parabola through its neighbours."""
     row = np.arange(len(lag))
     before, at, after = ratio[row, lag - 1], ratio[row, lag], ratio[row, lag + 1]
     curve = before - 2 * at + after
@@ -150,7 +154,7 @@ def _refine_peak(ratio: np.ndarray, lag: np.ndarray) -> np.ndarray:
 
 
 def _smooth_pitch(f0: np.ndarray) -> np.ndarray:
-    """Median over five steps of what is voiced; lone voiced steps are dropped."""
+    """Take the median over five steps of voiced pitch; drop lone voiced steps."""
     padded = np.pad(f0, 2)
     around = np.stack([padded[k : k + len(f0)] for k in range(5)], axis=1)
     voiced = around > 0
@@ -165,8 +169,9 @@ def _smooth_pitch(f0: np.ndarray) -> np.ndarray:
 
 
 def _find_peaks(energy: np.ndarray) -> np.ndarray:
-    """1 where the smoothed energy has a peak at least 2 dB over what lies before it and at most 25
-    dB under the loudest.
+    """Mark the peaks of the smoothed energy with 1.
+
+    A peak is at least 2 dB over what lies before it and at most 25 dB under the loudest.
     """
     smooth = np.convolve(
         np.pad(energy, 3, mode="edge"), np.hanning(9)[1:-1] / np.hanning(9).sum(), "valid"

@@ -235,13 +235,13 @@ class DiceClip:
         if self._request.speech.role == "listening":
             return len(part), torch.zeros(0, sizes.rows, sizes.layers, sizes.channels)
         if self._settings.mode == "parity":
-            windows = speech.cut_reference_cut_windows(
+            windows = speech.cut_reference_windows(
                 speech.extract_hard_features(whisper, self._cut_span())
             )
             return len(part) - len(windows[: len(part)]), windows[: len(part)]
         samples, first_row = parts.cut_sound(self._request.speech, part)
         features = speech.extract_overlapped_features(whisper, samples)
-        return 0, speech.cut_frame_cut_windows(
+        return 0, speech.cut_frame_windows(
             features, frames=len(part), size=sizes.rows, first_row=first_row
         )
 

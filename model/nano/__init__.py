@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diffusion demonstration: a talker of 64 px and under five million parameters, trained here on
-made faces. It is not DICE-Talk.
+"""The small diffusion talker: 64 px, under five million parameters, trained here on made faces.
 
-Nothing heavy is imported here; see `talker` for the work and docs/nano.md for what it can and
-cannot do.
+It demonstrates diffusion and is not DICE-Talk. In come a portrait, speech and an emotion curve
+(`model.talker`); out come RGB frames. Open `talker` first, then `clip` (one shot), `sampling` and
+`guidance` (from noise to latents); docs/nano.md says what it can and cannot do. This file holds
+settings and weights of a plan and imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ CONTEXT_SECONDS = 0.5
 FACE_WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh")
 HEARING_WEIGHTS = ("whisper-tiny-en",)
 LICENCES: tuple[str, ...] = (
-    "diffusion demonstration (weights of this package): Apache-2.0, trained on CC0 made faces and synthetic speech",
+    "diffusion demonstration (weights of this package): Apache-2.0, trained on CC0 made faces "
+    "and synthetic speech",
     "MediaPipe face detector and face mesh: Apache-2.0",
     "Whisper tiny.en: MIT",
 )
@@ -47,7 +49,9 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NanoSettings:
-    """`steps` of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
+    """Settings of the talker.
+
+    `steps`: of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
     exaggerates them (two branches). `size`: short side of the frames in px, None for the portrait's
     own. `weights`: folder of a checkpoint of your own training.
     """
@@ -59,11 +63,11 @@ class NanoSettings:
 
     @property
     def folder(self) -> Path:
-        """Where the checkpoint lies."""
+        """Folder of the checkpoint."""
         return Path(self.weights).expanduser() if self.weights else WEIGHTS
 
 
-def read_settings(given: Mapping[str, object]) -> NanoSettings:
+def read_settings(table: Mapping[str, object]) -> NanoSettings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
     known = [field.name for field in fields(NanoSettings)]
     problems = [
@@ -73,10 +77,10 @@ def read_settings(given: Mapping[str, object]) -> NanoSettings:
             message=f"unknown setting {name!r}",
             nearest=find_nearest(name, known),
         )
-        for name in given
+        for name in table
         if name not in known
     ]
-    values: dict[str, Any] = {name: given[name] for name in known if given.get(name) is not None}
+    values: dict[str, Any] = {name: table[name] for name in known if table.get(name) is not None}
     problems += [problem for name, value in values.items() if (problem := _problem(name, value))]
     if problems:
         raise InputError(problems)
@@ -84,7 +88,7 @@ def read_settings(given: Mapping[str, object]) -> NanoSettings:
 
 
 def describe(settings: Mapping[str, object]) -> Description:
-    """What a plan needs to know. Raises InputError for bad settings or missing weights."""
+    """Describe the talker for a plan. Raises InputError for bad settings or missing weights."""
     from manifests.identity import digest
     from model import weights
     from model.talker import Description
@@ -107,13 +111,15 @@ def describe(settings: Mapping[str, object]) -> Description:
 
 
 def _digest(folder: Path) -> str:
-    """What the checkpoint's writer noted, without reading the weights. Raises InputError when it is
-    no checkpoint of this talker.
+    """Read the digest that the checkpoint's writer noted, without reading the weights.
+
+    Raises InputError when the folder is no checkpoint of this talker.
     """
     expected = "a folder that `callsheet train diffusion` finished"
     missing = [name for name in CHECKPOINT if not (folder / name).is_file()]
     if missing:
-        message = f"the weights of the diffusion demonstration are not there: {', '.join(missing)} missing"
+        names = ", ".join(missing)
+        message = f"the weights of the diffusion demonstration are incomplete: {names} missing"
         raise InputError(Problem(file=str(folder), message=message, expected=expected))
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -124,7 +130,7 @@ def _digest(folder: Path) -> str:
     )
     if kind != LABEL or stage == UNFINISHED:
         message, got = (
-            "not weights that this talker can talk with",
+            "this talker cannot use these weights",
             repr(stage if kind == LABEL else kind),
         )
         raise InputError(

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames as latents beside a portrait: a small variational autoencoder whose decoder moves and
-repaints the portrait.
+"""Encode frames as latents beside a portrait, and decode them by moving and repainting it.
 
-The latent says how a frame differs from its portrait, so a face is the same person by construction
-and what diffusion must learn is motion. The decoder warps the portrait by a flow and paints over it
+The latent says how a frame differs from its portrait, so a face is the same person by construction,
+and diffusion only has to learn motion. The decoder warps the portrait by a flow and paints over it
 where a mask says so, as in first-order motion models.
 
 References: Kingma & Welling (2014), auto-encoding variational Bayes; Siarohin et al. (2019), first
@@ -32,34 +31,37 @@ Latent = Float[Tensor, "images latent grid grid"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PortraitFeatures:
-    """A portrait as the decoder knows it: its picture in [-1, 1], and features at a half, a quarter
-    and an eighth of its side.
+    """A portrait as the decoder knows it.
+
+    `picture`: in [-1, 1]; `features`: at a half, a quarter and an eighth of its side.
     """
 
     picture: Picture
     features: tuple[Tensor, Tensor, Tensor]
 
     def of(self, rows: Tensor | slice) -> PortraitFeatures:
-        """The portraits of some rows, or one portrait for many (`rows` may repeat)."""
+        """Select the portraits of some rows; `rows` may repeat one portrait."""
         half, quarter, eighth = (feature[rows] for feature in self.features)
         return PortraitFeatures(self.picture[rows], (half, quarter, eighth))
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder. `scale` and `shift` make latents of the training corpus zero-mean with
-    unit deviation per channel.
+    """Encoder and decoder.
+
+    `scale` and `shift` make latents of the training corpus zero-mean with unit deviation per
+    channel.
     """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(self, sizes: NanoSizes) -> None:
-        """Fresh weights; scale 1 and shift 0 until a stage sets them."""
+        """Create fresh weights; scale 1 and shift 0 until a stage sets them."""
         super().__init__()
         first, second, third = sizes.picture
-        self.look_steps = _steps(12, sizes.picture)
+        self.look_steps = _build_steps(12, sizes.picture)
         self.look_head = nn.Conv2d(third, sizes.look, 1)
-        self.encode_steps = _steps(24, sizes.picture)
+        self.encode_steps = _build_steps(24, sizes.picture)
         self.encode_head = nn.Conv2d(third, 2 * sizes.latent, 1)
         self.decode_in = nn.Conv2d(sizes.latent + sizes.look, third, 3, padding=1)
         self.decode_eighth = Residual(third, third)
@@ -72,30 +74,34 @@ class Autoencoder(nn.Module):
         self.register_buffer("shift", torch.zeros(sizes.latent))
 
     def encode_portrait(self, portrait: Picture) -> PortraitFeatures:
-        """What the decoder and the denoiser know of a portrait in [-1, 1]."""
+        """Compute the features of a portrait in [-1, 1], for the decoder and the denoiser."""
         half, quarter, eighth = _climb(self.look_steps, functional.pixel_unshuffle(portrait, 2))
         return PortraitFeatures(portrait, (half, quarter, self.look_head(eighth)))
 
     def encode(self, frames: Picture, portraits: Picture) -> tuple[Latent, Latent]:
-        """Mean and log-variance of each frame's latent, not normalised."""
+        """Compute mean and log-variance of each frame's latent, not normalised."""
         both = functional.pixel_unshuffle(torch.cat((frames, portraits), 1), 2)
         mean, spread = self.encode_head(_climb(self.encode_steps, both)[-1]).chunk(2, dim=1)
         return mean, spread.clamp(-12, 6)
 
     def decode(self, latents: Latent, look: PortraitFeatures) -> Picture:
-        """Frames of latents (not normalised), with one portrait for each."""
+        """Decode latents (not normalised) to frames, with one portrait for each."""
         flow, mask, paint = self.decode_parts(latents, look)
-        return torch.lerp(_warped(look.picture, flow), paint, mask)
+        return torch.lerp(_warp(look.picture, flow), paint, mask)
 
-    def decode_parts(self, latents: Latent, look: PortraitFeatures) -> tuple[Tensor, Tensor, Tensor]:
-        """What a frame is made of: where each place is read from the portrait (two channels, in
-        halves of the side, added to the place itself), the share of the painting (one), and the
-        painting (three, in [-1, 1]).
+    def decode_parts(
+        self, latents: Latent, look: PortraitFeatures
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode latents to flow, mask and painting.
+
+        Flow: where each place is read from the portrait (two channels, in halves of the side, added
+        to the place itself). Mask: share of the painting (one channel). Painting: three channels in
+        [-1, 1].
         """
         half, quarter, eighth = look.features
         x = self.decode_eighth(self.decode_in(torch.cat((latents, eighth), 1)))
-        x = self.decode_quarter(torch.cat((_doubled(x), quarter), 1))
-        x = self.decode_half(torch.cat((_doubled(x), half), 1))
+        x = self.decode_quarter(torch.cat((_double(x), quarter), 1))
+        x = self.decode_half(torch.cat((_double(x), half), 1))
         flow, mask, paint = self.decode_head(functional.silu(x)).float().split((8, 4, 12), dim=1)
         return (
             functional.pixel_shuffle(flow, 2) * FLOW_SCALE,
@@ -106,28 +112,28 @@ class Autoencoder(nn.Module):
     def normalize(
         self, latents: Float[Tensor, "*batch latent grid grid"]
     ) -> Float[Tensor, "*batch latent grid grid"]:
-        """Latents as the denoiser has them."""
+        """Normalise latents for the denoiser."""
         return (latents - self.shift[:, None, None]) / self.scale[:, None, None]
 
     def denormalize(
         self, latents: Float[Tensor, "*batch latent grid grid"]
     ) -> Float[Tensor, "*batch latent grid grid"]:
-        """The inverse of `normalize`."""
+        """Undo `normalize`."""
         return latents * self.scale[:, None, None] + self.shift[:, None, None]
 
 
 def to_signed(pixels: Tensor) -> Picture:
-    """Pictures `[images, height, width, 3]` of bytes as the networks take them."""
+    """Convert pictures `[images, height, width, 3]` of bytes to the networks' range and layout."""
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_levels(pictures: Picture) -> Tensor:
-    """The inverse of `to_signed`, rounded: bytes `[images, height, width, 3]`."""
+    """Undo `to_signed` and round: bytes `[images, height, width, 3]`."""
     return ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def _steps(inputs: int, channels: tuple[int, int, int]) -> nn.ModuleList:
-    """Three levels, each half as wide as the one before: a convolution, then a residual block."""
+def _build_steps(inputs: int, channels: tuple[int, int, int]) -> nn.ModuleList:
+    """Build three levels of a convolution and a residual block, each half as wide as the last."""
     steps = nn.ModuleList()
     for level, out in enumerate(channels):
         convolution = nn.Conv2d(inputs, out, 3, stride=2 if level else 1, padding=1)
@@ -142,12 +148,12 @@ def _climb(steps: nn.ModuleList, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return half, quarter, steps[2](quarter)
 
 
-def _doubled(x: Tensor) -> Tensor:
+def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def _warped(pictures: Picture, flow: Float[Tensor, "images 2 side side"]) -> Picture:
-    """Each picture read at its places plus the flow (in halves of the side), edges held."""
+def _warp(pictures: Picture, flow: Float[Tensor, "images 2 side side"]) -> Picture:
+    """Read each picture at its places plus the flow (in halves of the side); edges repeat."""
     side = pictures.shape[-1]
     ticks = (torch.arange(side, device=flow.device, dtype=flow.dtype) * 2 + 1) / side - 1
     places = torch.stack(torch.meshgrid(ticks, ticks, indexing="xy"))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One clip of the small talker: windows of latents, brought to the asked frame rate, drawn and
-placed in the portrait, as a stream.
+"""Make one clip of the small talker as a stream of frames.
+
+Latents come in windows, are interpolated to the asked frame rate, decoded, and placed in the
+portrait.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from model.emotion import Performance
 from model.nano.autoencoder import PortraitFeatures
 from model.nano.conditions import gather_context
 from model.nano.framing import ENLARGED, DecodedFrame, NanoFraming
-from model.nano.hearing import ShotFeatures
 from model.nano.networks import NanoNetworks
 from model.nano.sampling import NanoPlan, Progress, SamplingRun, stream_latents
+from model.nano.speech import ShotFeatures
 from model.talker import Frame, Speech, TakeMeasures
 
 SEED_STRIDE = 7_919  # between seeds of pieces of one stretch
@@ -28,7 +30,7 @@ SEED_STRIDE = 7_919  # between seeds of pieces of one stretch
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NanoRequest:
-    """What a clip is made of. `name`: what errors call the portrait."""
+    """The inputs of a clip. `name`: how errors call the portrait."""
 
     name: str
     framing: NanoFraming
@@ -40,12 +42,13 @@ class NanoRequest:
 
 
 class NanoClip:
-    """Frames are made as they are asked for. Set `progress` to be told (steps done, steps) before
-    every step of denoising.
+    """A clip whose frames are made as they are asked for.
+
+    `progress`, if set, is called with (steps done, steps) before every step of denoising.
     """
 
     def __init__(self, nano: NanoNetworks, plan: NanoPlan, request: NanoRequest) -> None:
-        """Nothing is computed yet."""
+        """Prepare the clip; nothing is computed yet."""
         self.height, self.width = request.framing.plate.shape[:2]
         self.frames = request.speech.frames
         self.progress: Progress | None = None
@@ -56,21 +59,23 @@ class NanoClip:
             plan=plan, generator=torch.Generator().manual_seed(seed % 2**63), progress=self._report
         )
         self._done = 0
-        self._begun = False
+        self._started = False
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield exactly `frames` RGB frames, once."""
-        if self._begun:
+        if self._started:
             raise RuntimeError(
-                f"{self._request.name}: a clip is iterated once; ask the talker for another"
+                f"{self._request.name}: this clip was already iterated; ask the talker for another"
             )
-        self._begun = True
-        for latents in interpolate_latents(self._latents(), frames=self.frames, rate=self._request.speech.rate):
+        self._started = True
+        for latents in interpolate_latents(
+            self._latents(), frames=self.frames, rate=self._request.speech.rate
+        ):
             self._done += 1
             yield self._request.framing.place(self._decode(latents))
 
     def measures(self) -> TakeMeasures:
-        """Face box, warnings, and what the making took."""
+        """Report the face box, warnings, and what the clip cost."""
         framing, count = self._request.framing, self._run.count
         warnings = [
             "diffusion demonstration: a small network trained on made faces, 64 px; not DICE-Talk"
@@ -93,21 +98,24 @@ class NanoClip:
         )
 
     def _latents(self) -> Iterator[Float[Tensor, "latent grid grid"]]:
-        """One latent for each frame at 25 a second."""
+        """Yield one latent for each frame at 25 a second."""
         look = self._request.look.features[2][0]
         frames = count_generated_frames(self.frames, self._request.speech.rate)
-        for piece in stream_latents(self._nano, look, self._embed_conditions, frames=frames, run=self._run):
+        for piece in stream_latents(
+            self._nano, look, self._embed_conditions, frames=frames, run=self._run
+        ):
             yield from piece
 
     @torch.no_grad()
     def _embed_conditions(self, frames: range) -> tuple[Tensor, Tensor]:
-        """What is heard and felt at the frames of a window."""
+        """Embed sound and emotion at the frames of a window."""
         sizes, nano = self._nano.sizes, self._nano
         # frames enough on either side for what stands around a frame
         reach = max(sizes.rows, sizes.prosody_frames)
-        heard, prosody = self._request.track.rows(range(frames.start - reach, frames.stop + reach))
+        rows = range(frames.start - reach, frames.stop + reach)
+        states, prosody = self._request.track.rows(rows)
         inner = range(reach, reach + len(frames))
-        states = gather_context(heard, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
+        states = gather_context(states, frames=inner, size=sizes.rows, stride=HEARD_PER_FRAME)
         beside = gather_context(prosody, frames=inner, size=sizes.prosody_frames, stride=1)
         ratio = float(self._request.speech.rate / RATE)
         weights = torch.from_numpy(
@@ -133,7 +141,7 @@ class NanoClip:
 
 
 def count_generated_frames(frames: int, rate: Fraction) -> int:
-    """The least number of frames at 25 a second between which all asked frames lie.
+    """Count the frames at 25 a second that span all asked frames.
 
     >>> count_generated_frames(24, Fraction(24)), count_generated_frames(1, Fraction(30)), count_generated_frames(60, Fraction(30))
     (25, 1, 51)
@@ -142,8 +150,10 @@ def count_generated_frames(frames: int, rate: Fraction) -> int:
     return -(-last.numerator // last.denominator) + 1
 
 
-def interpolate_latents(latents: Iterator[Tensor], *, frames: int, rate: Fraction) -> Iterator[Tensor]:
-    """The latent at each asked frame: one of the given, or the straight way between two."""
+def interpolate_latents(
+    latents: Iterator[Tensor], *, frames: int, rate: Fraction
+) -> Iterator[Tensor]:
+    """Yield the latent at each asked frame: one of `latents`, or linear between two of them."""
     stream_of = enumerate(latents)
     number, after = next(stream_of)
     before = after

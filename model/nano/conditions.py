@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the small talker hears and feels: encoder states and prosody around each frame, and weights
-of the eight emotions, as vectors.
+"""Encode the conditions of the small talker: sound around each frame, and emotion weights.
 
-An emotion is its prior moved from neutral by its intensity, blends are sums of such moves; a prior
-becomes tokens as in DICE-Talk. The unconditioned branch hears a learned nothing and feels the
-tokens of a zero prior.
+Sound is encoder states and prosody. An emotion is its prior moved from neutral by its intensity,
+blends are sums of such moves; a prior becomes tokens as in DICE-Talk. The unconditioned branch
+hears a learned vector and has the tokens of a zero prior.
 """
 
 from __future__ import annotations
@@ -21,21 +20,22 @@ from model.dice.tokens import TokenProjection
 from model.emotion import LABELS
 from model.nano.sizes import NanoSizes
 
-# of `training.bank`
+# sizes of `affect.bank.EmotionBank`
 BANK = EmotionSizes(prior=256, hidden=128, tokens=4, dim=256, bank=64, heads=8, feature=1)
 NEUTRAL = LABELS.index("neutral")
 
 
 class SoundEncoder(nn.Module):
-    """The sound at each frame as `told` numbers. `middle` and `spread`: mean and deviation of each
-    prosody column in the corpus.
+    """Encodes the sound at each frame as `told` numbers.
+
+    `middle` and `spread`: mean and deviation of each prosody column in the corpus.
     """
 
     middle: Tensor
     spread: Tensor
 
     def __init__(self, sizes: NanoSizes) -> None:
-        """Fresh weights; prosody is taken as it is until a stage sets `middle` and `spread`."""
+        """Create fresh weights; prosody is not scaled until a stage sets `middle` and `spread`."""
         super().__init__()
         self.squeeze = nn.Linear(sizes.heard, sizes.squeezed)
         inputs = sizes.rows * sizes.squeezed + sizes.prosody_frames * sizes.prosody
@@ -52,25 +52,29 @@ class SoundEncoder(nn.Module):
         *,
         dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames told"]:
-        """`dropped` windows hear nothing."""
+        """Encode windows; those that are `dropped` hear nothing."""
         squeezed = rearrange(functional.silu(self.squeeze(states)), "b f rows c -> b f (rows c)")
         beside = ((prosody - self.middle) / self.spread).clamp(-4, 4).flatten(2)
-        heard: Tensor = self.second(functional.silu(self.first(torch.cat((squeezed, beside), -1))))
+        encoded: Tensor = self.second(
+            functional.silu(self.first(torch.cat((squeezed, beside), -1)))
+        )
         return (
-            heard if dropped is None else torch.where(dropped[:, None, None], self.nothing, heard)
+            encoded
+            if dropped is None
+            else torch.where(dropped[:, None, None], self.nothing, encoded)
         )
 
     def silence(self, batch: int, frames: int) -> Float[Tensor, "batch frames told"]:
-        """What an unconditioned branch hears."""
+        """Return the sound of an unconditioned branch."""
         return self.nothing.expand(batch, frames, -1)
 
 
 class EmotionEncoder(nn.Module):
-    """Emotion tokens of weights of the eight labels. `priors`: the mean embedding of each label,
-    standardised by `centre` and `size`.
+    """Encodes weights of the eight labels as tokens.
 
-    Tokens are a learnt projection of the prior, or (`NanoSizes.banked`) what the prior finds in an
-    emotion bank, fitted to the width.
+    `priors`: the mean embedding of each label, standardised by `centre` and `size`. Tokens are a
+    learnt projection of the prior, or (`NanoSizes.banked`) what the prior retrieves from an emotion
+    bank, projected to the width.
     """
 
     priors: Tensor
@@ -78,8 +82,10 @@ class EmotionEncoder(nn.Module):
     size: Tensor
 
     def __init__(self, sizes: NanoSizes) -> None:
-        """Priors are random directions of length 1 per number until an embedder's are adopted; they
-        are not trained here.
+        """Create fresh weights.
+
+        Until an embedder's priors are adopted, priors are random directions of length 1 per number;
+        they are not trained here.
         """
         super().__init__()
         directions = torch.randn(
@@ -100,13 +106,13 @@ class EmotionEncoder(nn.Module):
 
     @torch.no_grad()
     def adopt(self, priors: Float[Tensor, "8 prior"]) -> None:
-        """Take an embedder's class means for priors."""
+        """Take an embedder's class means as priors."""
         self.priors.copy_(priors)
         self.centre.copy_(priors.mean(0))
         self.size.copy_((priors - priors.mean(0)).std())
 
-    def blended(self, weights: Float[Tensor, "*batch 8"]) -> Float[Tensor, "*batch prior"]:
-        """Neutral, moved by each label's difference from it times its weight."""
+    def blend(self, weights: Float[Tensor, "*batch 8"]) -> Float[Tensor, "*batch prior"]:
+        """Blend priors: neutral, moved by each label's difference from it times its weight."""
         neutral = self.priors[NEUTRAL]
         return neutral + weights.to(self.priors) @ (self.priors - neutral)
 
@@ -116,8 +122,8 @@ class EmotionEncoder(nn.Module):
         *,
         dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames tokens told"]:
-        """`dropped` windows feel a zero prior."""
-        return self.tokens(self.blended(weights), dropped=dropped)
+        """Compute tokens; windows that are `dropped` have a zero prior."""
+        return self.tokens(self.blend(weights), dropped=dropped)
 
     def tokens(
         self,
@@ -125,18 +131,16 @@ class EmotionEncoder(nn.Module):
         *,
         dropped: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, "batch frames tokens told"]:
-        """Tokens of embeddings in the priors' space: of a class, a blend, or one drawn for a
-        clip.
-        """
+        """Compute the tokens of embeddings in the priors' space (a class, a blend, a sample)."""
         banked = hasattr(self, "bank")
-        given = priors if banked else (priors - self.centre) / self.size
+        queries = priors if banked else (priors - self.centre) / self.size
         if dropped is not None:
-            given = given.masked_fill(dropped[:, None, None], 0)
-        tokens: Tensor = self.fit(self.bank(given)) if banked else self.project(given)
+            queries = queries.masked_fill(dropped[:, None, None], 0)
+        tokens: Tensor = self.fit(self.bank(queries)) if banked else self.project(queries)
         return tokens
 
     def no_emotion(self, batch: int, frames: int) -> Float[Tensor, "batch frames tokens told"]:
-        """What an unconditioned branch feels."""
+        """Return the tokens of an unconditioned branch."""
         none = torch.zeros(1, 1, self.priors.shape[1])
         return self.tokens(none, dropped=torch.ones(1, dtype=torch.bool)).expand(
             batch, frames, -1, -1
@@ -146,8 +150,9 @@ class EmotionEncoder(nn.Module):
 def gather_context(
     track: Float[Tensor, "rows width"], *, frames: range, size: int, stride: int
 ) -> Float[Tensor, "frames size width"]:
-    """For each frame the `size` rows around its middle; a frame has `stride` rows, and beyond the
-    ends the end rows are held.
+    """Gather for each frame the `size` rows around its middle.
+
+    A frame has `stride` rows; beyond the ends the end rows repeat.
     """
     before = (size - stride) // 2
     starts = torch.arange(frames.start, frames.stop)[:, None] * stride - before

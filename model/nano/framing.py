@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the generated square lies in the portrait, and the way back: the portrait is moved at its
-own resolution, painting is enlarged.
+"""Find the square that is generated in a portrait, and place generated frames back into it.
 
-The networks see 64 px. What they say is a flow, a mask and a painting; flow and mask are smooth and
-are enlarged without much loss, so the portrait's own pixels are moved by them. What is painted (the
-inside of the mouth, lids) has 64 px and looks so.
+The networks see 64 px and answer with a flow, a mask and a painting. Flow and mask are smooth and
+can be enlarged without much loss, so the portrait's own pixels are moved by them at full
+resolution. What is painted (the inside of the mouth, lids) has 64 px and looks so.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from model.talker import Frame, Portrait
 
 BACKDROP = 128  # grey behind a portrait with transparency
 FEATHER = 0.1  # of the square's side, over which it fades into the plate
-ENLARGED = 2.0  # from which on the enlargement is told
+ENLARGED = 2.0  # from this enlargement on, a warning says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NanoFraming:
-    """`plate`: the full frame; `area`: the square around the face in it; `face`: what the networks
-    see of it.
+    """A portrait divided for generation.
 
-    `box`: left, top, right, bottom of the face as fractions of the frame.
+    `plate`: the full frame; `area`: the square around the face in it; `face`: that square as the
+    networks see it; `box`: left, top, right, bottom of the face as fractions of the frame.
     """
 
     plate: Frame
@@ -41,11 +40,11 @@ class NanoFraming:
 
     @property
     def enlargement(self) -> float:
-        """Pixels of the frame for one that is painted."""
+        """Pixels of the frame for each painted pixel."""
         return self.area[2] / len(self.face)
 
     def place(self, drawn: DecodedFrame) -> Frame:
-        """The full frame of one generated picture."""
+        """Place one decoded frame in the full frame."""
         left, top, side = self.area
         height, width = self.plate.shape[:2]
         rows, columns = (
@@ -57,18 +56,19 @@ class NanoFraming:
             slice(columns.start - left, columns.stop - left),
         )
         square = face_crop.cut_square(self.plate, self.area)
-        made = drawn.enlarge(square)
+        generated = drawn.enlarge(square)
         frame = self.plate.copy()
         share = _make_fade(side)[..., None]
-        blended = square + (made - square) * share
+        blended = square + (generated - square) * share
         frame[rows, columns] = np.rint(np.clip(blended, 0, 255)).astype(np.uint8)[inner]
         return frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodedFrame:
-    """What the decoder says of one frame. `flow`: right and down, in halves of the square; `paint`:
-    levels 0 to 255.
+    """The decoder's answer for one frame.
+
+    `flow`: right and down, in halves of the square; `paint`: levels 0 to 255.
     """
 
     flow: Float32[np.ndarray, "side side 2"]
@@ -76,19 +76,20 @@ class DecodedFrame:
     paint: Float32[np.ndarray, "side side 3"]
 
     def enlarge(self, square: Frame) -> Float32[np.ndarray, "height width 3"]:
-        """The square of the portrait, moved and painted over, levels 0 to 255."""
+        """Move and paint over the square of the portrait; levels 0 to 255."""
         side = len(square)
         flow, mask, paint = (_resize(part, side) for part in (self.flow, self.mask, self.paint))
         ticks = np.arange(side, dtype=np.float32)
         places = flow * np.float32(side / 2) + np.stack(np.meshgrid(ticks, ticks), axis=-1)
         moved = cv2.remap(square, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        made: Float32[np.ndarray, "height width 3"] = moved + (paint - moved) * mask[..., None]
-        return made
+        blended: Float32[np.ndarray, "height width 3"] = moved + (paint - moved) * mask[..., None]
+        return blended
 
 
 def frame_portrait(portrait: Portrait, size: int | None, *, side: int) -> NanoFraming:
-    """Find the chosen face and the square around it. Raises InputError when there is none, or it is
-    small or turned aside.
+    """Find the chosen face and the square around it.
+
+    Raises InputError when there is no face, or it is small or turned aside.
     """
     points = find_face(portrait, _landmarker()).points[:, :2]
     pixels = _flatten_alpha(portrait)
@@ -130,12 +131,14 @@ def _resize(part: np.ndarray, side: int) -> Float32[np.ndarray, ...]:
 def _landmarker() -> Landmarker:
     from model import weights
 
-    return Landmarker(weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh"))
+    return Landmarker(
+        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
+    )
 
 
 @cache
 def _make_fade(side: int) -> Float32[np.ndarray, "side side"]:
-    """1 inside, falling smoothly to 0 at the square's edges."""
+    """Make a weight of 1 inside, falling smoothly to 0 at the square's edges."""
     away = np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32) + 0.5
     share = np.clip(away / max(1.0, FEATHER * side), 0, 1)
     smooth = share * share * (3 - 2 * share)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Building blocks of the small talker's networks: convolutions in space, mixing of neighbouring
-frames, attention.
+"""Building blocks of the small talker's networks: residual blocks, mixing in time, attention.
 
 Tensors are images: a batch of windows with their frames flattened into it, window after window.
 """
@@ -21,39 +20,41 @@ Context = Float[Tensor, "images told"]
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut. `told` > 0: the second norm is scaled and shifted by what
-    each image is told (FiLM).
+    """Two convolutions beside a shortcut.
+
+    `context` > 0: its width: the second norm is scaled and shifted by a context vector of each image (FiLM).
     """
 
-    def __init__(self, channels: int, out: int, *, told: int = 0) -> None:
-        """The last convolution starts small, so that a fresh block mostly passes its input on."""
+    def __init__(self, channels: int, out: int, *, context: int = 0) -> None:
+        """Create weights; the last convolution is small, so a fresh block passes its input on."""
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, channels)
         self.conv1 = nn.Conv2d(channels, out, 3, padding=1)
         self.norm2 = nn.GroupNorm(GROUPS, out)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1)
         self.shortcut = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
-        self.film = nn.Linear(told, 2 * out) if told else None
+        self.film = nn.Linear(context, 2 * out) if context else None
         with torch.no_grad():
             self.conv2.weight.mul_(SMALL)
 
-    def forward(self, x: Images, told: Context | None = None) -> Images:
-        """The same grid."""
+    def forward(self, x: Images, context: Context | None = None) -> Images:
+        """Return features on the same grid."""
         hidden = self.norm2(self.conv1(functional.silu(self.norm1(x))))
         if self.film is not None:
-            scale, shift = self.film(told)[..., None, None].chunk(2, dim=1)
+            scale, shift = self.film(context)[..., None, None].chunk(2, dim=1)
             hidden = torch.addcmul(hidden + shift, hidden, scale)
         summed: Tensor = self.shortcut(x) + self.conv2(functional.silu(hidden))
         return summed
 
 
 class TemporalMixing(nn.Module):
-    """Mixes every frame with the one before and the one after, place by place; starts as the
-    identity.
+    """Mixes every frame with the one before and the one after, place by place.
+
+    It starts as the identity.
     """
 
     def __init__(self, channels: int) -> None:
-        """One 1x1 convolution over three frames' channels."""
+        """Create one 1x1 convolution over three frames' channels."""
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels)
         self.mix = nn.Conv2d(3 * channels, channels, 1)
@@ -61,9 +62,7 @@ class TemporalMixing(nn.Module):
         nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Images, frames: int) -> Images:
-        """`frames`: of each window in the batch; beyond a window's ends its first and last frame
-        stand.
-        """
+        """Mix frames. `frames`: of each window in the batch; a window's end frames repeat."""
         hidden = rearrange(functional.silu(self.norm(x)), "(b f) c h w -> b f c h w", f=frames)
         before = torch.cat((hidden[:, :1], hidden[:, :-1]), 1)
         after = torch.cat((hidden[:, 1:], hidden[:, -1:]), 1)
@@ -73,12 +72,10 @@ class TemporalMixing(nn.Module):
 
 
 class Attention(nn.Module):
-    """Each place attends along time to itself in all frames of the window, then to the tokens of
-    its frame.
-    """
+    """Attends along time at each place, then to the tokens of the frame."""
 
     def __init__(self, channels: int, *, context: int, heads: int) -> None:
-        """`context`: width of the tokens."""
+        """Create fresh weights. `context`: width of the tokens."""
         super().__init__()
         self.heads = heads
         self.norm1 = nn.GroupNorm(GROUPS, channels)
@@ -95,15 +92,17 @@ class Attention(nn.Module):
     def forward(
         self, x: Images, frames: int, tokens: Float[Tensor, "images tokens context"]
     ) -> Images:
-        """`frames`: of each window. Places in time come as waves added to the channels."""
+        """Attend. `frames`: of each window. Waves added to the channels encode places in time."""
         height = x.shape[-2]
         columns = rearrange(self.norm1(x), "(b f) c h w -> (b h w) f c", f=frames)
         columns = columns + waves(frames, columns.shape[-1]).to(columns)
         along = self.along_out(self._attend(*self.along(columns).chunk(3, dim=-1)))
         x = x + rearrange(along, "(b h w) f c -> (b f) c h w", h=height, w=x.shape[-1])
         places = rearrange(self.norm2(x), "n c h w -> n (h w) c")
-        told = self.tell_out(self._attend(self.ask(places), *self.tell(tokens).chunk(2, dim=-1)))
-        summed: Tensor = x + rearrange(told, "n (h w) c -> n c h w", h=height)
+        attended = self.tell_out(
+            self._attend(self.ask(places), *self.tell(tokens).chunk(2, dim=-1))
+        )
+        summed: Tensor = x + rearrange(attended, "n (h w) c -> n c h w", h=height)
         return summed
 
     def _attend(self, *three: Tensor) -> Tensor:
@@ -115,7 +114,7 @@ class Attention(nn.Module):
 
 
 def waves(count: int, width: int, *, longest: float = 100.0) -> Float[Tensor, "count width"]:
-    """Sines and cosines of the numbers 0 to count - 1 (Vaswani et al. 2017)."""
+    """Return sines and cosines of the numbers 0 to count - 1 (Vaswani et al. 2017)."""
     rates = longest ** (-torch.arange(0, width, 2) / width)
     angles = torch.arange(count)[:, None] * rates
     return torch.cat((angles.sin(), angles.cos()), 1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four networks of the small talker together, and their checkpoint: half-precision safetensors
-with a config beside them.
+"""The four networks of the small talker together, and their checkpoint.
+
+A checkpoint is half-precision safetensors with a config beside them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ WEIGHTS = Path(__file__).with_name("weights")
 
 
 class NanoNetworks(nn.Module):
-    """Autoencoder, denoiser, and what it hears and feels."""
+    """Autoencoder, denoiser, and the encoders of its conditions."""
 
     def __init__(self, sizes: NanoSizes) -> None:
-        """Fresh weights."""
+        """Create fresh weights."""
         super().__init__()
         self.sizes = sizes
         self.autoencoder = Autoencoder(sizes)
@@ -40,15 +41,16 @@ class NanoNetworks(nn.Module):
 
     @classmethod
     def fresh(cls, sizes: NanoSizes, *, seed: int = 0) -> NanoNetworks:
-        """Random weights from a seed; the global generator is left as it was."""
+        """Create random weights from a seed; the global generator is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return cls(sizes)
 
     @classmethod
     def load(cls, folder: Path = WEIGHTS) -> NanoNetworks:
-        """A finished checkpoint, ready to sample. Raises InputError when it is none or does not
-        fit.
+        """Load a finished checkpoint, ready to sample.
+
+        Raises InputError when the folder is no checkpoint or does not fit.
         """
         config = read_config(folder)
         nano = cls.fresh(NanoSizes.from_plain(config["sizes"]))
@@ -56,13 +58,13 @@ class NanoNetworks(nn.Module):
         return nano.eval().requires_grad_(False)
 
     def take_over(self, other: NanoNetworks) -> None:
-        """Another's weights. How it feels is only taken over when both feel in the same way
-        (`NanoSizes.banked`).
+        """Take over the weights of another network.
 
-        Raises InputError when the sizes differ in anything else.
+        Emotion weights are only taken over when both encode emotions in the same way
+        (`NanoSizes.banked`). Raises InputError when the sizes differ in anything else.
         """
         if replace(other.sizes, banked=self.sizes.banked) != self.sizes:
-            message = "networks of other sizes"
+            message = "the networks have other sizes"
             raise InputError(
                 Problem(
                     file="checkpoint",
@@ -82,21 +84,22 @@ class NanoNetworks(nn.Module):
     def save(
         self, folder: Path, facts: Mapping[str, Any], *, dtype: torch.dtype = torch.float16
     ) -> str:
-        """Write a checkpoint; `facts` (data, licences, settings, seed) go into its config. Returns
-        its digest.
+        """Write a checkpoint and return its digest.
+
+        `facts` (data, licences, settings, seed) go into its config.
         """
         config = {"kind": KIND, "sizes": self.sizes.plain(), **facts}
         return checkpoint.write(folder, self, config, dtype=dtype)
 
 
 def read_config(folder: Path = WEIGHTS) -> dict[str, Any]:
-    """The config beside a checkpoint. Raises InputError when it is of something else."""
+    """Read the config beside a checkpoint. Raises InputError when it is of something else."""
     config = checkpoint.read_config(folder)
     if config.get("kind") != KIND:
         raise InputError(
             Problem(
                 file=str(folder),
-                message="not weights of this talker",
+                message="these weights belong to something else",
                 expected=KIND,
                 got=repr(config.get("kind")),
             )
@@ -105,5 +108,5 @@ def read_config(folder: Path = WEIGHTS) -> dict[str, Any]:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers are trained."""
+    """Count the trained numbers of a module."""
     return sum(parameter.numel() for parameter in module.parameters())

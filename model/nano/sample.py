@@ -41,24 +41,28 @@ class SampleRequest:
 
 @torch.no_grad()
 def sample(
-    nano: NanoNetworks, asked: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
+    networks: NanoNetworks, asked: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
 ) -> UInt8[Tensor, "frames side side 3"]:
     """Sample exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
-    look = nano.autoencoder.encode_portrait(to_signed(asked.face[None]))
+    look = networks.autoencoder.encode_portrait(to_signed(asked.face[None]))
     run = SamplingRun(plan=plan, generator=torch.Generator().manual_seed(seed))
     pieces = stream_latents(
-        nano, look.features[2][0], condition_frames(nano, asked), frames=asked.frames, run=run
+        nano, look.features[2][0], condition_frames(networks, asked), frames=asked.frames, run=run
     )
-    return torch.cat([decode_frames(nano, piece, look) for piece in pieces])
+    return torch.cat([decode_frames(networks, piece, look) for piece in pieces])
 
 
 @torch.no_grad()
 def decode_frames(
-    nano: NanoNetworks, latents: Float[Tensor, "frames latent grid grid"], look: PortraitFeatures
+    networks: NanoNetworks,
+    latents: Float[Tensor, "frames latent grid grid"],
+    look: PortraitFeatures,
 ) -> UInt8[Tensor, "frames side side 3"]:
     """Decode normalised latents of one portrait to frames."""
     rows = torch.zeros(len(latents), dtype=torch.long)
-    return to_levels(nano.autoencoder.decode(nano.autoencoder.denormalize(latents), look.of(rows)))
+    return to_levels(
+        networks.autoencoder.decode(networks.autoencoder.denormalize(latents), look.of(rows))
+    )
 
 
 def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequest:
@@ -74,12 +78,12 @@ def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequ
     )
 
 
-def condition_frames(nano: NanoNetworks, asked: SampleRequest) -> ConditionSource:
+def condition_frames(networks: NanoNetworks, asked: SampleRequest) -> ConditionSource:
     """Return the conditions of a clip whose sound is there as a whole."""
-    sizes = nano.sizes
+    sizes = networks.sizes
 
     @torch.no_grad()
-    def told(frames: range) -> tuple[Tensor, Tensor]:
+    def condition(frames: range) -> tuple[Tensor, Tensor]:
         states = gather_context(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
         prosody = gather_context(
             asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1
@@ -87,8 +91,8 @@ def condition_frames(nano: NanoNetworks, asked: SampleRequest) -> ConditionSourc
         weights = asked.weights[
             torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)
         ]
-        heard = nano.hearing(states[None], prosody[None])[0]
-        felt = nano.feeling(weights[None])[0]
-        return heard, felt
+        sound = networks.hearing(states[None], prosody[None])[0]
+        emotion = networks.feeling(weights[None])[0]
+        return sound, emotion
 
-    return told
+    return condition

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NanoSizes of the small diffusion talker: a picture of 64 px, at most five million parameters in
-all.
-"""
+"""Sizes of the small diffusion talker: a picture of 64 px, at most five million parameters."""
 
 from __future__ import annotations
 
@@ -14,13 +12,13 @@ class NanoSizes:
     """Every network of one build.
 
     Picture: `side` px; the autoencoder has `picture` channels at a half, a quarter and an eighth of
-    the side, and a latent of `latent` channels at an eighth. The portrait is known to the denoiser
-    as `look` channels on the same grid. Denoiser: `channels` on the latent grid and on half of it,
+    the side, and a latent of `latent` channels at an eighth. The denoiser knows the portrait as
+    `look` channels on the same grid. Denoiser: `channels` on the latent grid and on half of it,
     `blocks` a level, `heads` in attention; `window` frames at once, of which `overlap` are known
     from the window before. Conditions: `rows` encoder states of width `heard` around each frame,
     squeezed to `squeezed` each; `prosody` numbers in each of `prosody_frames` frames; a `prior` of
-    the emotion that becomes `tokens` x `told`; all of it told as `told` numbers. `banked`: an
-    emotion bank stands between prior and tokens.
+    the emotion that becomes `tokens` x `told`; `told` numbers for all of it. `banked`: an emotion
+    bank stands between prior and tokens.
     """
 
     side: int = 64
@@ -48,18 +46,18 @@ class NanoSizes:
         return self.side // 8
 
     def plain(self) -> dict[str, Any]:
-        """As JSON-ready values."""
+        """Convert to JSON-ready values."""
         return asdict(self)
 
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> NanoSizes:
-        """The inverse of `plain`. Raises TypeError for a name that is no size."""
+        """Read what `plain` returned. Raises TypeError for an unknown name."""
         tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **tuples})
 
 
 def tiny_sizes() -> NanoSizes:
-    """The same classes at toy size, for tests."""
+    """Return the same classes at toy size, for tests."""
     return NanoSizes(
         picture=(8, 8, 16),
         latent=4,

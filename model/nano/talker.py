@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small diffusion talker: fills the contract of `model.talker`. What it makes does not depend
-on what it made before.
+"""The small diffusion talker: fills the contract of `model.talker`.
+
+The output does not depend on earlier clips.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ from model.nano import NanoSettings
 from model.nano.autoencoder import PortraitFeatures, to_signed
 from model.nano.clip import NanoClip, NanoRequest
 from model.nano.framing import NanoFraming, frame_portrait
-from model.nano.hearing import ShotFeatures, SpeechEncoder, load_speech_encoder
 from model.nano.networks import NanoNetworks
 from model.nano.sampling import NanoPlan
+from model.nano.speech import ShotFeatures, SpeechEncoder, load_speech_encoder
 from model.talker import Description, Portrait, Speech
 
 KEPT_PORTRAITS = 4
 
 
 class NanoTalker:
-    """Animates portraits by a small diffusion network. `label`: how its frames are called wherever
-    they are shown.
+    """Animates portraits by a small diffusion network.
+
+    `label`: the name of its frames wherever they are shown.
     """
 
     name = nano.NAME
@@ -36,7 +38,11 @@ class NanoTalker:
     licences = nano.LICENCES
 
     def __init__(
-        self, networks: NanoNetworks, hearing: SpeechEncoder, settings: NanoSettings, description: Description
+        self,
+        networks: NanoNetworks,
+        hearing: SpeechEncoder,
+        settings: NanoSettings,
+        description: Description,
     ) -> None:
         """Take loaded networks."""
         self.label = description.label
@@ -45,7 +51,9 @@ class NanoTalker:
         self._speech_encoder = hearing
         self._settings = settings
         self._plan = NanoPlan(steps=settings.steps, guidance=settings.guidance)
-        self._encoded: OrderedDict[tuple[str, str], tuple[NanoFraming, PortraitFeatures]] = OrderedDict()
+        self._encoded: OrderedDict[tuple[str, str], tuple[NanoFraming, PortraitFeatures]] = (
+            OrderedDict()
+        )
 
     def talk(
         self, portrait: Portrait, speech: Speech, performance: Performance, seed: int
@@ -54,7 +62,9 @@ class NanoTalker:
         if speech.frames < 1:
             raise InputError(
                 Problem(
-                    file=portrait.name, message="no frames are asked for", got=str(speech.frames)
+                    file=portrait.name,
+                    message="a clip needs at least one frame",
+                    got=str(speech.frames),
                 )
             )
         framing, look = self._encode_portrait(portrait)
@@ -71,12 +81,15 @@ class NanoTalker:
 
     @torch.no_grad()
     def _encode_portrait(self, portrait: Portrait) -> tuple[NanoFraming, PortraitFeatures]:
-        """The portrait framed and encoded, from memory when it was used lately."""
+        """Frame and encode a portrait, or return it from memory when it was used lately."""
         key = portrait.digest, portrait.face
         if key not in self._encoded:
             framing = frame_portrait(portrait, self._settings.size, side=self._networks.sizes.side)
             face = torch.from_numpy(framing.face)
-            self._encoded[key] = framing, self._networks.autoencoder.encode_portrait(to_signed(face[None]))
+            self._encoded[key] = (
+                framing,
+                self._networks.autoencoder.encode_portrait(to_signed(face[None])),
+            )
         self._encoded.move_to_end(key)
         while len(self._encoded) > KEPT_PORTRAITS:
             self._encoded.popitem(last=False)
@@ -84,7 +97,7 @@ class NanoTalker:
 
 
 def load(*, settings: Mapping[str, object] | None = None) -> NanoTalker:
-    """The talker, ready to work. Raises InputError for bad settings or missing weights."""
+    """Load the talker. Raises InputError for bad settings or missing weights."""
     import cv2
 
     cv2.setNumThreads(1)  # workers are processes; threads inside them only fight

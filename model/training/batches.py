@@ -34,8 +34,8 @@ class EmbedderClips:
     places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0.
     """
 
-    heard: Float[Tensor, "clips tokens hearing"]
-    seen: Float[Tensor, "clips tokens seeing"]
+    audio: Float[Tensor, "clips tokens hearing"]
+    video: Float[Tensor, "clips tokens seeing"]
     lengths: Int[Tensor, " clips"]
     emotions: Int[Tensor, " clips"]
     identities: Int[Tensor, " clips"]
@@ -49,13 +49,13 @@ class EmbedderClips:
     def window(
         self, clips: Tensor, starts: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
-        """`length` tokens of some clips from `starts` on: heard, seen, and which of them are
+        """`length` tokens of some clips from `starts` on: audio, video, and which of them are
         real.
         """
         places = starts[:, None] + torch.arange(length)
         real = places < self.lengths[clips, None]
-        places = places.clamp(max=self.heard.shape[1] - 1)
-        return self.heard[clips[:, None], places], self.seen[clips[:, None], places], real
+        places = places.clamp(max=self.audio.shape[1] - 1)
+        return self.audio[clips[:, None], places], self.video[clips[:, None], places], real
 
 
 def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> EmbedderClips:
@@ -70,11 +70,11 @@ def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> 
         )
     found = [extract_features(corpus.load(row), space) for row in rows]
     names = tuple(sorted({row.identity for row in rows}))
-    lengths = torch.tensor([min(len(one.heard), len(one.seen)) for one in found])
+    lengths = torch.tensor([min(len(one.audio), len(one.video)) for one in found])
     longest = int(lengths.max())
     return EmbedderClips(
-        heard=_fill([one.heard for one in found], longest),
-        seen=_fill([one.seen for one in found], longest),
+        audio=_fill([one.audio for one in found], longest),
+        video=_fill([one.video for one in found], longest),
         lengths=lengths,
         emotions=torch.tensor([LABELS.index(row.emotion) for row in rows]),
         identities=torch.tensor([names.index(row.identity) for row in rows]),

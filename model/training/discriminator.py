@@ -28,7 +28,7 @@ from model.emotion import LABELS
 Features = Float[torch.Tensor, "batch frames channels height width"]
 
 
-class EmotionReader(nn.Module):
+class EmotionDiscriminator(nn.Module):
     """Logits over the eight labels from features of a window: mean over frames, place by place,
     then two layers.
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from model.affect.prepared_corpus import FACE_PX, Prepared, PreparedPortrait
+from model.affect.prepared_corpus import FACE_PX, PreparedClip, PreparedPortrait
 
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 5, 98, 327, 10, 109, 338, 234, 454)
 """Points of the mesh that expressions hardly move: corners of the eyes, ridge and wings of the
@@ -23,11 +23,11 @@ GAINS = (0.5, 2.0)
 Face = UInt8[np.ndarray, "64 64 3"]
 
 
-def reference(portrait: PreparedPortrait, clip: Prepared) -> Face:
+def match_portrait(portrait: PreparedPortrait, clip: PreparedClip) -> Face:
     """The portrait at the clip's mean place, size and tilt, with the clip's mean and deviation of
     every colour.
     """
-    matrix = similarity(
+    matrix = fit_similarity(
         np.asarray(portrait.points, np.float64)[list(STEADY)],
         np.asarray(clip.points, np.float64).mean(0)[list(STEADY)],
     )
@@ -39,16 +39,16 @@ def reference(portrait: PreparedPortrait, clip: Prepared) -> Face:
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return lit(moved, clip.faces.astype(np.float32).mean(0))
+    return match_light(moved, clip.faces.astype(np.float32).mean(0))
 
 
-def similarity(
+def fit_similarity(
     source: Float64[np.ndarray, "points 2"], target: Float64[np.ndarray, "points 2"]
 ) -> Float64[np.ndarray, "2 3"]:
     """The rotation, scale and shift that bring `source` nearest to `target` in the least-squares
     sense.
 
-    >>> similarity(np.array([[0.0, 0], [1, 0]]), np.array([[1.0, 1], [1, 3]])).round(6).tolist()
+    >>> fit_similarity(np.array([[0.0, 0], [1, 0]]), np.array([[1.0, 1], [1, 3]])).round(6).tolist()
     [[0.0, -2.0, 1.0], [2.0, 0.0, 1.0]]
     """
     one, other = source @ (1, 1j), target @ (1, 1j)
@@ -58,7 +58,7 @@ def similarity(
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def lit(face: Face, like: Float32[np.ndarray, "64 64 3"]) -> Face:
+def match_light(face: Face, like: Float32[np.ndarray, "64 64 3"]) -> Face:
     """The face with mean and deviation of each colour as in `like`."""
     levels = face.astype(np.float32)
     gain = like.std((0, 1)) / np.maximum(levels.std((0, 1)), 1.0)

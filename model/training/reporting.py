@@ -17,11 +17,11 @@ Report = Callable[[int, Mapping[str, float]], None]
 """`report(step, {"loss/total": 1.25, ...})`, after each step or less often."""
 
 
-def silent(_step: int, _values: Mapping[str, float]) -> None:
+def ignore_report(_step: int, _values: Mapping[str, float]) -> None:
     """Nobody listens."""
 
 
-class Curve:
+class LossCurve:
     """The numbers of each step, one JSON object a line, so that two curves can be compared byte by
     byte.
     """

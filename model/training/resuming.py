@@ -27,7 +27,7 @@ HEADER = "training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class TrainingState:
     """What is being trained: `modules` by name and their optimiser. `facts` (plain values:
     settings, data digest) must be the same when it goes on.
     """
@@ -61,7 +61,7 @@ class Training:
         # as it would come back: tuples are lists there
         same = json.loads(json.dumps(dict(self.facts)))
         if header["facts"] != same:
-            raise InputError(differences(path, header["facts"], same))
+            raise InputError(find_differences(path, header["facts"], same))
         for name, module in self.modules.items():
             module.load_state_dict(_below(tensors, f"{name}."))
         state: dict[int, dict[str, Tensor]] = {}
@@ -72,7 +72,7 @@ class Training:
         return int(header["step"])
 
 
-def seeded(seed: int, step: int) -> torch.Generator:
+def seed_step(seed: int, step: int) -> torch.Generator:
     """The draws of one step: the same whether or not the training was stopped before it, and in
     every worker.
     """
@@ -97,7 +97,9 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def differences(path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Problem]:
+def find_differences(
+    path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> list[Problem]:
     """A problem for each fact in which a training that stands at `path` differs from the one that
     is wanted.
     """

@@ -10,29 +10,29 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.training.reporting import Curve, Report, silent
-from model.training.resuming import Training
+from model.training.reporting import LossCurve, Report, ignore_report
+from model.training.resuming import TrainingState
 from model.training.workers import ALONE, Workers
 
 STATE, CURVE = "state.safetensors", "curve.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrainingRun:
     """`out`: a folder for the checkpoint, the state to go on from and the curve of losses. The
     leading worker alone writes and tells.
     """
 
     out: Path
-    report: Report = silent
+    report: Report = ignore_report
     workers: Workers = ALONE
 
     @property
-    def curve(self) -> Curve:
+    def curve(self) -> LossCurve:
         """The numbers of each step so far."""
-        return Curve(self.out / CURVE)
+        return LossCurve(self.out / CURVE)
 
-    def begin(self, training: Training) -> int:
+    def begin(self, training: TrainingState) -> int:
         """Take up what was saved; returns the step to go on from. Raises InputError when it is of
         another training.
         """
@@ -46,7 +46,7 @@ class Run:
         self,
         step: int,
         values: Mapping[str, Tensor | float],
-        training: Training,
+        training: TrainingState,
         *,
         save_every: int,
     ) -> None:

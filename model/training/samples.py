@@ -7,39 +7,41 @@ from __future__ import annotations
 
 import torch
 
-from model.nano.networks import Nano
-from model.nano.sample import Asked, sample
-from model.nano.sampling import Plan
-from model.training.latent_dataset import Reel
-from model.training.training_loop import Film
+from model.nano.networks import NanoNetworks
+from model.nano.sample import SampleRequest, sample
+from model.nano.sampling import NanoPlan
+from model.training.latent_dataset import LatentDataset
+from model.training.training_loop import Video
 
 CLIPS = 6
 EVERY = 2
-PLAN = Plan()
+PLAN = NanoPlan()
 
 
-def strips(nano: Nano, reel: Reel, *, seed: int = 0) -> dict[str, Film]:
+def sample_strips(nano: NanoNetworks, dataset: LatentDataset, *, seed: int = 0) -> dict[str, Video]:
     """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and
     made frames side by side, moving.
     """
     nano.eval()
     frames = nano.sizes.window
     pairs = [
-        _pair(nano, reel, int(clip), frames, seed)
-        for clip in torch.linspace(0, len(reel.starts) - 1, CLIPS)
+        _pair(nano, dataset, int(clip), frames, seed)
+        for clip in torch.linspace(0, len(dataset.starts) - 1, CLIPS)
     ]
     rows = [torch.cat(list(one[::EVERY]), 1) for pair in pairs for one in pair]
     beside = [torch.cat((real, made), 1) for real, made in pairs]
     return {"strip": torch.cat(rows)[None], "film": torch.cat(beside, 2)}
 
 
-def _pair(nano: Nano, reel: Reel, clip: int, frames: int, seed: int) -> tuple[Film, Film]:
-    corpus, row = reel.references.corpus, reel.references.rows[clip]
-    asked = Asked(
-        face=reel.references.faces[clip],
+def _pair(
+    nano: NanoNetworks, dataset: LatentDataset, clip: int, frames: int, seed: int
+) -> tuple[Video, Video]:
+    corpus, row = dataset.references.corpus, dataset.references.rows[clip]
+    asked = SampleRequest(
+        face=dataset.references.faces[clip],
         heard=torch.from_numpy(corpus.array(row, "heard")),
         prosody=torch.from_numpy(corpus.array(row, "prosody")),
-        weights=reel.weights(torch.tensor([clip])),
+        weights=dataset.weights(torch.tensor([clip])),
         frames=frames,
     )
     real = torch.from_numpy(corpus.array(row, "faces", slice(0, frames)))

@@ -14,14 +14,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.nano.autoencoder import Autoencoder, levels, signed
-from model.nano.networks import Nano
+from model.nano.autoencoder import Autoencoder, to_levels, to_signed
+from model.nano.networks import NanoNetworks
 from model.training import training_loop
 from model.training.latent_dataset import ACTING, References, emphasis
-from model.training.resuming import seeded
-from model.training.run import Run
+from model.training.resuming import seed_step
+from model.training.run import TrainingRun
 from model.training.settings import within
-from model.training.training_loop import Course, Draws, Film, Losses, Show, Stage, unseen
+from model.training.training_loop import (
+    Draws,
+    LoopSettings,
+    Losses,
+    Show,
+    TrainingStage,
+    Video,
+    ignore_samples,
+)
 
 SCALED_FRAMES = 2048  # at most, from which the latents' deviation is taken
 LEAST_SCALE = 0.25  # of the widest channel: an empty one is not blown up
@@ -49,19 +57,19 @@ class AutoencoderSettings:
 
 
 def train(
-    nano: Nano,
+    nano: NanoNetworks,
     references: References,
     settings: AutoencoderSettings,
-    run: Run,
+    run: TrainingRun,
     *,
-    show: Show = unseen,
+    show: Show = ignore_samples,
 ) -> None:
     """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's
     folder.
     """
 
     def draw(step: int) -> Draws:
-        generator = seeded(settings.seed, step)
+        generator = seed_step(settings.seed, step)
         clips = torch.randint(len(references.rows), (settings.batch,), generator=generator)
         chance = torch.rand(settings.batch, generator=generator)
         places = (chance * references.lengths[clips]).long()
@@ -74,15 +82,15 @@ def train(
     def loss(part: Draws) -> Losses:
         faces, points = references.frames(part["clips"], part["places"])
         weights = 1 + settings.acting * emphasis(points, chosen=ACTING, side=nano.sizes.side)
-        portraits = signed(references.faces[part["clips"]])
-        kit = Kit(weights=weights, noise=part["noise"], settings=settings)
-        return losses(nano.autoencoder, signed(faces), portraits, kit=kit)
+        portraits = to_signed(references.faces[part["clips"]])
+        inputs = AutoencoderInputs(weights=weights, noise=part["noise"], settings=settings)
+        return losses(nano.autoencoder, to_signed(faces), portraits, inputs=inputs)
 
-    def films(mean: nn.Module) -> dict[str, Film]:
+    def films(mean: nn.Module) -> dict[str, Video]:
         assert isinstance(mean, Autoencoder)
-        return {"autoencoder": rebuilt(mean, references)}
+        return {"autoencoder": rebuild_pictures(mean, references)}
 
-    stage = Stage(
+    stage = TrainingStage(
         module=nano.autoencoder,
         draw=draw,
         loss=loss,
@@ -93,14 +101,14 @@ def train(
             "references": references.identity,
         },
     )
-    mean = training_loop.follow(stage, Course.of(settings), run, show=show)
+    mean = training_loop.run_stage(stage, LoopSettings.of(settings), run, show=show)
     nano.autoencoder.load_state_dict(mean.state_dict())
     nano.autoencoder.eval()
     rescale(nano.autoencoder, references)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Kit:
+class AutoencoderInputs:
     """What a loss needs beside the pictures: weights of places, unit noise for the latents,
     settings.
     """
@@ -115,12 +123,14 @@ def losses(
     frames: Float[Tensor, "batch 3 side side"],
     portraits: Float[Tensor, "batch 3 side side"],
     *,
-    kit: Kit,
+    inputs: AutoencoderInputs,
 ) -> Losses:
     """Each part of the loss, and their sum."""
-    weights, settings = kit.weights, kit.settings
+    weights, settings = inputs.weights, inputs.settings
     mean, spread = (values.float() for values in autoencoder.encode(frames, portraits))
-    made = autoencoder.decode(mean + kit.noise * (0.5 * spread).exp(), autoencoder.look(portraits))
+    made = autoencoder.decode(
+        mean + inputs.noise * (0.5 * spread).exp(), autoencoder.encode_portrait(portraits)
+    )
     error = made - frames
     seen = (error.abs() * weights[:, None]).mean()
     edges = (error.diff(dim=-1).abs() * weights[:, None, :, 1:]).mean()
@@ -137,14 +147,14 @@ def losses(
 @torch.no_grad()
 def rescale(autoencoder: Autoencoder, references: References) -> None:
     """Set the latents' scale and shift from frames of the training clips."""
-    generator = seeded(0, 0)
+    generator = seed_step(0, 0)
     count = min(SCALED_FRAMES, int(references.lengths.sum()))
     clips = torch.randint(len(references.rows), (count,), generator=generator)
     places = (torch.rand(count, generator=generator) * references.lengths[clips]).long()
     found = []
     for some, at in zip(torch.split(clips, 128), torch.split(places, 128), strict=True):
         faces, _ = references.frames(some, at)
-        found.append(autoencoder.encode(signed(faces), signed(references.faces[some]))[0])
+        found.append(autoencoder.encode(to_signed(faces), to_signed(references.faces[some]))[0])
     latents = torch.cat(found)
     scale = latents.std((0, 2, 3))
     autoencoder.scale.copy_(scale.clamp(min=LEAST_SCALE * float(scale.max())))
@@ -152,12 +162,12 @@ def rescale(autoencoder: Autoencoder, references: References) -> None:
 
 
 @torch.no_grad()
-def rebuilt(autoencoder: Autoencoder, references: References) -> Film:
+def rebuild_pictures(autoencoder: Autoencoder, references: References) -> Video:
     """One picture: references above, frames in the middle, what is made of them below."""
     clips = torch.linspace(0, len(references.rows) - 1, SHOWN).long()
     faces, _ = references.frames(clips, references.lengths[clips] // 2)
     still = references.faces[clips]
-    mean, _ = autoencoder.encode(signed(faces), signed(still))
-    made = levels(autoencoder.decode(mean, autoencoder.look(signed(still))))
+    mean, _ = autoencoder.encode(to_signed(faces), to_signed(still))
+    made = to_levels(autoencoder.decode(mean, autoencoder.encode_portrait(to_signed(still))))
     rows = [torch.cat(list(row), 1) for row in (still, faces, made)]
     return torch.cat(rows)[None]

@@ -215,10 +215,10 @@ def read_performances(
 
 
 def average_settled(clips: EmbedderClips) -> Float[Tensor, "clips seeing"]:
-    """What is seen of each clip on average after its first third, when its emotion has set in."""
-    places = torch.arange(clips.seen.shape[1])
+    """What is video of each clip on average after its first third, when its emotion has set in."""
+    places = torch.arange(clips.video.shape[1])
     late = (places >= clips.lengths[:, None] // 3) & (places < clips.lengths[:, None])
-    return (clips.seen * late[..., None]).sum(1) / late.sum(1, keepdim=True)
+    return (clips.video * late[..., None]).sum(1) / late.sum(1, keepdim=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,24 +16,33 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from model.nano.networks import Nano
-from model.nano.unet import Scene
+from model import v_prediction
+from model.nano.networks import NanoNetworks
+from model.nano.unet import NanoConditions
 from model.training import diffusion, discriminator, training_loop
-from model.training.diffusion import Dropout, Noise
-from model.training.discriminator import EmotionReader
-from model.training.latent_dataset import Reel
-from model.training.resuming import seeded
-from model.training.run import Run
-from model.training.samples import strips
+from model.training.diffusion import ConditionDropout, NoiseDistribution
+from model.training.discriminator import EmotionDiscriminator
+from model.training.latent_dataset import LatentDataset
+from model.training.resuming import seed_step
+from model.training.run import TrainingRun
+from model.training.samples import sample_strips
 from model.training.settings import within
-from model.training.training_loop import Course, Draws, Film, Losses, Show, Stage, unseen
+from model.training.training_loop import (
+    Draws,
+    LoopSettings,
+    Losses,
+    Show,
+    TrainingStage,
+    Video,
+    ignore_samples,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiserSettings:
     """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`:
     shares of windows that lose both, the emotion, or the sound. `given`: share of windows that know
-    their first frames; `given_noise`: deviation added to those, since when talking they are made
+    their first frames; `given_noise`: deviation added to those, since when talking they are predicted_clean
     ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
     `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at
     predictions.
@@ -70,28 +79,33 @@ class Learner(nn.Module):
     reader.
     """
 
-    def __init__(self, nano: Nano, *, seed: int) -> None:
+    def __init__(self, nano: NanoNetworks, *, seed: int) -> None:
         """Takes the networks of `nano`, which learn in place."""
         super().__init__()
         self.unet, self.hearing, self.feeling = nano.unet, nano.hearing, nano.feeling
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.reader = EmotionReader(nano.sizes.channels[1], (nano.sizes.grid // 2) ** 2)
+            self.reader = EmotionDiscriminator(nano.sizes.channels[1], (nano.sizes.grid // 2) ** 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Kit:
-    """Clips to learn from, clips of other people for samples, and what else the training depends
+class DenoiserData:
+    """EmbedderClips to learn from, clips of other people for samples, and what else the training depends
     on.
     """
 
-    reel: Reel
-    shown: Reel
+    dataset: LatentDataset
+    shown: LatentDataset
     facts: dict[str, Any]
 
 
 def train(
-    nano: Nano, kit: Kit, settings: DenoiserSettings, run: Run, *, show: Show = unseen
+    nano: NanoNetworks,
+    data: DenoiserData,
+    settings: DenoiserSettings,
+    run: TrainingRun,
+    *,
+    show: Show = ignore_samples,
 ) -> None:
     """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the
     run's folder.
@@ -99,40 +113,42 @@ def train(
     learner = Learner(nano, seed=settings.seed)
     nano.unet.checkpointing = settings.checkpointing
 
-    def films(mean: nn.Module) -> dict[str, Film]:
-        worn = Nano.fresh(nano.sizes)
+    def films(mean: nn.Module) -> dict[str, Video]:
+        worn = NanoNetworks.fresh(nano.sizes)
         own = {
             name: value
             for name, value in mean.state_dict().items()
             if not name.startswith("reader.")
         }
         worn.load_state_dict(nano.state_dict() | own)
-        return strips(worn, kit.shown)
+        return sample_strips(worn, data.shown)
 
-    stage = Stage(
+    stage = TrainingStage(
         module=learner,
-        draw=lambda step: draw(kit.reel, nano, settings, step),
-        loss=lambda part: losses(learner, batch_of(kit.reel, nano, part), settings),
+        draw=lambda step: draw(data.dataset, nano, settings, step),
+        loss=lambda part: losses(learner, read_batch(data.dataset, nano, part), settings),
         films=films,
-        facts={"settings": asdict(settings), **kit.facts},
+        facts={"settings": asdict(settings), **data.facts},
     )
-    mean = training_loop.follow(stage, Course.of(settings), run, show=show)
+    mean = training_loop.run_stage(stage, LoopSettings.of(settings), run, show=show)
     learner.load_state_dict(mean.state_dict())
     nano.unet.checkpointing = False
     nano.eval()
 
 
-def draw(reel: Reel, nano: Nano, settings: DenoiserSettings, step: int) -> Draws:
+def draw(
+    dataset: LatentDataset, nano: NanoNetworks, settings: DenoiserSettings, step: int
+) -> Draws:
     """All that is random in a step."""
-    generator, sizes, count = seeded(settings.seed, step), nano.sizes, settings.batch
-    clips = torch.randint(len(reel.starts), (count,), generator=generator)
-    spare = reel.references.lengths[clips] - sizes.window + 1
+    generator, sizes, count = seed_step(settings.seed, step), nano.sizes, settings.batch
+    clips = torch.randint(len(dataset.starts), (count,), generator=generator)
+    spare = dataset.references.lengths[clips] - sizes.window + 1
     shape = (count, sizes.window, sizes.latent, sizes.grid, sizes.grid)
-    dropout = Dropout(
+    dropout = ConditionDropout(
         everything=settings.drop_both, emotion=settings.drop_emotion, sound=settings.drop_sound
     )
     silent, moodless = dropout.draw(count, generator)
-    noise = Noise(mean=settings.noise_mean, deviation=settings.noise_deviation)
+    noise = NoiseDistribution(mean=settings.noise_mean, deviation=settings.noise_deviation)
     return {
         "clips": clips,
         "firsts": (torch.rand(count, generator=generator) * spare).long(),
@@ -147,7 +163,7 @@ def draw(reel: Reel, nano: Nano, settings: DenoiserSettings, step: int) -> Draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class DenoiserBatch:
     """Draws together with the clips they speak of."""
 
     clean: Tensor
@@ -156,93 +172,104 @@ class Batch:
     look: Tensor
     weights: Tensor
     labels: Tensor
-    given: Tensor
+    is_known: Tensor
     acting: Tensor
     part: Draws
 
 
-def batch_of(reel: Reel, nano: Nano, part: Draws) -> Batch:
+def read_batch(dataset: LatentDataset, nano: NanoNetworks, part: Draws) -> DenoiserBatch:
     """Read what a slice of draws speaks of."""
     sizes, clips = nano.sizes, part["clips"]
     places = list(zip(clips.tolist(), part["firsts"].tolist(), strict=True))
-    sounds = [reel.sound(clip, first, sizes=sizes) for clip, first in places]
-    given = part["given"][:, None] & (torch.arange(sizes.window) < sizes.overlap)
-    return Batch(
-        clean=torch.stack([reel.window(clip, first, sizes.window) for clip, first in places]),
+    sounds = [dataset.sound(clip, first, sizes=sizes) for clip, first in places]
+    is_known = part["given"][:, None] & (torch.arange(sizes.window) < sizes.overlap)
+    return DenoiserBatch(
+        clean=torch.stack([dataset.window(clip, first, sizes.window) for clip, first in places]),
         states=torch.stack([states for states, _ in sounds]),
         prosody=torch.stack([prosody for _, prosody in sounds]),
-        look=reel.looks[clips],
-        weights=reel.weights(clips)[:, None].expand(-1, sizes.window, -1),
-        labels=reel.labels[clips],
-        given=given,
-        acting=reel.acting[clips],
+        look=dataset.looks[clips],
+        weights=dataset.weights(clips)[:, None].expand(-1, sizes.window, -1),
+        labels=dataset.labels[clips],
+        is_known=is_known,
+        acting=dataset.acting[clips],
         part=part,
     )
 
 
-def losses(learner: Learner, batch: Batch, settings: DenoiserSettings) -> Losses:
+def losses(learner: Learner, batch: DenoiserBatch, settings: DenoiserSettings) -> Losses:
     """The error of v, and what the discriminator adds."""
     part, clean, sigma = batch.part, batch.clean, batch.part["sigma"]
-    scene = Scene(
+    conditions = NanoConditions(
         batch.look,
         clean + part["given_noise"],
-        batch.given,
+        batch.is_known,
         learner.hearing(batch.states, batch.prosody, dropped=part["silent"]),
         learner.feeling(batch.weights, dropped=part["moodless"]),
     )
-    noisy = diffusion.noised(clean, part["noise"], sigma)
-    v = learner.unet(diffusion.scaled(noisy, sigma), sigma, scene).float()
+    noisy = v_prediction.add_noise(clean, part["noise"], sigma)
+    v = learner.unet(v_prediction.scale_input(noisy, sigma), sigma, conditions).float()
     places = 1 + settings.acting * batch.acting
     places = places / places.mean((1, 2), keepdim=True)
     error = diffusion.v_loss(
-        v, diffusion.v_target(clean, part["noise"], sigma), free=~batch.given, places=places
+        v,
+        v_prediction.compute_target(clean, part["noise"], sigma),
+        free=~batch.is_known,
+        places=places,
     )
     found = {"loss/total": error, "loss/v": error}
     chosen = part["examined"] & ~part["moodless"]
     if settings.discriminator and bool(chosen.any()):
-        made = diffusion.clean_of(noisy, v, sigma)[chosen]
-        found |= _examined(learner, batch, made, chosen, settings)
+        predicted_clean = v_prediction.recover_clean(noisy, v, sigma)[chosen]
+        found |= _examine(learner, batch, predicted_clean, chosen, settings)
         found["loss/total"] = error + settings.discriminator * (
             found["loss/read"] + found["loss/kept"]
         )
     elif settings.discriminator:
-        found |= _unexamined()
+        found |= _zero_examination()
     return found
 
 
-def _examined(
-    learner: Learner, batch: Batch, made: Tensor, chosen: Tensor, settings: DenoiserSettings
+def _examine(
+    learner: Learner,
+    batch: DenoiserBatch,
+    predicted_clean: Tensor,
+    chosen: Tensor,
+    settings: DenoiserSettings,
 ) -> Losses:
     """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which
     trains the prediction).
     """
     part, labels, sigma = batch.part, batch.labels[chosen], batch.part["sigma"][chosen]
-    count, frames = made.shape[:2]
+    count, frames = predicted_clean.shape[:2]
     untold = torch.ones(count, dtype=torch.bool)
-    scene = Scene(
+    conditions = NanoConditions(
         batch.look[chosen],
-        torch.zeros_like(made),
+        torch.zeros_like(predicted_clean),
         torch.zeros(count, frames, dtype=torch.bool),
         learner.hearing.silence(count, frames),
         learner.feeling(batch.weights[chosen], dropped=untold),
     )
-    noisy = diffusion.noised(batch.clean[chosen], part["noise"][chosen], sigma)
-    real = learner.reader(learner.unet.deepest(diffusion.scaled(noisy, sigma), sigma, scene))
+    noisy = v_prediction.add_noise(batch.clean[chosen], part["noise"][chosen], sigma)
+    real = learner.reader(
+        learner.unet.deepest(v_prediction.scale_input(noisy, sigma), sigma, conditions)
+    )
     usual = settings.examined * len(part["sigma"])
     low = torch.full_like(sigma, settings.examined_noise)
-    blurred = diffusion.noised(made, part["noise"][chosen].flip(1), low)
+    blurred = v_prediction.add_noise(predicted_clean, part["noise"][chosen].flip(1), low)
     with discriminator.frozen(learner.unet), discriminator.frozen(learner.reader):
-        predicted = learner.reader(learner.unet.deepest(diffusion.scaled(blurred, low), low, scene))
+        predicted = learner.reader(
+            learner.unet.deepest(v_prediction.scale_input(blurred, low), low, conditions)
+        )
     return {
         "loss/read": discriminator.loss(real, labels, sigma, of=usual),
         "loss/kept": discriminator.loss(predicted, labels, sigma, of=usual),
-        "accuracy/read": _right(real, labels),
-        "accuracy/kept": _right(predicted, labels),
+        "accuracy/read": _count_right(real, labels),
+        "accuracy/kept": _count_right(predicted, labels),
     }
 
 
-def _unexamined() -> Losses:
-    """What `_examined` says of no window."""
+def _zero_examination() -> Losses:
+    """What `_examine` says of no window."""
     return {
         "loss/read": torch.zeros(()),
         "loss/kept": torch.zeros(()),
@@ -251,6 +278,6 @@ def _unexamined() -> Losses:
     }
 
 
-def _right(logits: Tensor, labels: Tensor) -> Tensor:
+def _count_right(logits: Tensor, labels: Tensor) -> Tensor:
     """How many are right, and of how many."""
     return torch.stack([(logits.argmax(1) == labels).sum(), torch.tensor(len(labels))]).float()

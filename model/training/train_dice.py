@@ -20,8 +20,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.dice.adapters import Conditioning, FaceGate, Part, Tokens
-from model.dice.config import Sizes
+from model import v_prediction
+from model.dice.adapters import BatchConditioning, FaceGate, Tokens, WindowConditioning
+from model.dice.config import DiceSizes
 from model.dice.emotion import EmotionModel
 from model.dice.pose import PoseGuider
 from model.dice.speech import AudioProjection
@@ -34,12 +35,12 @@ NEUTRAL_CLASS = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shot:
+class DiceWindow:
     """One window to learn from. `latents`: scaled ones of F frames; `portrait`: unscaled latent of
     the portrait; `clip`: its token.
 
     `sound`: Whisper windows; `prior`: what is felt; `mask`: the face, 0 to 1; `emotion`: class of
-    22, see `class_of`.
+    22, see `choose_class`.
     """
 
     latents: Float[Tensor, "frames 4 height width"]
@@ -53,7 +54,7 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Chance:
+class DiceDraws:
     """What is random about a window: its noise, its one noise level, which conditions are dropped,
     how the bank is asked.
 
@@ -83,7 +84,7 @@ class DiceLearner(nn.Module):
     shapes and no memory.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: DiceSizes) -> None:
         """Fresh weights; a real training loads SVD's UNet first."""
         super().__init__()
         self.unet = DiceUNet.build(sizes.unet)
@@ -93,63 +94,65 @@ class DiceLearner(nn.Module):
         self.inputs = sizes.pose.inputs
 
     @classmethod
-    def on_meta(cls, sizes: Sizes) -> DiceLearner:
+    def on_meta(cls, sizes: DiceSizes) -> DiceLearner:
         """Without memory, to check a size."""
         with torch.device("meta"):
             learner = cls(sizes)
         return learner.to("meta")  # mixing factors are made by a legacy constructor, on the CPU
 
-    def losses(self, shot: Shot, chance: Chance, weights: DiceWeights) -> Losses:
+    def losses(self, window: DiceWindow, draws: DiceDraws, weights: DiceWeights) -> Losses:
         """The error of v, the classification of emotion from the deepest feature, and the bank's
         loss.
         """
-        sigma, clean = chance.sigma[None], shot.latents[None]
-        noisy = diffusion.noised(clean, chance.noise[None], sigma)
-        image = shot.portrait.expand_as(shot.latents)[None] * (not chance.without_image)
-        conditioning, bank = self._told(shot, chance)
-        pose = self.pose(shot.mask.expand(1, self.inputs, -1, -1))[:, None]
-        with _seen(self.unet.mid_block) as deepest:
+        sigma, clean = draws.sigma[None], window.latents[None]
+        noisy = v_prediction.add_noise(clean, draws.noise[None], sigma)
+        image = window.portrait.expand_as(window.latents)[None] * (not draws.without_image)
+        conditioning, bank = self._condition_window(window, draws)
+        pose = self.pose(window.mask.expand(1, self.inputs, -1, -1))[:, None]
+        with _capture_output(self.unet.mid_block) as deepest:
             v = self.unet(
-                torch.cat((diffusion.scaled(noisy, sigma), image), 2),
-                0.25 * chance.sigma.log(),
+                torch.cat((v_prediction.scale_input(noisy, sigma), image), 2),
+                v_prediction.encode_level(draws.sigma),
                 conditioning,
-                shot.time_ids[None],
+                window.time_ids[None],
                 pose,
             )
-        error = diffusion.v_loss(v, diffusion.v_target(clean, chance.noise[None], sigma))
-        with _drawing(chance.seed, deepest[0].device):
+        error = diffusion.v_loss(v, v_prediction.compute_target(clean, draws.noise[None], sigma))
+        with _seed_modules(draws.seed, deepest[0].device):
             logits = self.emotion.classifier(deepest[0].float())
-        wanted = shot.emotion.expand(len(logits))
-        read = functional.cross_entropy(logits, wanted) * discriminator.weight(chance.sigma)
+        wanted = window.emotion.expand(len(logits))
+        read = functional.cross_entropy(logits, wanted) * discriminator.weight(draws.sigma)
         total = error + weights.emotion * read + weights.bank * bank
         return {"loss/total": total, "loss/v": error, "loss/emotion": read, "loss/bank": bank}
 
-    def _told(self, shot: Shot, chance: Chance) -> tuple[Conditioning, Tensor]:
+    def _condition_window(
+        self, window: DiceWindow, draws: DiceDraws
+    ) -> tuple[BatchConditioning, Tensor]:
         """The conditions of one window, each dropped as the inference's branches are; and the
         bank's loss (0 without retrieval).
         """
-        frames = len(shot.latents)
-        heard = self.audio(shot.sound * (not chance.without_sound))
-        dropped = torch.full((1, 1), chance.without_emotion, device=shot.prior.device)
-        bank = shot.prior.new_zeros(())
-        if chance.retrieve:
-            felt, bank = self.emotion.retrieve(shot.prior[None], dropped=dropped)
+        frames = len(window.latents)
+        heard = self.audio(window.sound * (not draws.without_sound))
+        dropped = torch.full((1, 1), draws.without_emotion, device=window.prior.device)
+        bank = window.prior.new_zeros(())
+        if draws.retrieve:
+            felt, bank = self.emotion.retrieve(window.prior[None], dropped=dropped)
         else:
-            felt = self.emotion(shot.prior[None], dropped=dropped)
-        token = shot.clip[None, None] * (not chance.without_image)
-        part = Part(
+            felt = self.emotion(window.prior[None], dropped=dropped)
+        token = window.clip[None, None] * (not draws.without_image)
+        part = WindowConditioning(
             Tokens.dense(token.expand(1, frames, -1, -1)),
             (Tokens.dense(heard[None]), Tokens.dense(felt[:, None].expand(-1, frames, -1, -1))),
-            FaceGate(shot.mask),
+            FaceGate(window.mask),
         )
-        return Conditioning([part], (1.0, 1.0)), bank
+        return BatchConditioning([part], (1.0, 1.0)), bank
 
 
-def class_of(emotion: int, level: int, *, neutral: int) -> int:
+def choose_class(emotion: int, level: int, *, neutral: int) -> int:
     """The class of 22: neutral is 0, then three levels of each other emotion in the order of their
     labels.
 
-    >>> class_of(5, 0, neutral=5), class_of(0, 1, neutral=5), class_of(7, 3, neutral=5)
+    >>> choose_class(5, 0, neutral=5), choose_class(0, 1, neutral=5), choose_class(7, 3, neutral=5)
     (0, 1, 21)
     """
     if emotion == neutral:
@@ -158,7 +161,7 @@ def class_of(emotion: int, level: int, *, neutral: int) -> int:
 
 
 @contextmanager
-def _seen(module: nn.Module) -> Iterator[list[Tensor]]:
+def _capture_output(module: nn.Module) -> Iterator[list[Tensor]]:
     """Collects what a module puts out."""
     found: list[Tensor] = []
     handle = module.register_forward_hook(lambda _module, _given, out: found.append(out))
@@ -169,7 +172,7 @@ def _seen(module: nn.Module) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def _drawing(seed: int, device: torch.device) -> Iterator[None]:
+def _seed_modules(seed: int, device: torch.device) -> Iterator[None]:
     """Inside, modules that draw for themselves do so from `seed`; the global generators are left as
     they were.
     """

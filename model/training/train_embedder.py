@@ -138,8 +138,8 @@ class EmbedderBatch:
     Gaussians with.
     """
 
-    heard: Float[Tensor, "batch tokens hearing"]
-    seen: Float[Tensor, "batch tokens seeing"]
+    audio: Float[Tensor, "batch tokens hearing"]
+    video: Float[Tensor, "batch tokens seeing"]
     real: Bool[Tensor, "batch tokens"]
     hears: Bool[Tensor, " batch"]
     sees: Bool[Tensor, " batch"]
@@ -151,7 +151,7 @@ class EmbedderBatch:
     def inputs(self, share: slice) -> dict[str, Tensor]:
         """What the embedder takes, of a worker's share."""
         return {
-            name: getattr(self, name)[share] for name in ("heard", "seen", "real", "hears", "sees")
+            name: getattr(self, name)[share] for name in ("audio", "video", "real", "hears", "sees")
         }
 
 
@@ -170,24 +170,24 @@ def draw(
     count = len(chosen)
     spare = (clips.lengths[chosen] - settings.window).clamp(min=0)
     starts = (torch.rand(count, generator=generator) * (spare + 1)).long()
-    heard, seen, real = clips.window(chosen, starts, settings.window)
-    heard = heard + settings.feature_noise * embedder.audio.scale * torch.randn(
-        heard.shape, generator=generator
+    audio, video, real = clips.window(chosen, starts, settings.window)
+    audio = audio + settings.feature_noise * embedder.audio.scale * torch.randn(
+        audio.shape, generator=generator
     )
-    seen = seen + settings.feature_noise * embedder.video.scale * torch.randn(
-        seen.shape, generator=generator
+    video = video + settings.feature_noise * embedder.video.scale * torch.randn(
+        video.shape, generator=generator
     )
     others = torch.randn(count, settings.axes, generator=generator) @ torch.from_numpy(
         embedder.space.spread
     )
-    seen[..., : settings.axes] += settings.identity_noise * others[:, None]
+    video[..., : settings.axes] += settings.identity_noise * others[:, None]
     voices = settings.pitch_noise * torch.randn(count, 1, generator=generator)
     for column in PITCH_COLUMNS:
-        heard[..., column] += voices
+        audio[..., column] += voices
     lost = torch.rand(count, generator=generator)
     return EmbedderBatch(
-        heard=heard,
-        seen=seen,
+        audio=audio,
+        video=video,
         real=real,
         hears=lost >= settings.video_only,
         sees=lost < 1 - settings.audio_only,
@@ -246,9 +246,9 @@ def training_rows(corpus: Corpus) -> list[CorpusClip]:
 
 def learn_scales(embedder: EmotionEmbedder, clips: EmbedderClips) -> None:
     """Let the encoders standardise as the training clips need it."""
-    real = torch.arange(clips.heard.shape[1]) < clips.lengths[:, None]
-    embedder.audio.learn_scale(clips.heard[real])
-    embedder.video.learn_scale(clips.seen[real])
+    real = torch.arange(clips.audio.shape[1]) < clips.lengths[:, None]
+    embedder.audio.learn_scale(clips.audio[real])
+    embedder.video.learn_scale(clips.video[real])
 
 
 @torch.no_grad()
@@ -260,9 +260,9 @@ def encode_all(
     means, logvars, intensities = [], [], []
     for part in torch.split(torch.arange(len(clips)), 256):
         starts = (clips.lengths[part] - length).clamp(min=0) // 2
-        heard, seen, real = clips.window(part, starts, length)
+        audio, video, real = clips.window(part, starts, length)
         hears, sees = (torch.full((len(part),), name in modalities) for name in BOTH)
-        found, intensity = embedder.eval()(heard, seen, real=real, hears=hears, sees=sees)
+        found, intensity = embedder.eval()(audio, video, real=real, hears=hears, sees=sees)
         means.append(found.mean)
         logvars.append(found.logvar)
         intensities.append(intensity)

@@ -20,8 +20,8 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from model.training.ema import Ema
-from model.training.resuming import Training
-from model.training.run import Run
+from model.training.resuming import TrainingState
+from model.training.run import TrainingRun
 from model.training.workers import Workers
 
 CLIP = 1.0  # longest gradient
@@ -32,17 +32,17 @@ Losses = dict[str, Tensor]
 """Losses by name, each the mean over a slice, so that slices average to the whole; `loss/total` is
 what is minimised. Two numbers are a share: how many were right, of how many. Every slice must give
 the same names."""
-Film = UInt8[Tensor, "frames height width 3"]
-Show = Callable[[int, Mapping[str, Film]], None]
+Video = UInt8[Tensor, "frames height width 3"]
+Show = Callable[[int, Mapping[str, Video]], None]
 """`show(step, films)`: samples to look at, by name."""
 
 
-def unseen(_step: int, _films: Mapping[str, Film]) -> None:
+def ignore_samples(_step: int, _films: Mapping[str, Video]) -> None:
     """Nobody looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class LoopSettings:
     """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in
     bfloat16 (weights stay 32 bits).
     """
@@ -58,14 +58,14 @@ class Course:
     show_every: int = 0
 
     @classmethod
-    def of(cls, settings: object) -> Course:
+    def of(cls, settings: object) -> LoopSettings:
         """The loop's part of a stage's settings: the fields that have the same names."""
         names = [one.name for one in fields(cls) if hasattr(settings, one.name)]
         return cls(**{name: getattr(settings, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """What is trained and how its loss is made. `facts`: plain values that must be the same when it
     goes on.
     """
@@ -73,48 +73,50 @@ class Stage:
     module: nn.Module
     draw: Callable[[int], Draws]
     loss: Callable[[Draws], Losses]
-    films: Callable[[nn.Module], Mapping[str, Film]] | None = None
+    films: Callable[[nn.Module], Mapping[str, Video]] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def follow(stage: Stage, course: Course, run: Run, *, show: Show = unseen) -> nn.Module:
+def run_stage(
+    stage: TrainingStage, settings: LoopSettings, run: TrainingRun, *, show: Show = ignore_samples
+) -> nn.Module:
     """Train `stage.module` and return its running mean. State and curve are kept in the run's
     folder.
     """
     wanted = [parameter for parameter in stage.module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(
-        wanted, lr=course.learning_rate, weight_decay=course.weight_decay, betas=(0.9, 0.99)
+        wanted, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
     )
-    ema = Ema(stage.module, decay=course.ema)
-    training = Training(
+    ema = Ema(stage.module, decay=settings.ema)
+    training = TrainingState(
         modules={"own": stage.module, "mean": ema.mean}, optimiser=optimiser, facts=stage.facts
     )
-    for step in range(run.begin(training), course.steps):
+    for step in range(run.begin(training), settings.steps):
         for group in optimiser.param_groups:
-            group["lr"] = course.learning_rate * pace(step, course.steps)
+            group["lr"] = settings.learning_rate * scale_rate(step, settings.steps)
         optimiser.zero_grad()
-        values = _gradients(stage, course, step, run.workers)
+        values = _sum_gradients(stage, settings, step, run.workers)
         run.workers.average(wanted)
-        told = _told(values, run.workers)
+        told = _average_losses(values, run.workers)
         length = nn.utils.clip_grad_norm_(wanted, CLIP)
         optimiser.step()
         ema.update(stage.module, step)
-        run.stepped(step, {**told, "gradient": length}, training, save_every=course.save_every)
+        run.stepped(step, {**told, "gradient": length}, training, save_every=settings.save_every)
         if (
             run.workers.leads
             and stage.films
-            and course.show_every
-            and (step + 1) % course.show_every == 0
+            and settings.show_every
+            and (step + 1) % settings.show_every == 0
         ):
             show(step + 1, stage.films(ema.mean))
     return ema.mean
 
 
-def pace(step: int, steps: int) -> float:
+def scale_rate(step: int, steps: int) -> float:
     """The share of the learning rate at a step: a short rise, then half a cosine down to a
     twentieth.
 
-    >>> pace(0, 1000), round(pace(525, 1000), 3), round(pace(999, 1000), 3)
+    >>> scale_rate(0, 1000), round(scale_rate(525, 1000), 3), round(scale_rate(999, 1000), 3)
     (0.02, 0.525, 0.05)
     """
     rise = max(steps // 20, 1)
@@ -122,24 +124,26 @@ def pace(step: int, steps: int) -> float:
     return min((step + 1) / rise, 1) * (0.525 + 0.475 * math.cos(math.pi * done))
 
 
-def _gradients(stage: Stage, course: Course, step: int, workers: Workers) -> Losses:
+def _sum_gradients(
+    stage: TrainingStage, settings: LoopSettings, step: int, workers: Workers
+) -> Losses:
     """Sum the gradients of this worker's slices; returns the mean of each loss over them."""
     draws = stage.draw(step)
-    share = workers.share(course.batch)
+    share = workers.share(settings.batch)
     mine = {name: values[share] for name, values in draws.items()}
-    size = (share.stop - share.start) // course.accumulate
+    size = (share.stop - share.start) // settings.accumulate
     total: Losses = {}
     for first in range(0, share.stop - share.start, size):
         part = {name: values[first : first + size] for name, values in mine.items()}
-        with torch.autocast("cpu", torch.bfloat16, enabled=course.bf16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
             losses = stage.loss(part)
-        (losses["loss/total"] / course.accumulate).backward()  # type: ignore[no-untyped-call]
+        (losses["loss/total"] / settings.accumulate).backward()  # type: ignore[no-untyped-call]
         for name, value in losses.items():
-            total[name] = total.get(name, 0) + value.detach().float() / course.accumulate
+            total[name] = total.get(name, 0) + value.detach().float() / settings.accumulate
     return total
 
 
-def _told(values: Losses, workers: Workers) -> dict[str, float]:
+def _average_losses(values: Losses, workers: Workers) -> dict[str, float]:
     """The mean over all workers, in one message; shares as quotients, and none of what nobody was
     asked.
     """

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assemble: the edit list, and the one picture stream that it describes. Sound is laid once,
-elsewhere (`sound`), never joined from clips.
+"""Assemble the picture: build the edit list and the ffmpeg arguments that read its segments.
 
-Every segment of the edit list (`edit`) is read by a short-lived ffmpeg of its own (decode, crop,
-scale, colour cube, BT.709, dissolve) and poured as raw frames into one encoder. One filter graph
-over all takes would be shorter, but it holds a decoder and its queues per take from beginning to
-end; this way memory does not grow with the number of shots, frame counts are checked byte by byte,
-and a broken take is named.
+Sound is laid once, elsewhere (`master_mix`), and never joined from clips. A short-lived ffmpeg
+reads each segment of the edit list (decode, crop, scale, colour cube, BT.709, dissolve); its raw
+frames are piped into one encoder. One filter graph over all takes would be shorter, but it would
+hold a decoder and its queues per take from beginning to end. This way memory does not grow with the
+number of shots, frame counts are checked byte by byte, and an error names the broken take.
 """
 
 from __future__ import annotations
@@ -57,8 +56,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSettings:
-    """How segments are read: the picture, the raw pixel format between readers and encoder, and the
-    folder of the rows' paths.
+    """How segments are read.
+
+    `picture` is the delivered picture, `root` the folder of the rows' paths, and `pixel_format` the
+    raw format between readers and encoder.
     """
 
     picture: Picture
@@ -73,7 +74,7 @@ class ReaderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay:
-    """A small picture with alpha that lies in an upper corner of a segment: a mark, a label."""
+    """A small picture with alpha in an upper corner of a segment: a mark or a label."""
 
     path: Path
     corner: Literal["left", "right"]
@@ -87,11 +88,11 @@ def build_cuts(
     version: str,
     size: tuple[int, int],
 ) -> list[Cut]:
-    """The edit list: every shot once, in order, covering the timeline from frame 0 without gap or
-    overlap; layers above it lie over it.
+    """Build the edit list: every shot once, in order, from frame 0 without gap or overlap.
 
-    `size`: width and height of the delivered picture. Raises InputError naming every shot that has
-    no whole take, and ValueError when the shots themselves leave a gap (the breakdown's fault).
+    Layers above the base lie over it. `size`: width and height of the delivered picture. Raises
+    InputError naming every shot that has no complete take, and ValueError when the shots themselves
+    leave a gap (an error of the breakdown).
     """
     ordered = sorted(shots, key=lambda shot: (shot.start_frame, shot.layer))
     _check_cover([shot for shot in ordered if not shot.layer])
@@ -115,7 +116,7 @@ def build_cuts(
 def reframe_cuts(
     cuts: Sequence[Cut], shots: Sequence[Shot], takes: Sequence[Take], *, size: tuple[int, int]
 ) -> list[Cut]:
-    """The same edit list for a picture of another size or shape, framed anew from the takes."""
+    """Frame the takes of an edit list anew for a picture of another size or shape."""
     shot_of, take_of = (
         {shot.shot_id: shot for shot in shots},
         {take.shot_id: take for take in takes},
@@ -130,7 +131,7 @@ def reframe_cuts(
 def build_reader(
     segment: Segment, settings: ReaderSettings, *, overlays: Sequence[Overlay] = ()
 ) -> list[str]:
-    """The ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
+    """Build the ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
     if not settings.transparent:
         return _output_raw(_compose_layers(segment, settings, overlays), segment.frames)
     colours, mattes = (
@@ -141,8 +142,9 @@ def build_reader(
 
 
 def build_still_reader(card: Path, frames: int, settings: ReaderSettings) -> list[str]:
-    """The ffmpeg arguments that hold a still (a slate, an end card; sRGB, of the delivered size)
-    for a number of frames.
+    """Build the ffmpeg arguments that hold a still for a number of frames.
+
+    The still is a slate or an end card: sRGB, of the delivered size.
     """
     import ffmpeg
 
@@ -156,12 +158,12 @@ def build_still_reader(card: Path, frames: int, settings: ReaderSettings) -> lis
 
 
 def matte_path(cut: Cut) -> Path:
-    """Where the matte of an event's take lies, relative to the same folder as the take."""
+    """Return the path of the matte of a cut's take, relative to the same folder as the take."""
     return Path(cut.take_path).with_suffix(".matte.mkv")
 
 
 def build_input_options(settings: ReaderSettings) -> dict[str, object]:
-    """The options with which the encoder reads from `pipe:0` what the readers pour into it."""
+    """Build the options with which the encoder reads the readers' raw frames from `pipe:0`."""
     return {
         "format": "rawvideo",
         "pixel_format": settings.pixel_format,
@@ -171,7 +173,7 @@ def build_input_options(settings: ReaderSettings) -> dict[str, object]:
 
 
 def _compose_layers(segment: Segment, settings: ReaderSettings, overlays: Sequence[Overlay]) -> Any:
-    """All layers of a segment and what lies over them."""
+    """Compose all layers of a segment and the overlays on top of them."""
     import ffmpeg
 
     pictures = [_place_layer(layer, segment.frames, settings) for layer in segment.layers]
@@ -191,8 +193,9 @@ def _compose_layers(segment: Segment, settings: ReaderSettings, overlays: Sequen
 
 
 def _place_layer(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
-    """One take's frames, or those of its matte, in their place. What lies on layer 0 is made as
-    large as the picture, because nothing lies below it.
+    """Place the frames of one take, or of its matte, in the picture.
+
+    Layer 0 is padded to the full picture, because nothing lies below it.
     """
     shown = (
         _read_matte(layer, frames, settings)
@@ -206,12 +209,14 @@ def _place_layer(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
 
 
 def _read_picture(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
-    """A take's frames, cropped, scaled, graded once with tetrahedral interpolation, as
-    limited-range BT.709.
+    """Read a take's frames: crop, scale and grade them, as limited-range BT.709.
+
+    The grade is applied once, with tetrahedral interpolation.
     """
     cut = layer.cut
     stream = _read_frames(settings.root / cut.take_path, layer, frames, settings)
-    _, _, width, height = map(int, cut.crop.split(","))
+    assert cut.crop_box is not None  # framed before it is read
+    width, height = cut.crop_box.size
     _, _, wide, high = _parse_place(cut, settings.picture)
     enlarged = wide * high > width * height
     if enlarged:  # the cube costs most: use it on the fewer pixels
@@ -232,8 +237,9 @@ def _read_matte(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
 
 
 def _merge_matte(colours: Any, mattes: Any) -> Any:
-    """Colours with a matte as their fourth plane, which has the full range whatever the picture
-    has.
+    """Add a matte to colours as their fourth plane.
+
+    The matte has the full range, whatever range the picture has.
     """
     import ffmpeg
 
@@ -248,7 +254,7 @@ def _merge_matte(colours: Any, mattes: Any) -> Any:
 
 
 def _read_frames(path: Path, layer: Layer, frames: int, settings: ReaderSettings) -> Any:
-    """The frames of a layer from a take or from its matte, cropped."""
+    """Read the frames of a layer from a take or from its matte, cropped."""
     import ffmpeg
 
     cut = layer.cut
@@ -258,13 +264,15 @@ def _read_frames(path: Path, layer: Layer, frames: int, settings: ReaderSettings
     if any(held.values()):  # a dissolve that reaches past the handles holds the nearest frame
         stream = stream.filter("tpad", start_mode="clone", stop_mode="clone", **held)
     stream = stream.filter("setpts", f"N/({_format_rate(settings.picture.rate)})/TB")
-    left, top, width, height = map(int, cut.crop.split(","))
+    assert cut.crop_box is not None  # framed before it is read
+    left, top, width, height = cut.crop_box
     return stream.filter("crop", width, height, left, top, exact=1)
 
 
 def _choose_frames(layer: Layer, frames: int) -> tuple[int, int, dict[str, int]]:
-    """Which of a take's frames a layer reads, at least one, and how often its first and last are
-    held where there are none.
+    """Choose which frames of a take a layer reads (at least one) and how often it holds its ends.
+
+    The first and the last frame are held where the take has no frames.
     """
     available = layer.cut.take_frames or layer.cut.take_frame + layer.cut.frames
     first = min(max(0, layer.first), available - 1)
@@ -279,7 +287,7 @@ def _scale(stream: Any, wide: int, high: int) -> Any:
 
 
 def _apply_grade(stream: Any, cut: Cut, settings: ReaderSettings) -> Any:
-    """The colour cube in twelve bits, so that its rounding is not seen in ten."""
+    """Apply the colour cube in twelve bits, so that its rounding is not visible in ten."""
     stream = stream.filter("format", "gbrp12le")
     if not cut.cube_path:
         return stream
@@ -289,8 +297,9 @@ def _apply_grade(stream: Any, cut: Cut, settings: ReaderSettings) -> Any:
 
 
 def _lay_over(below: Any, picture: Any, layer: Layer, settings: ReaderSettings) -> Any:
-    """Lay a picture over what is there: as a step of a dissolve, linear in coded values as editors
-    do it, or in its place.
+    """Lay a picture over the layers below, in its place or as a step of a dissolve.
+
+    A dissolve is linear in coded values, as in editing programs.
     """
     import ffmpeg
 
@@ -313,9 +322,9 @@ def _output_raw(stream: Any, frames: int) -> list[str]:
 
 
 def _parse_place(cut: Cut, picture: Picture) -> tuple[int, int, int, int]:
-    if not cut.place:
+    if cut.place_box is None:
         return 0, 0, picture.width, picture.height
-    left, top, width, height = map(int, cut.place.split(","))
+    left, top, width, height = cut.place_box
     return left, top, width, height
 
 
@@ -370,7 +379,7 @@ def _build_cut(
 
 
 def _frame_cut(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[str, str]:
-    """`crop` and `place` of an event, as its row holds them."""
+    """Compute `crop` and `place` of a cut, in the form in which its row holds them."""
     crop, place = framing.place_take(shot, take, size)
     whole = place == (0, 0, *size)
     return f"{crop.left},{crop.top},{crop.width},{crop.height}", "" if whole else ",".join(

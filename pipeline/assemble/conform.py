@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Conform: take over an editor's changes to the cut from a timeline."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ RATE_TOLERANCE = 0.002  # frames a second: 29.97 and 30000/1001 are the same
 
 
 def conform_cuts(cuts: Sequence[Cut], path: Path) -> list[Cut]:
-    """The edit list as an editor changed it: trimmed, slipped, split, reordered or removed events;
-    grades and framing stay.
+    """Conform the edit list to a timeline: trims, slips, splits, reordering and removals.
 
-    Raises InputError with every clip that is not ours, reaches outside its take, is played at
-    another rate or speed, or leaves a gap or an overlap, and with a dissolve that cannot be. A shot
-    that is to last longer than its take must be generated anew: ask for handles (`[cut]
-    handle_frames`).
+    Grades and framing stay. Raises InputError with every clip that is not from this production,
+    reaches outside its take, has another rate or speed, or leaves a gap or an overlap, and with a
+    dissolve that is not possible. A shot that is to last longer than its take must be generated
+    anew: ask for handles (`[cut] handle_frames`).
     """
     ours = {Path(cut.take_path).name: cut for cut in cuts} | {cut.shot_id: cut for cut in cuts}
     events = sorted(read_timeline(path), key=lambda event: (event.start, event.layer))
@@ -56,8 +55,9 @@ def conform_cuts(cuts: Sequence[Cut], path: Path) -> list[Cut]:
 
 
 def find_moved_cuts(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
-    """The events of people who speak that are not shown at the time for which they were drawn, with
-    the frames that they come late.
+    """Find the shots of people who speak that are out of sync with their sound.
+
+    Each comes with the number of frames that it is late.
     """
     apart = [
         (cut, cut.start_frame - cut.take_frame - shots[cut.shot_id].first_drawn) for cut in cuts
@@ -66,7 +66,7 @@ def find_moved_cuts(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tupl
 
 
 def _find_problems(event: TimelineClip, cut: Cut | None, path: Path) -> list[Problem]:
-    """Everything that is wrong with one event."""
+    """Find everything that is wrong with one clip."""
     found = [Problem(file=path.name, message=f"{event.name} {reason}") for reason in event.unfit]
     if cut is None:
         return found or [

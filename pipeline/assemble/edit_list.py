@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of an edit list: which takes are on screen in which frames. Integers only; no
-media.
+"""The arithmetic of an edit list: which takes are on screen in which frames.
 
-A programme is cut into segments within which nothing changes but frame numbers: one picture, two
-pictures that dissolve into each other, or several pictures in their places. Segments follow each
-other without gap from frame 0 to the end.
+It uses integers only and no media. A programme is split into segments within which nothing changes
+but frame numbers: one picture, two pictures that dissolve into each other, or several pictures in
+their places. Segments follow each other without gap from frame 0 to the end.
 """
 
 from __future__ import annotations
@@ -20,9 +19,11 @@ from manifests.timebase import MASTER_HZ, sample_of_frame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One picture of a segment. `first`: the take's frame at the segment's start; it may lie
-    outside the take, whose nearest frame is then held. `ramp`: frames of a dissolve in which it
-    comes up and how many of them are over when the segment starts; None: opaque.
+    """One picture of a segment.
+
+    `first`: the frame of the take at the segment's start. It may lie outside the take, whose
+    nearest frame is then held. `ramp`: the length of the dissolve in which the picture comes up,
+    and how many frames of it are over when the segment starts; None: opaque.
     """
 
     cut: Cut
@@ -40,23 +41,24 @@ class Segment:
 
     @property
     def frames(self) -> int:
-        """How long it is."""
+        """Its length in frames."""
         return self.end - self.start
 
 
 def total_frames(cuts: Sequence[Cut]) -> int:
-    """Frames of the programme."""
+    """Count the frames of the programme."""
     return max((cut.end_frame for cut in cuts), default=0)
 
 
 def total_samples(cuts: Sequence[Cut], rate: Fraction) -> int:
-    """Samples of sound that belong to the programme, at 48 kHz."""
+    """Count the samples of sound that belong to the programme, at 48 kHz."""
     return sample_of_frame(total_frames(cuts), rate, MASTER_HZ)
 
 
 def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
-    """The segments of an edit list, in order. Raises ValueError when the base layer has a gap or an
-    overlap, or a dissolve is too long.
+    """Split an edit list into segments, in order.
+
+    Raises ValueError when the base layer has a gap or an overlap, or a dissolve is too long.
     """
     base = sorted((cut for cut in cuts if cut.layer == 0), key=lambda cut: cut.start_frame)
     _check_base(base)
@@ -83,16 +85,18 @@ def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
 
 
 def dissolve_span(cut: Cut) -> tuple[int, int]:
-    """The frames in which a cut comes up over the one before it, centred on the edit point; empty
-    for a plain cut.
+    """Return the frames in which a cut comes up over the cut before it.
+
+    They are centred on the edit point; the span of a plain cut is empty.
     """
     start = cut.start_frame - cut.dissolve_frames // 2
     return start, start + cut.dissolve_frames
 
 
 def count_held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
-    """How many frames of each take must be held because a dissolve reaches past its handles, by
-    shot; only those that hold any.
+    """Count the held frames of each take, by shot; leave out shots that hold none.
+
+    Frames are held when a dissolve reaches past the handles of the take.
     """
     held: dict[str, int] = {}
     for segment in split_segments(cuts):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Write the cut as an edit decision list: `timeline.edl` (CMX 3600)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pipeline.assemble.timeline import Programme, to_single_line
 
 
 def write_edl(programme: Programme, *, folder: Path) -> Path:
-    """Write `timeline.edl`: one event a cut, record times from 00:00:00:00, source names in `FROM
-    CLIP NAME` comments.
+    """Write `timeline.edl`: one event per cut, record times from 00:00:00:00.
+
+    Source names stand in `FROM CLIP NAME` comments.
     """
     path = folder / "timeline.edl"
     path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
@@ -23,8 +24,9 @@ def write_edl(programme: Programme, *, folder: Path) -> Path:
 
 
 def edl_lines(programme: Programme) -> list[str]:
-    """The lines of a CMX 3600 edit decision list. Times are timecode at the delivery rate
-    (drop-frame at 30000/1001).
+    """Build the lines of a CMX 3600 edit decision list.
+
+    Times are timecode at the delivery rate (drop-frame at 30000/1001).
     """
     rate = programme.rate
     drop = format_timecode(0, rate)[-3] == ";"
@@ -45,8 +47,10 @@ def edl_lines(programme: Programme) -> list[str]:
 def _format_event(
     number: int, before: Cut | None, cut: Cut, *, end: int, rate: Fraction
 ) -> list[str]:
-    """One event, until the next one begins (`end`); a dissolve is two lines of one number, the
-    first of no length, and begins where the incoming picture does.
+    """Format one event, until the next one begins (`end`).
+
+    A dissolve is two lines with one number, the first of no length. It begins where the incoming
+    picture does.
     """
     early = cut.start_frame - dissolve_span(cut)[0]
     source = max(cut.take_frame - early, 0)
@@ -76,6 +80,9 @@ def _format_event(
 
 
 def _name_reel(number: str, order: int) -> str:
-    """Eight characters of the shot's number, or the event's number: CMX reels know no more."""
+    """Shorten a shot's number to eight characters, the limit of CMX reels.
+
+    A number without letters or digits becomes the number of the event.
+    """
     plain = re.sub(r"[^A-Za-z0-9]", "", number).upper()
     return plain[-8:] or f"EV{round_half_up(Fraction(order)):06}"

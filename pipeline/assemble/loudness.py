@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Loudness normalization: measure a programme and choose the one gain that brings it to target.
+
+Integrated loudness and true peak are measured by ffmpeg's ebur128 (ITU-R BS.1770-5 and EBU R 128).
+There is one gain for the whole programme, so nothing is compressed. Where the gain would exceed the
+peak limit, the peak limit wins and the missing loudness is reported. Silence has no loudness and is
+left alone.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +23,10 @@ SILENT_LUFS = -70.0  # the absolute gate of BS.1770: below it there is nothing t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoudnessSettings:
-    """Where the programme is brought to: integrated loudness in LUFS (None: left as recorded) and
-    the highest true peak in dBTP.
+    """The target of a programme.
+
+    `target_lufs`: integrated loudness in LUFS (None: as recorded); `peak_dbtp`: highest true peak
+    in dBTP.
     """
 
     target_lufs: float | None = -16.0
@@ -27,8 +35,9 @@ class LoudnessSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredLoudness:
-    """What ebur128 measured: LUFS, loudness range in LU, dBTP. `lufs` and `peak_dbtp` are -inf for
-    silence.
+    """What ebur128 measured: loudness in LUFS, loudness range in LU and true peak in dBTP.
+
+    `lufs` and `peak_dbtp` are -inf for silence.
     """
 
     lufs: float
@@ -42,10 +51,14 @@ class MeasuredLoudness:
 
 
 def choose_gain(measured: MeasuredLoudness, settings: LoudnessSettings) -> tuple[float, float]:
-    """The one gain in dB for a programme, and how many LU it stays below the target because of the
-    peak limit.
+    """Choose the gain in dB for a programme.
 
-    >>> gain(Loudness(lufs=-26, range_lu=5, peak_dbtp=-6), LoudnessSettings(target_lufs=-16, peak_dbtp=-1.5))
+    The second result is how many LU the programme stays below the target because of the peak limit.
+
+    >>> choose_gain(
+    ...     MeasuredLoudness(lufs=-26, range_lu=5, peak_dbtp=-6),
+    ...     LoudnessSettings(target_lufs=-16, peak_dbtp=-1.5),
+    ... )
     (4.5, 5.5)
     """
     if settings.target_lufs is None or not measured.measurable:
@@ -56,8 +69,9 @@ def choose_gain(measured: MeasuredLoudness, settings: LoudnessSettings) -> tuple
 
 
 def measure_loudness(path: Path, *, gain_db: float = 0.0) -> MeasuredLoudness:
-    """Integrated loudness, range and true peak of a file's first audio stream, as if it were
-    `gain_db` louder. Raises ToolError.
+    """Measure the loudness, range and true peak of a file's first audio stream.
+
+    They are measured as if the file were `gain_db` louder. Raises ToolError.
     """
     filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
     arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
@@ -65,8 +79,9 @@ def measure_loudness(path: Path, *, gain_db: float = 0.0) -> MeasuredLoudness:
 
 
 def parse_loudness(text: str) -> MeasuredLoudness:
-    """Read the summary that ffmpeg's ebur128 prints at its end. Raises ToolError when there is
-    none.
+    """Parse the summary that ffmpeg's ebur128 prints at its end.
+
+    Raises ToolError when there is none.
     """
     summary = text.rpartition("Summary:")[2]
     found = {
@@ -83,8 +98,9 @@ def parse_loudness(text: str) -> MeasuredLoudness:
 def settle_gain(
     mix: Path, before: MeasuredLoudness, settings: LoudnessSettings
 ) -> tuple[float, float]:
-    """The gain, measured again with the gain applied: a quiet programme lies partly under the
-    absolute gate until it is lifted.
+    """Choose the gain, and measure again with the gain applied until it settles.
+
+    A quiet programme lies partly under the absolute gate until it is raised.
     """
     gain_db, missed = choose_gain(before, settings)
     for _ in range(SETTLING_ROUNDS):

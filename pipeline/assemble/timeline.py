@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cut for an editor: `timeline.otio` (OpenTimelineIO), `timeline.xml` (Final Cut Pro 7) and
-`timeline.edl` (CMX 3600). The one door to opentimelineio.
+"""Write the cut for editors: `timeline.otio` (OpenTimelineIO) and `timeline.xml` (Final Cut Pro 7).
 
 Media are named by URLs relative to the timeline's own folder, so that a production can be moved as
-a whole. All that is ours stands under the one metadata key `callsheet`. Final Cut's XML is written
-by OpenTimelineIO's own adapter and counts everything in frames.
+a whole. All metadata of Callsheet stand under the one key `callsheet`. OpenTimelineIO's own adapter
+writes Final Cut's XML and counts everything in frames. `edl` writes the EDL; `timeline_reader`
+reads a timeline that comes back from an editor.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ FCP = "fcp_xml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
-    """What a timeline is written of. `root`: the media folder; `take_frames`: how many frames each
-    take file holds, by shot. `size`: width and height of the delivered picture.
+    """What a timeline is written from.
+
+    `root`: the media folder. `take_frames`: how many frames each take file holds, by shot. `size`:
+    width and height of the delivered picture.
     """
 
     title: str
@@ -43,8 +45,9 @@ class Programme:
 
 
 def write_otio(programme: Programme, *, folder: Path, at: Path | None = None) -> Path:
-    """Write `timeline.otio` into `folder`. `at`: the folder where it will stand in the end (URLs
-    are relative to it).
+    """Write `timeline.otio` into `folder`.
+
+    `at`: the folder where it will finally stand; URLs are relative to it.
     """
     import opentimelineio as otio
 
@@ -54,12 +57,12 @@ def write_otio(programme: Programme, *, folder: Path, at: Path | None = None) ->
 
 
 def write_fcp_xml(programme: Programme, *, folder: Path, at: Path | None = None) -> Path | None:
-    """Write `timeline.xml` into `folder` for programs that read Final Cut Pro 7's XML (Premiere
-    Pro, DaVinci Resolve, Avid by way of them).
+    """Write `timeline.xml` into `folder`, for programs that read Final Cut Pro 7's XML.
 
-    The format counts sound in frames, too: a recording that begins between two lies up to half a
-    frame off. Returns None and writes nothing at rates that it cannot name (others than 23.976, 24,
-    25, 29.97, 30, 48, 50, 59.94 and 60).
+    These are Premiere Pro, DaVinci Resolve and, by way of them, Avid. The format counts sound in
+    frames too: a recording that begins between two frames lies up to half a frame off. Returns None
+    and writes nothing at rates that the format cannot name (others than 23.976, 24, 25, 29.97, 30,
+    48, 50, 59.94 and 60).
     """
     import opentimelineio as otio
 
@@ -88,7 +91,7 @@ def _build_timeline(programme: Programme, folder: Path) -> Any:
 
 
 def _build_picture_timeline(programme: Programme, folder: Path) -> Any:
-    """The timeline with its picture tracks."""
+    """Build the timeline with its picture tracks."""
     import opentimelineio as otio
 
     timeline = otio.schema.Timeline(to_single_line(programme.title))
@@ -99,8 +102,10 @@ def _build_picture_timeline(programme: Programme, folder: Path) -> Any:
 
 
 def _build_fcp_timeline(programme: Programme, folder: Path) -> Any:
-    """The timeline for Final Cut's XML: sound in frames, a track for each channel, and what the
-    format says about files.
+    """Build the timeline for Final Cut's XML.
+
+    Sound is counted in frames, each channel has a track, and the format's facts about files are
+    added.
     """
     timeline = _build_picture_timeline(programme, folder)
     drop = format_timecode(0, programme.rate)[-3] == ";"
@@ -174,7 +179,7 @@ def _build_dissolve(cut: Cut, rate: float) -> Any:
 
 
 def _build_picture_track(layer: int, programme: Programme, folder: Path) -> Any:
-    """The events of one layer, with gaps where it shows nothing."""
+    """Build the track of one layer, with gaps where it shows nothing."""
     import opentimelineio as otio
 
     track = otio.schema.Track(
@@ -196,8 +201,9 @@ def _build_picture_track(layer: int, programme: Programme, folder: Path) -> Any:
 def _build_sound_track(
     recording: Recording, programme: Programme, folder: Path, *, ticks: Fraction
 ) -> Any:
-    """One track a recording: silence up to its place, then the whole file, counted in `ticks` a
-    second.
+    """Build the track of one recording, counted in `ticks` a second.
+
+    It holds silence up to the recording's place, then the whole file.
     """
     import opentimelineio as otio
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Read the picture tracks of a timeline that an editor changed (OpenTimelineIO)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ LONGEST_FILE = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineClip:
-    """A clip of a returned timeline: our shot ("" when it does not say so), its frames on the
-    timeline, its first frame in the take, and how long it comes up over the clip before it. `file`:
-    the name of its media, by which a clip is known that lost its metadata; `layer` counts picture
-    tracks; `rate` is of its times; `unfit`: what about it cannot be conformed.
+    """A clip of a timeline that came back from an editor.
+
+    `shot_id` is our shot ("" when the clip does not name it), `start` and `end` are its frames on
+    the timeline, `take_frame` is its first frame in the take, and `dissolve_frames` is how long it
+    comes up over the clip before it. `file`: the name of its media, which identifies a clip that
+    lost its metadata. `layer` counts picture tracks; `rate` is the rate of its times; `unfit`: what
+    prevents it from being conformed.
     """
 
     shot_id: str
@@ -37,8 +40,9 @@ class TimelineClip:
 
 
 def read_timeline(path: Path) -> list[TimelineClip]:
-    """The clips of a timeline's picture tracks, each track in order. Raises InputError when it
-    cannot be read or holds no picture.
+    """Read the clips of a timeline's picture tracks, each track in order.
+
+    Raises InputError when it cannot be read or holds no picture.
     """
     import opentimelineio as otio
 
@@ -67,8 +71,9 @@ def read_timeline(path: Path) -> list[TimelineClip]:
 
 
 def _check_form(path: Path) -> None:
-    """The library's reader recurses without limit and takes the process with it: what is endless or
-    nested too deep ends here.
+    """Refuse files that are endless or nested too deeply.
+
+    The library's reader recurses without limit and would take the process with it.
     """
     try:
         if path.stat().st_size > LONGEST_FILE:
@@ -87,7 +92,7 @@ def _check_form(path: Path) -> None:
 
 
 def _read_track(track: Any, layer: int) -> list[TimelineClip]:
-    """The clips of one track, with the dissolves between them."""
+    """Read the clips of one track, with the dissolves between them."""
     import opentimelineio as otio
 
     events: list[TimelineClip] = []
@@ -106,8 +111,10 @@ def _read_track(track: Any, layer: int) -> list[TimelineClip]:
 
 
 def _apply_dissolve(events: list[TimelineClip], dissolve: Any) -> list[TimelineClip]:
-    """The event that comes up in a transition, and the one before it, if any. Ours are centred on
-    the edit point; one that is not shows the same frames as a centred one on another edit point.
+    """Apply a transition to the clip that comes up in it, and to the clip before it, if any.
+
+    Our dissolves are centred on the edit point. One that is not centred shows the same frames as a
+    centred one on another edit point.
     """
     *earlier, event = events
     early, late = (

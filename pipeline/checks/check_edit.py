@@ -62,11 +62,10 @@ def check_edit(
 
 def _measure_enlargement(cut: Cut, size: tuple[int, int]) -> float:
     """How many times a take's pixels are enlarged to fill their place."""
-    if not cut.crop:
+    if cut.crop_box is None:
         return 1.0
-    _, _, width, height = map(int, cut.crop.split(","))
-    place = cut.place.split(",")[2:] if cut.place else size
-    return max(int(place[0]) / width, int(place[1]) / height)
+    wide, high = cut.place_box.size if cut.place_box else size
+    return max(wide / cut.crop_box.width, high / cut.crop_box.height)
 
 
 def _list_numbers(cuts: Sequence[Cut]) -> str:

@@ -294,17 +294,15 @@ def _viewing_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _parse_place(cut: Cut, size: tuple[int, int]) -> Box:
-    if not cut.place:
+    if cut.place_box is None:
         return 0.0, 0.0, 1.0, 1.0
-    left, top, width, height = map(int, cut.place.split(","))
+    left, top, width, height = cut.place_box
     return left / size[0], top / size[1], (left + width) / size[0], (top + height) / size[1]
 
 
 def _place_face(cut: Cut, take: Take, place: Box) -> Box:
     """The take's face box where the edit list puts it in the picture."""
-    left, top, width, height = (
-        map(int, cut.crop.split(",")) if cut.crop else (0, 0, take.width, take.height)
-    )
+    left, top, width, height = cut.crop_box or (0, 0, take.width, take.height)
     across = [(edge * take.width - left) / width for edge in (take.face_left, take.face_right)]
     down = [(edge * take.height - top) / height for edge in (take.face_top, take.face_bottom)]
     wide, high = place[2] - place[0], place[3] - place[1]

@@ -199,7 +199,9 @@ def break_down(
             found,
             by_id,
             mood=moods.get(piece.character, "neutral 1"),
-            place=_FilmPlace(order, numbers[order], settings.rate, dissolves[order], handles[order]),
+            place=_FilmPlace(
+                order, numbers[order], settings.rate, dissolves[order], handles[order]
+            ),
         )
         for order, piece in enumerate(pieces)
     ]
@@ -218,7 +220,9 @@ def build_shots(
     included.
     """
     by_name = {actor.character: actor for actor in actors}
-    return [_build_row(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided]
+    return [
+        _build_row(shot, by_name[shot.character], making, audio_digest_of(shot)) for shot in decided
+    ]
 
 
 def identify_shot(shot: Shot) -> str:
@@ -319,12 +323,8 @@ def _make_utterance(cue: Cue, lines: Mapping[str, Line]) -> Utterance:
     return Utterance(start=cue.start, end=cue.end, character=cue.character, scene=scene, seen=seen)
 
 
-def _parse_words(cue: Cue) -> list[tuple[str, int, int]]:
-    return [(str(text), int(start), int(end)) for text, start, end in json.loads(cue.words)]
-
-
 def _find_pauses(cue: Cue) -> Iterable[tuple[int, int]]:
-    words = _parse_words(cue)
+    words = cue.timed_words
     for (_, _, end), (_, onset, _) in itertools.pairwise(words):
         if onset - end >= PAUSE_SAMPLES:
             yield end, onset
@@ -417,7 +417,8 @@ def _select_text(cue: Cue, piece: CutPiece, rate: Fraction) -> str:
     known, else by proportion.
     """
     start, end = (
-        _measure_share_before(cue, sample_of_frame(frame, rate)) for frame in (piece.start, piece.end)
+        _measure_share_before(cue, sample_of_frame(frame, rate))
+        for frame in (piece.start, piece.end)
     )
     if start == 0 and end == 1:
         return cue.text
@@ -433,17 +434,21 @@ def _measure_share_before(cue: Cue, sample: int) -> Fraction:
         return Fraction(0)
     if sample >= cue.end:
         return Fraction(1)
-    words = _parse_words(cue)
+    words = cue.timed_words
     if not words:
         return Fraction(sample - cue.start, cue.end - cue.start)
     return Fraction(sum((start + end) // 2 < sample for _, start, end in words), len(words))
 
 
-def _join_performance(own: Sequence[Cue], piece: CutPiece, mood: str, rate: Fraction) -> Performance:
+def _join_performance(
+    own: Sequence[Cue], piece: CutPiece, mood: str, rate: Fraction
+) -> Performance:
     """The character's lines over the frames of the shot; a listener without lines shows the actor's
     default.
     """
-    curves = [(parse_curve(cue.performance or mood), *_locate_frames(cue, piece, rate)) for cue in own]
+    curves = [
+        (parse_curve(cue.performance or mood), *_locate_frames(cue, piece, rate)) for cue in own
+    ]
     held = [(parse_curve(mood), 0, piece.end - piece.start)]
     return Performance.from_lines(
         curves or held, ease_frames=max(1, round_half_up(EASE_SECONDS * rate))

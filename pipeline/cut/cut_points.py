@@ -86,7 +86,7 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class PictureStretch:
     """`character` is in the picture; what is said meanwhile lies in samples `[start, end)`."""
 
     start: int
@@ -96,7 +96,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class CutPiece:
     """Frames `[start, end)` of the timeline that show one character in one scene; in a shared
     picture, on a `layer` of its own.
 
@@ -112,13 +112,13 @@ class Piece:
     before: int = 0
 
 
-def cut(
+def place_cuts(
     utterances: Iterable[Utterance],
     *,
     total_samples: int,
     settings: CutSettings,
     pauses: Iterable[tuple[int, int]] = (),
-) -> list[Piece]:
+) -> list[CutPiece]:
     """Cover the timeline from frame 0 to its last frame with pieces, without gap or overlap.
 
     `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing
@@ -129,19 +129,19 @@ def cut(
         for u in utterances
         if u.start < min(u.end, total_samples)
     ]
-    floors = who_has_the_floor(inside)
-    stretches = _without_flashes(_in_picture(floors), total_samples, settings)
-    pieces = _pieces(stretches, total_samples, settings)
+    floors = assign_floor(inside)
+    stretches = _absorb_short_stretches(_assign_pictures(floors), total_samples, settings)
+    pieces = _build_pieces(stretches, total_samples, settings)
     gaps = [
         (left.end, right.start)
         for left, right in itertools.pairwise(floors)
         if left.end < right.start
     ]
-    splits = sorted({_cut_frame(end, onset, settings) for end, onset in [*gaps, *pauses]})
-    return [part for piece in pieces for part in _split(piece, splits, settings)]
+    splits = sorted({_find_cut_frame(end, onset, settings) for end, onset in [*gaps, *pauses]})
+    return [part for piece in pieces for part in _split_piece(piece, splits, settings)]
 
 
-def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
+def assign_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
     """Cut overlapping speech into what the picture follows: the one who began last, and back to the
     other when that one is done.
 
@@ -166,20 +166,20 @@ def who_has_the_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
     return [floor for _, floor in floors]
 
 
-def _in_picture(floors: Sequence[Utterance]) -> list[Stretch]:
+def _assign_pictures(floors: Sequence[Utterance]) -> list[PictureStretch]:
     """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it,
     else after it.
     """
-    stretches: list[Stretch] = []
+    stretches: list[PictureStretch] = []
     for index, floor in enumerate(floors):
-        character = floor.character if floor.seen else _listener(floors, index)
+        character = floor.character if floor.seen else _find_listener(floors, index)
         stretches.append(
-            Stretch(start=floor.start, end=floor.end, character=character, scene=floor.scene)
+            PictureStretch(start=floor.start, end=floor.end, character=character, scene=floor.scene)
         )
-    return _joined(stretches)
+    return _join_stretches(stretches)
 
 
-def _listener(floors: Sequence[Utterance], index: int) -> str:
+def _find_listener(floors: Sequence[Utterance], index: int) -> str:
     scene = floors[index].scene
     around = [*reversed(floors[:index]), *floors[index + 1 :]]
     seen = [floor for floor in around if floor.seen]
@@ -189,8 +189,8 @@ def _listener(floors: Sequence[Utterance], index: int) -> str:
     return nearest.character
 
 
-def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
-    joined: list[Stretch] = []
+def _join_stretches(stretches: Iterable[PictureStretch]) -> list[PictureStretch]:
+    joined: list[PictureStretch] = []
     for stretch in stretches:
         last = joined[-1] if joined else None
         if last and (last.character, last.scene) == (stretch.character, stretch.scene):
@@ -200,15 +200,15 @@ def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _without_flashes(
-    stretches: list[Stretch], total_samples: int, settings: CutSettings
-) -> list[Stretch]:
+def _absorb_short_stretches(
+    stretches: list[PictureStretch], total_samples: int, settings: CutSettings
+) -> list[PictureStretch]:
     """Give the shortest stretch to its neighbour until none is under the minimum, or one is left.
 
     Absorbing one changes only what is near it, so nothing else is looked at again: films have
     thousands of interjections.
     """
-    kept, edges = list(stretches), _edges(stretches, total_samples, settings)
+    kept, edges = list(stretches), _find_edges(stretches, total_samples, settings)
     lengths = [end - start for start, end in itertools.pairwise(edges)]
     while len(kept) > 1 and (least := min(lengths)) < settings.minimum_frames:
         shortest = lengths.index(least)
@@ -216,12 +216,12 @@ def _without_flashes(
         left, right = max(0, first - 1), min(len(kept), last + 1)  # those beside, whose edges move
         near = [
             *kept[left:first],
-            *_absorbed(kept[first:last], shortest - first),
+            *_absorb_stretch(kept[first:last], shortest - first),
             *kept[last:right],
         ]
         kept[left:right] = near
         edges[left + 1 : right] = [
-            _edit_point(before, after, settings) for before, after in itertools.pairwise(near)
+            _find_edit_point(before, after, settings) for before, after in itertools.pairwise(near)
         ]
         lengths[left:right] = [
             end - start for start, end in itertools.pairwise(edges[left : left + len(near) + 1])
@@ -229,7 +229,7 @@ def _without_flashes(
     return kept
 
 
-def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
+def _absorb_stretch(stretches: list[PictureStretch], index: int) -> list[PictureStretch]:
     """Without the stretch at `index`: the one before holds on, unless only the one after is of the
     same scene.
     """
@@ -250,49 +250,49 @@ def _absorbed(stretches: list[Stretch], index: int) -> list[Stretch]:
         ]
     else:
         kept = stretches
-    return _joined(kept)
+    return _join_stretches(kept)
 
 
-def _pieces(stretches: Sequence[Stretch], total_samples: int, settings: CutSettings) -> list[Piece]:
-    edges = itertools.pairwise(_edges(stretches, total_samples, settings))
+def _build_pieces(stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings) -> list[CutPiece]:
+    edges = itertools.pairwise(_find_edges(stretches, total_samples, settings))
     return [
-        Piece(start=start, end=end, character=stretch.character, scene=stretch.scene)
+        CutPiece(start=start, end=end, character=stretch.character, scene=stretch.scene)
         for stretch, (start, end) in zip(stretches, edges, strict=True)
     ]
 
 
-def _edges(stretches: Sequence[Stretch], total_samples: int, settings: CutSettings) -> list[int]:
+def _find_edges(stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings) -> list[int]:
     """The frames at which stretches begin, and the last one's end."""
     if not stretches:
         return [0]
-    cuts = [_edit_point(left, right, settings) for left, right in itertools.pairwise(stretches)]
+    cuts = [_find_edit_point(left, right, settings) for left, right in itertools.pairwise(stretches)]
     return [0, *cuts, frames_covering(total_samples, settings.rate)]
 
 
-def _edit_point(left: Stretch, right: Stretch, settings: CutSettings) -> int:
+def _find_edit_point(left: PictureStretch, right: PictureStretch, settings: CutSettings) -> int:
     """The frame at which one stretch's picture follows the other's: in the pause, or without one a
     little after or before the voice.
 
     The longer of two speeches can spare more: over a long reply the picture stays behind (J), over
     a long speech it runs ahead (L).
     """
-    at = _cut_frame(left.end, right.start, settings)
+    at = _find_cut_frame(left.end, right.start, settings)
     if left.scene != right.scene or right.start - left.end >= ON_THE_HEELS:
         return at
-    late = min(settings.sound_leads_frames, _spared(right, settings))
-    early = min(settings.picture_leads_frames, _spared(left, settings))
+    late = min(settings.sound_leads_frames, _count_spare_frames(right, settings))
+    early = min(settings.picture_leads_frames, _count_spare_frames(left, settings))
     if late >= early:
         return max(at, int(settings.frame_of(right.start)) + late) if late else at
     return min(at, -int(-settings.frame_of(left.end) // 1) - early)
 
 
-def _spared(stretch: Stretch, settings: CutSettings) -> int:
+def _count_spare_frames(stretch: PictureStretch, settings: CutSettings) -> int:
     return int(APART * settings.frame_of(stretch.end - stretch.start))
 
 
 # absorbing one flash after the other asks for the same cuts again and again
 @functools.lru_cache(maxsize=1 << 16)
-def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
+def _find_cut_frame(end: int, onset: int, settings: CutSettings) -> int:
     """The frame to cut at between speech that ends at sample `end` and speech that begins at
     `onset`.
 
@@ -309,9 +309,9 @@ def _cut_frame(end: int, onset: int, settings: CutSettings) -> int:
     return min(max(wanted, first), max(first, last - FRAMES_BEFORE_ONSET))
 
 
-def _split(piece: Piece, splits: Sequence[int], settings: CutSettings) -> list[Piece]:
+def _split_piece(piece: CutPiece, splits: Sequence[int], settings: CutSettings) -> list[CutPiece]:
     """Split a long piece at the pauses that make its parts most alike, none under the minimum."""
-    parts: list[Piece] = []
+    parts: list[CutPiece] = []
     start, least = piece.start, settings.minimum_frames
     while piece.end - start > settings.maximum_frames:
         allowed = [frame for frame in splits if start + least <= frame <= piece.end - least]

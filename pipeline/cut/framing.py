@@ -44,7 +44,7 @@ class Crop:
         return max(size[0] / self.width, size[1] / self.height)
 
 
-def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
+def frame_face(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
     """The largest crop of `source` with the shape of `size` (both width, height), eyes near the
     upper third, chin inside.
 
@@ -60,14 +60,14 @@ def frame(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
     eyes = (top + EYES_IN_FACE * (bottom - top)) * high
     lowest_top = (bottom * high) + CHIN_MARGIN * height - height
     return Crop(
-        left=_within((left + right) / 2 * wide - width / 2, wide - width),
-        top=_within(max(eyes - EYES_IN_PICTURE * height, lowest_top), high - height),
+        left=_clamp((left + right) / 2 * wide - width / 2, wide - width),
+        top=_clamp(max(eyes - EYES_IN_PICTURE * height, lowest_top), high - height),
         width=width,
         height=height,
     )
 
 
-def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
+def arrange_layout(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
     """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an
     upright one from top to bottom); `picture-in-picture` sets the second one, a quarter as wide
     (upright: a third), to the right, inside the safe area and as low as two lines of captions leave
@@ -94,7 +94,7 @@ def arrange(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
     return (0, 0, width, height), (left, top, small, low)
 
 
-def upright(size: tuple[int, int]) -> tuple[int, int]:
+def upright_size(size: tuple[int, int]) -> tuple[int, int]:
     """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side
     grows.
     """
@@ -122,15 +122,14 @@ def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Pla
     if shot.layout == "full-plate":
         whole = (take.width, take.height)
         return Crop(left=0, top=0, width=take.width, height=take.height), letterbox(whole, size)
-    place = arrange(cast(Layout, shot.layout), size)[shot.layer]
+    place = arrange_layout(cast(Layout, shot.layout), size)[shot.layer]
     return frame_take(take, place[2:]), place
 
 
 def frame_take(take: Take, size: tuple[int, int]) -> Crop:
     """`frame` for a take's own size and face box."""
-    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
-    return frame((take.width, take.height), face, size)
+    return frame_face((take.width, take.height), take.face_box, size)
 
 
-def _within(value: float, most: int) -> int:
+def _clamp(value: float, most: int) -> int:
     return min(max(round(value), 0), most)

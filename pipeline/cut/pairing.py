@@ -14,41 +14,41 @@ from dataclasses import replace
 from fractions import Fraction
 
 from manifests.timebase import MASTER_HZ
-from pipeline.cut.cut_points import Piece, Utterance
+from pipeline.cut.cut_points import CutPiece, Utterance
 
 
-def share(
-    pieces: Sequence[Piece],
+def share_pictures(
+    pieces: Sequence[CutPiece],
     utterances: Sequence[Utterance],
     *,
     layout_of: Callable[[str], str],
     rate: Fraction,
     longest: int,
-) -> list[Piece]:
+) -> list[CutPiece]:
     """The pieces with their layouts, and the second person's pieces on layer 1 where a layout shows
     two.
 
     `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where
     nobody else speaks in a scene, its shots stay single.
     """
-    shared: list[Piece] = []
+    shared: list[CutPiece] = []
     seen: dict[str, list[Utterance]] = {}
     for utterance in utterances:
         if utterance.seen:
             seen.setdefault(utterance.scene, []).append(utterance)
     for scene, group in itertools.groupby(pieces, key=lambda piece: piece.scene):
         own, layout = list(group), layout_of(scene)
-        company = _Company(seen.get(scene, []), rate)
+        company = _SceneCast(seen.get(scene, []), rate)
         if layout == "two-hander":
-            shared += [part for run in _runs(own, longest) for part in _side_by_side(run, company)]
+            shared += [part for run in _group_runs(own, longest) for part in _pair_side_by_side(run, company)]
         elif layout == "picture-in-picture":
-            shared += [part for piece in own for part in _with_corner(piece, company)]
+            shared += [part for piece in own for part in _add_corner(piece, company)]
         else:
             shared += [replace(piece, layout=layout) for piece in own]
     return shared
 
 
-def overlap(utterances: Sequence[Utterance], scene: str) -> int:
+def measure_overlap(utterances: Sequence[Utterance], scene: str) -> int:
     """For how many samples two or more who can be seen speak at the same time in a scene.
 
     >>> both = [Utterance(start=0, end=10, character="A", scene="1"), Utterance(start=7, end=20, character="B", scene="1")]
@@ -64,7 +64,7 @@ def overlap(utterances: Sequence[Utterance], scene: str) -> int:
     return found
 
 
-class _Company:
+class _SceneCast:
     """Who speaks in a scene, in order of their first word."""
 
     def __init__(self, utterances: Sequence[Utterance], rate: Fraction) -> None:
@@ -74,7 +74,7 @@ class _Company:
             dict.fromkeys(u.character for u in sorted(utterances, key=lambda u: u.start))
         )
 
-    def other(self, piece: Piece) -> str | None:
+    def find_other(self, piece: CutPiece) -> str | None:
         """Who speaks nearest to a piece beside the one it shows; None when nobody does."""
         first, last = (frame * MASTER_HZ / self._rate for frame in (piece.start, piece.end))
         others = [u for u in self._utterances if u.character != piece.character]
@@ -83,16 +83,16 @@ class _Company:
         )
         return nearest.character if nearest else None
 
-    def place(self, character: str) -> int:
+    def place_of(self, character: str) -> int:
         """The order in which people are placed from the left."""
         return self.order.index(character) if character in self.order else len(self.order)
 
 
-def _runs(pieces: Sequence[Piece], longest: int) -> list[list[Piece]]:
+def _group_runs(pieces: Sequence[CutPiece], longest: int) -> list[list[CutPiece]]:
     """Neighbouring pieces in which at most two people have the floor, none longer than `longest`
     frames unless one piece is.
     """
-    runs: list[list[Piece]] = []
+    runs: list[list[CutPiece]] = []
     for piece in pieces:
         run = runs[-1] if runs else []
         people = {other.character for other in run} | {piece.character}
@@ -103,21 +103,21 @@ def _runs(pieces: Sequence[Piece], longest: int) -> list[list[Piece]]:
     return runs
 
 
-def _side_by_side(run: Sequence[Piece], company: _Company) -> list[Piece]:
+def _pair_side_by_side(run: Sequence[CutPiece], company: _SceneCast) -> list[CutPiece]:
     people = list(dict.fromkeys(piece.character for piece in run))
     whole = replace(run[0], end=run[-1].end)
-    other = people[1] if len(people) > 1 else company.other(whole)
+    other = people[1] if len(people) > 1 else company.find_other(whole)
     if other is None:
         return list(run)
-    both = sorted((people[0], other), key=company.place)
+    both = sorted((people[0], other), key=company.place_of)
     return [
         replace(whole, character=name, layout="two-hander", layer=layer)
         for layer, name in enumerate(both)
     ]
 
 
-def _with_corner(piece: Piece, company: _Company) -> list[Piece]:
-    other = company.other(piece)
+def _add_corner(piece: CutPiece, company: _SceneCast) -> list[CutPiece]:
+    other = company.find_other(piece)
     if other is None:
         return [piece]
     shown = replace(piece, layout="picture-in-picture")

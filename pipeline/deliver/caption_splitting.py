@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,12 +60,12 @@ def split_cue(cue: Cue) -> list[CaptionPiece]:
     """
     text = " ".join(cue.text.split())
     starts, times, place = [], [], 0
-    for word, start, end in json.loads(cue.words):
-        found = text.casefold().find(str(word).casefold(), place)
+    for word, start, end in cue.timed_words:
+        found = text.casefold().find(word.casefold(), place)
         if found >= 0 and len(text.casefold()) == len(text):
             starts.append(found)
-            times.append((int(start), int(end)))
-            place = found + len(str(word))
+            times.append((start, end))
+            place = found + len(word)
     if not starts:
         return _split_evenly(text, cue.start, cue.end)
     starts[0] = 0

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from manifests.atomic_write import atomic_write
+from manifests.box import Box
 from manifests.identity import digest
 from manifests.rows import Cut, Take
 from manifests.timebase import sample_of_frame
@@ -83,7 +84,7 @@ def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
     """The framing of an edit list's event in a picture of `size`, made smaller to fit into
     `LARGEST`.
     """
-    wide, high = (int(part) for part in cut.place.split(",")[2:]) if cut.place else size
+    wide, high = cut.place_box.size if cut.place_box else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
     return TakeFraming(
         crop=cut.crop, size=(_round_to_even(wide * scale), _round_to_even(high * scale))
@@ -138,8 +139,10 @@ def make_thumbnail(still: VideoStill, *, root: Path) -> Path:
     path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
         start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
-        left, top, wide, high = still.crop.split(",") if still.crop else ("", "", "", "")
-        filters = f"crop={wide}:{high}:{left}:{top}" if still.crop else ""
+        filters = ""
+        if still.crop:
+            left, top, wide, high = Box.parse(still.crop)
+            filters = f"crop={wide}:{high}:{left}:{top}"
         with contextlib.closing(_read_thumbnail_frames(still.video, filters, start)) as frames:
             picture = next(frames, None)
         if picture is not None:

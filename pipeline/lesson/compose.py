@@ -18,6 +18,7 @@ from pathlib import Path
 
 from manifests import identity
 from manifests.atomic_write import atomic_write, hidden_file
+from manifests.box import Box
 from manifests.rows import Cut, Grade, Shot, Take
 from model.talkers import MARKS
 from pipeline import media
@@ -284,8 +285,7 @@ def _presenter_cut(shot: Shot, stretch: TimedSection, making: SectionInputs, whe
     """The part of a shot that lies in the section, framed for its place."""
     take, grade = making.takes[shot.shot_id], making.grades.get(shot.shot_id)
     start, end = max(shot.start_frame, stretch.start), min(shot.end_frame, stretch.end)
-    face = (take.face_left, take.face_top, take.face_right, take.face_bottom)
-    crop = framing.frame_face((take.width, take.height), face, (where.width, where.height))
+    crop = framing.frame_take(take, (where.width, where.height))
     return Cut(
         version="",
         order=0,
@@ -384,21 +384,21 @@ class _FilterGraph:
     def slide(self, cut: Cut, paper: str) -> str:
         """A slide held still, in its place on the colour of its own paper."""
         wide, high = self.making.picture.size
-        where = [int(edge) for edge in cut.place.split(",")] if cut.place else [0, 0, wide, high]
+        where = cut.place_box or Box(0, 0, wide, high)
         filters = "format=gbrp"
-        if where[2:] != [wide, high]:
-            filters += f",zscale=w={where[2]}:h={where[3]}:filter=spline36,format=gbrp,pad={wide}:{high}:{where[0]}:{where[1]}:0x{paper}"
+        if where.size != (wide, high):
+            filters += (
+                f",zscale=w={where.width}:h={where.height}:filter=spline36,format=gbrp"
+                f",pad={wide}:{high}:{where.left}:{where.top}:0x{paper}"
+            )
         return self.chain(self._still(self.making.root / cut.take_path), filters)
 
     def take(self, layer: edit_list.Layer, frames: int) -> str:
         """A presenter's frames, cropped, scaled to their place and graded once."""
         cut = layer.cut
-        wide, high = (
-            (int(edge) for edge in cut.place.split(",")[2:])
-            if cut.place
-            else self.making.picture.size
-        )
-        left, top, width, height = cut.crop.split(",")
+        wide, high = cut.place_box.size if cut.place_box else self.making.picture.size
+        assert cut.crop_box is not None  # presenters are framed when they are placed
+        left, top, width, height = cut.crop_box
         rate = _ratio(self.making.picture.rate)
         filters = (
             f"trim=start_frame={layer.first}:end_frame={layer.first + frames},setpts=N/({rate})/TB"
@@ -418,7 +418,7 @@ class _FilterGraph:
 
     def over(self, below: str, above: str, cut: Cut) -> str:
         """One picture over another, in its place."""
-        left, top = cut.place.split(",")[:2] if cut.place else ("0", "0")
+        left, top = cut.place_box[:2] if cut.place_box else (0, 0)
         return self.chain([below, above], f"overlay={left}:{top}:format=gbrp")
 
     def marked(self, stream: str, text: str, presenter: Rect | None) -> str:

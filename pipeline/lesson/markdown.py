@@ -39,8 +39,9 @@ from pipeline.lesson.lesson_script import (
     SlideStep,
     parse_directive,
 )
-from pipeline.script import fountain, tables
+from pipeline.script import fountain
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint, parse_parenthetical
+from pipeline.script.text_files import read_text
 
 LARGEST = 4 << 20  # bytes of a script
 _ESCAPED = 0xE000  # escaped marks stand in Unicode's private use area while the text is read
@@ -119,7 +120,7 @@ def read(
             Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
         )
     return parse(
-        tables.read_text(path, maximum=LARGEST),
+        read_text(path, maximum=LARGEST),
         file=path.name,
         words=words,
         language=language,

@@ -27,7 +27,18 @@ from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ, round_half_up, sample_of_frame
 from model.emotion import Performance
-from model.talker import MATTE, Clip, Frame, LayeredClip, Matte, Portrait, Role, Speech, SteppedClip, Talker
+from model.talker import (
+    MATTE,
+    Clip,
+    Frame,
+    LayeredClip,
+    Matte,
+    Portrait,
+    Role,
+    Speech,
+    SteppedClip,
+    Talker,
+)
 from pipeline.media import FrameWriter
 from pipeline.speech.ingest import read_span
 
@@ -73,7 +84,7 @@ def read_speech(
         Fraction((sample_of_frame(shot.first_drawn, shot.rate) - start) * ANALYSIS_HZ, MASTER_HZ)
     )
     samples = read_span(recordings, start, end, hz=ANALYSIS_HZ, root=root)
-    voiced = [tuple(span) for span in json.loads(shot.voiced)]
+    voiced = shot.voiced_spans
     return Speech(
         samples=silence_others(samples, voiced, lead=lead, rate=shot.rate) if voiced else samples,
         lead=lead,
@@ -127,7 +138,7 @@ def generate_take(
     speech = read_speech(
         shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds
     )
-    performance = Performance.from_plain(json.loads(shot.performance))
+    performance = Performance.from_plain(shot.curve)
     clip = talker.talk(portrait, speech, performance, shot.seed)
     if isinstance(clip, SteppedClip):
         clip.progress = progress
@@ -180,7 +191,7 @@ def _write_frames(
 
 def wants_matte(shot: Shot) -> bool:
     """Whether a shot's take is written with the talker's matte."""
-    return bool(json.loads(shot.talker_settings).get(MATTE))
+    return bool(shot.talker_options.get(MATTE))
 
 
 def adopt_take(shot_id: str, *, root: Path) -> Take | None:
@@ -215,7 +226,9 @@ def _write_row(take: Take, *, root: Path) -> None:
         partial.write_text(json.dumps(dataclasses.asdict(take)))
 
 
-def _build_row(shot: Shot, clip: Clip, studio: RenderContext, *, file: Path, seconds: float) -> Take:
+def _build_row(
+    shot: Shot, clip: Clip, studio: RenderContext, *, file: Path, seconds: float
+) -> Take:
     measures = clip.measures()
     left, top, right, bottom = measures.face_box
     return Take(

@@ -60,9 +60,7 @@ def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]
     table = tables.read(path, needed=NEEDED, known=COLUMNS)
     place = folder or path.parent
     problems = [
-        problem
-        for record in table.records
-        for problem in _check_row(table, record, words, place)
+        problem for record in table.records for problem in _check_row(table, record, words, place)
     ]
     problems += _check_unique_names(table)
     if problems:
@@ -193,7 +191,9 @@ def _check_row(
         try:
             parse_curve(record["default_emotion"], words=words)
         except EmotionError as error:
-            yield add_emotion_hint(error, words, table.problem(record, "default_emotion", str(error)))
+            yield add_emotion_hint(
+                error, words, table.problem(record, "default_emotion", str(error))
+            )
 
 
 def _check_face(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:

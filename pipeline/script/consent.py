@@ -72,7 +72,8 @@ def read(path: Path) -> list[Consent]:
         raise InputError(sorted(problems, key=lambda problem: problem.row or problem.line or 0))
     return [
         Consent(
-            covers=covers, **{name: _read_value(record, name) for name in COLUMNS if name != "covers"}
+            covers=covers,
+            **{name: _read_value(record, name) for name in COLUMNS if name != "covers"},
         )
         for record in table.records
         for covers in _split_kinds(record["covers"])
@@ -108,7 +109,9 @@ def apply_withdrawals(
     An earlier revocation in the sheet stays.
     """
     days = {
-        (name, one.covers): one.on.isoformat() for one in withdrawals for name in one.consent_ids
+        (name, withdrawal.covers): withdrawal.on.isoformat()
+        for withdrawal in withdrawals
+        for name in withdrawal.consent_ids
     }
     return [
         replace(consent, revoked_at=min(filter(None, (consent.revoked_at, day))))
@@ -118,51 +121,76 @@ def apply_withdrawals(
     ]
 
 
-def OF_PERSON(consents: Sequence[Consent], person: str) -> list[Consent]:
-    """The consents that somebody gave."""
-    return [consent for consent in consents if is_same_person(consent.subject, person)]
-
-
 def _check_actor(
     actor: Actor,
     consents: Sequence[Consent],
     terms: ConsentTerms,
     withdrawals: Sequence[Withdrawal],
 ) -> Iterator[Problem]:
-    who = f"{actor.actor} (character {actor.character})"
     named = [part.strip() for part in re.split(r"[|;,]", actor.consent) if part.strip()]
-    known = sorted({consent.consent_id for consent in consents})
+    known = {consent.consent_id for consent in consents}
     unknown = [name for name in named if name not in known]
-    for name in unknown if terms.required else []:
-        message = f"{who} names the consent {name!r}, which is not in this sheet"
-        yield Problem(file=terms.file, message=message, nearest=find_nearest(name, known))
     held = [
-        one
-        for one in consents
-        if (one.consent_id in named if named else is_same_person(one.subject, actor.actor))
+        consent
+        for consent in consents
+        if (consent.consent_id in named if named else is_same_person(consent.subject, actor.actor))
     ]
-    for consent in held:
-        if not is_same_person(consent.subject, actor.actor):
-            message = f"{who} names the consent {consent.consent_id!r}, which was given by {consent.subject!r}"
-            yield Problem(file=terms.file, message=message)
-    mine = [one for one in withdrawals if is_same_person(one.person, actor.actor)]
+    yield from _check_names(actor, consents, held, unknown if terms.required else [], terms.file)
     for covers in COVERS:
-        recorded = [one for one in mine if one.covers == covers]
+        recorded = [
+            withdrawal
+            for withdrawal in withdrawals
+            if is_same_person(withdrawal.person, actor.actor) and withdrawal.covers == covers
+        ]
         of_kind = [
-            one for one in held if one.covers == covers and is_same_person(one.subject, actor.actor)
+            consent
+            for consent in held
+            if consent.covers == covers and is_same_person(consent.subject, actor.actor)
         ]
         if covers == "voice" and not (actor.voice_sample or recorded or of_kind):
             continue  # the recording may hold somebody else's voice
-        reasons = [_explain_refusal(consent, terms) for consent in of_kind]
-        stopped = bool(recorded) or any(reason.startswith("revoked") for reason in reasons)
-        if all(reasons) and (stopped or terms.required) and (recorded or not unknown):
-            told = [f"{c.consent_id} {reason}" for c, reason in zip(of_kind, reasons, strict=True)]
-            told += [f"{one.word} on {one.on.isoformat()} by {one.by}" for one in recorded]
-            message = f"{who} has no valid consent for {covers} on {terms.on.isoformat()}"
-            near = find_nearest(actor.actor, _list_subjects(consents, held))
+        refusals = _list_refusals(of_kind, recorded, terms)
+        if refusals is not None and (recorded or not unknown):
             yield Problem(
-                file=terms.file, message=message, got="; ".join(told) or "none", nearest=near
+                file=terms.file,
+                message=f"{_introduce(actor)} has no valid consent for {covers} on {terms.on}",
+                got="; ".join(refusals) or "none",
+                nearest=find_nearest(actor.actor, _list_subjects(consents, held)),
             )
+
+
+def _list_refusals(
+    consents: Sequence[Consent], withdrawals: Sequence[Withdrawal], terms: ConsentTerms
+) -> list[str] | None:
+    """List why none of an actor's consents of a kind holds; None when nothing is wrong."""
+    reasons = [_explain_refusal(consent, terms) for consent in consents]
+    stopped = bool(withdrawals) or any(reason.startswith("revoked") for reason in reasons)
+    if not all(reasons) or not (stopped or terms.required):
+        return None
+    refusals = [f"{c.consent_id} {reason}" for c, reason in zip(consents, reasons, strict=True)]
+    return refusals + [f"{w.word} on {w.on.isoformat()} by {w.by}" for w in withdrawals]
+
+
+def _check_names(
+    actor: Actor,
+    consents: Sequence[Consent],
+    held: Sequence[Consent],
+    unknown: Sequence[str],
+    file: str,
+) -> Iterator[Problem]:
+    """Check that the consents which the cast names exist and are the actor's own."""
+    known = sorted({consent.consent_id for consent in consents})
+    for name in unknown:
+        message = f"{_introduce(actor)} relies on consent {name!r}, which is not in this sheet"
+        yield Problem(file=file, message=message, nearest=find_nearest(name, known))
+    for consent in held:
+        if not is_same_person(consent.subject, actor.actor):
+            message = f"{_introduce(actor)} relies on consent {consent.consent_id!r}"
+            yield Problem(file=file, message=f"{message}, which {consent.subject!r} gave")
+
+
+def _introduce(actor: Actor) -> str:
+    return f"{actor.actor} (character {actor.character})"
 
 
 def _explain_refusal(consent: Consent, terms: ConsentTerms) -> str:
@@ -173,24 +201,24 @@ def _explain_refusal(consent: Consent, terms: ConsentTerms) -> str:
     if consent.revoked_at and date.fromisoformat(consent.revoked_at) <= terms.on:
         return f"revoked on {consent.revoked_at}"
     if consent.valid_from and date.fromisoformat(consent.valid_from) > terms.on:
-        return f"begins on {consent.valid_from}"
+        return f"starts on {consent.valid_from}"
     if consent.valid_until and date.fromisoformat(consent.valid_until) < terms.on:
         return f"ended on {consent.valid_until}"
-    for word, given, asked in (
+    for word, granted, needed in (
         ("use", consent.scope, terms.use),
         ("territory", consent.territory, terms.territory),
     ):
-        if missing := _list_missing(given, asked):
-            return f"covers the {word} {given!r}, not {missing!r}"
+        if missing := _list_missing(granted, needed):
+            return f"covers {word} {granted!r}, not {missing!r}"
     return ""
 
 
-def _list_missing(given: str, asked: str) -> str:
-    """List what is asked for but not granted; "" when everything is."""
-    allowed = set(_split_words(given))
+def _list_missing(granted: str, needed: str) -> str:
+    """List the words that are needed but not granted; "" when all are."""
+    allowed = set(_split_words(granted))
     if not allowed or allowed & EVERYTHING:
         return ""
-    return " | ".join(word for word in _split_words(asked) if word not in allowed)
+    return " | ".join(word for word in _split_words(needed) if word not in allowed)
 
 
 def _split_words(cell: str) -> list[str]:
@@ -201,9 +229,9 @@ def _list_subjects(consents: Sequence[Consent], held: Sequence[Consent]) -> list
     return [] if held else sorted({consent.subject for consent in consents})
 
 
-def is_same_person(one: str, other: str) -> bool:
-    """Say whether two spellings name one person; case and spaces do not matter."""
-    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+def is_same_person(name: str, other: str) -> bool:
+    """Say whether two spellings name the same person; case and spaces do not matter."""
+    return " ".join(name.casefold().split()) == " ".join(other.casefold().split())
 
 
 def _split_kinds(cell: str) -> list[str]:
@@ -226,11 +254,9 @@ def _read_day(cell: str) -> date | None:
 
 
 def _check_row(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
-    yield from (
-        table.problem(record, column, "this cell is empty")
-        for column in NEEDED
-        if not record[column]
-    )
+    for column in NEEDED:
+        if not record[column]:
+            yield table.problem(record, column, "this cell is empty")
     for kind in _split_kinds(record["covers"]):
         if kind not in COVERS:
             yield table.problem(
@@ -241,29 +267,23 @@ def _check_row(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator
                 got=repr(kind),
                 nearest=find_nearest(kind, COVERS),
             )
-    bad = [column for column in DAYS if record[column] and _read_day(record[column]) is None]
-    for column in bad:
-        yield table.problem(
-            record,
-            column,
-            "not a day",
-            expected="a day such as 2026-11-22",
-            got=repr(record[column]),
-        )
+    for column in DAYS:
+        if record[column] and _read_day(record[column]) is None:
+            expected, got = "a date such as 2026-11-22", repr(record[column])
+            yield table.problem(record, column, "not a date", expected=expected, got=got)
     first, last = _read_day(record["valid_from"]), _read_day(record["valid_until"])
     if first and last and last < first:
-        yield table.problem(
-            record, "valid_until", f"the consent ends on {last} before it begins on {first}"
-        )
+        message = f"the consent ends on {last}, before it starts on {first}"
+        yield table.problem(record, "valid_until", message)
 
 
 def _check_unique_ids(table: tables.SheetTable) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], int] = {}
+    first_numbers: dict[tuple[str, str], int] = {}
+    unit = "line" if table.by_line else "row"
     for record in table.records:
+        name = record["consent_id"]
         for kind in _split_kinds(record["covers"]):
-            first = seen.setdefault((record["consent_id"], kind), record.number)
-            if first != record.number and record["consent_id"]:
-                message = (
-                    f"the consent {record['consent_id']!r} for {kind} stands in row {first} already"
-                )
+            first = first_numbers.setdefault((name, kind), record.number)
+            if first != record.number and name:
+                message = f"consent {name!r} for {kind} is already in {unit} {first}"
                 yield table.problem(record, "consent_id", message)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fountain, the plain-text screenplay format: who speaks what, on which line of the file.
+"""Parse Fountain, the plain-text screenplay format: who says what, on which line of the file.
 
-Only what a production hears is kept: scene headings, cues, speeches with their parentheticals and
-notes, each with its line number. Action, transitions, sections and layout are recognised in order
-to be left out. Source: the Fountain 1.1 syntax, fountain.io/syntax. Beyond it, a line of letters
-that have no case (Chinese, Japanese, Arabic ...) and no punctuation can be a cue without a forcing
+Only what a production uses is kept: scene headings, cues, and speeches with their parentheticals
+and notes, each with its line number. Action, transitions, sections and layout are recognised and
+left out. Source: the Fountain 1.1 syntax, fountain.io/syntax. As an extension, a line of letters
+that have no case (Chinese, Japanese, Arabic ...) without punctuation can be a cue without a forcing
 `@`.
 """
 
@@ -47,13 +47,18 @@ _NO_MARKS = dict.fromkeys(map(ord, (_NOTE, _BREAK, _BONEYARD)), " ")
 _CUE_LENGTH = 200
 _PARENTHETICAL_LINES = 6  # a bracket that is not closed by then is spoken
 _WIDE_BRACKETS = str.maketrans("（）", "()")
+_UNCLOSED = {
+    "[[": "this note ([[) is not closed before the next empty line",
+    "/*": "this boneyard (/*) is never closed",
+}
 _NOTE_MARK = re.compile(f"{_NOTE}(\\d+){_NOTE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechPart:
-    """A piece of a speech, in its order. `alone`: it has its line to itself (a note after words
-    does not).
+    """A piece of a speech, in its order.
+
+    `alone`: it has a line to itself, as a note after words has not.
     """
 
     kind: Literal["text", "parenthetical", "note"]
@@ -64,8 +69,10 @@ class SpeechPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenplaySpeech:
-    """One cue and what follows it. `extensions` as written without brackets: `V.O.`, `CONT'D`.
-    `dual`: spoken with the one before.
+    """A cue and what follows it.
+
+    `extensions`: as written, without brackets: `V.O.`, `CONT'D`. `dual`: spoken at the same time as
+    the speech before.
     """
 
     scene: str
@@ -86,7 +93,7 @@ class Screenplay:
 
 @dataclass(slots=True)
 class _ScriptPage:
-    """A script without boneyard, as numbered lines, notes lifted out."""
+    """A script without boneyard, as numbered lines; notes are lifted out."""
 
     notes: list[str]
     lines: list[tuple[int, str]]
@@ -95,26 +102,26 @@ class _ScriptPage:
 
 
 def parse(text: str, *, file: str) -> Screenplay:
-    """Read a script. Raises InputError when a note or a boneyard is opened and never closed."""
-    page = _lift(re.sub("\r\n?", "\n", text.translate(_NO_MARKS)), file)
+    """Parse a script. Raises InputError when a note or a boneyard is opened and never closed."""
+    page = _lift_notes(re.sub("\r\n?", "\n", text.translate(_NO_MARKS)), file)
     speeches: list[ScreenplaySpeech] = []
     strays: list[SpeechPart] = []
-    index = _after_title_page(page.lines)
+    index = _skip_title_page(page.lines)
     while index < len(page.lines):
-        end = _end_of_block(page.lines, index)
+        end = _find_block_end(page.lines, index)
         block = page.lines[index:end]
-        if block and (cue := _cue_of_block(block)):
-            speeches.append(_speech(page, cue, block))
+        if block and (cue := _find_cue(block)):
+            speeches.append(_read_speech(page, cue, block))
         else:
-            strays += _other_block(page, block)
+            strays += _read_other_block(page, block)
         index = max(end, index + 1)
     return Screenplay(speeches=tuple(speeches), stray_notes=tuple(strays))
 
 
 def parse_cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
-    """Name, extensions and dual mark of a cue line, or None when it has not the form of one.
+    """Parse a cue line to its name, extensions and dual mark; None when it is not a cue.
 
-    >>> cue("MARA (V.O.) (CONT'D) ^")
+    >>> parse_cue("MARA (V.O.) (CONT'D) ^")
     ('MARA', ('V.O.', "CONT'D"), True)
     """
     found = (
@@ -127,9 +134,9 @@ def parse_cue(text: str) -> tuple[str, tuple[str, ...], bool] | None:
 
 
 def strip_emphasis(text: str) -> str:
-    """Text without emphasis marks and escapes, in one line.
+    r"""Remove emphasis marks and escapes, and put the text on one line.
 
-    >>> plain("I **really** _mean_ 2 \\\\* 3")
+    >>> strip_emphasis("I **really** _mean_ 2 \\* 3")
     'I really mean 2 * 3'
     """
     before = ""
@@ -141,34 +148,31 @@ def strip_emphasis(text: str) -> str:
     )  # lines of Chinese join without a space
 
 
-def _lift(text: str, file: str) -> _ScriptPage:
+def _lift_notes(text: str, file: str) -> _ScriptPage:
+    """Take notes and boneyard out of a script; notes leave a mark, so that lines keep their number.
+
+    Raises InputError for a note or boneyard that is never closed.
+    """
     notes: list[str] = []
-    kept: list[str] = []
+    pieces: list[str] = []
     place = 0
     while found := re.compile(r"/\*|\[\[").search(text, place):
-        kept.append(text[place : found.start()])
+        pieces.append(text[place : found.start()])
         is_note = found[0] == "[["
         end = text.find("]]" if is_note else "*/", found.end())
         body = text[found.end() : end]
         if end < 0 or (is_note and "\n\n" in body):
-            what = (
-                "a note [[ is opened here and not closed before the next empty line"
-                if is_note
-                else "a boneyard /* is never closed"
-            )
-            raise InputError(
-                Problem(file=file, line=text.count("\n", 0, found.start()) + 1, message=what)
-            )
-        kept.append(
-            _BREAK * body.count("\n") + (f"{_NOTE}{len(notes)}{_NOTE}" if is_note else _BONEYARD)
-        )
+            line = text.count("\n", 0, found.start()) + 1
+            raise InputError(Problem(file=file, line=line, message=_UNCLOSED[found[0]]))
+        mark = f"{_NOTE}{len(notes)}{_NOTE}" if is_note else _BONEYARD
+        pieces.append(_BREAK * body.count("\n") + mark)
         notes += [" ".join(body.split())] if is_note else []
         place = end + 2
-    kept.append(text[place:])
-    return _ScriptPage(notes, list(_numbered("".join(kept))))
+    pieces.append(text[place:])
+    return _ScriptPage(notes, list(_number_lines("".join(pieces))))
 
 
-def _numbered(text: str) -> Iterator[tuple[int, str]]:
+def _number_lines(text: str) -> Iterator[tuple[int, str]]:
     number = 1
     for raw in text.split("\n"):
         line = raw.replace(_BREAK, "").replace(_BONEYARD, "")
@@ -178,7 +182,7 @@ def _numbered(text: str) -> Iterator[tuple[int, str]]:
         number += 1 + raw.count(_BREAK)
 
 
-def _after_title_page(lines: list[tuple[int, str]]) -> int:
+def _skip_title_page(lines: list[tuple[int, str]]) -> int:
     start = next((index for index, (_, line) in enumerate(lines) if line.strip()), 0)
     first = lines[start][1] if lines else ""
     found = _TITLE_KEY.fullmatch(first)
@@ -194,15 +198,15 @@ def _after_title_page(lines: list[tuple[int, str]]) -> int:
 
 
 def _may_be_shouted(key: re.Match[str]) -> bool:
-    """`FADE IN:` and `MARA:` look like keys of a title page, too."""
+    """Say whether a key such as `FADE IN:` or `MARA:` may be no key of a title page."""
     return key["key"].isupper() and not key["value"].strip()
 
 
-def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
-    """Blocks end at an empty line; a line of two spaces is Fountain's way to keep an empty line
-    inside a speech.
+def _find_block_end(lines: list[tuple[int, str]], start: int) -> int:
+    """Find the line after a block, which ends at an empty line.
 
-    What takes one line is a block by itself, also when its writer left no empty line after it.
+    A line of two spaces is Fountain's way to keep an empty line inside a speech. What takes one
+    line is a block by itself, even when no empty line follows.
     """
     if _takes_one_line(lines[start][1].strip()):
         return start + 1
@@ -215,7 +219,9 @@ def _end_of_block(lines: list[tuple[int, str]], start: int) -> int:
 
 
 def _takes_one_line(line: str) -> bool:
-    """Headings, sections, synopses, page breaks, transitions, centred text, and notes above
+    """Say whether a line is a block by itself.
+
+    These are headings, sections, synopses, page breaks, transitions, centred text, and notes above
     something.
     """
     words = _NOTE_MARK.sub("", line).strip()
@@ -228,7 +234,7 @@ def _is_transition(line: str) -> bool:
     return line.endswith("TO:") and line.isupper()
 
 
-def _cue_of_block(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], bool] | None:
+def _find_cue(block: list[tuple[int, str]]) -> tuple[str, tuple[str, ...], bool] | None:
     line = strip_emphasis(_NOTE_MARK.sub("", block[0][1]))
     if len(block) < 2 or not line or line[0] in "!>#=~" or _is_heading(line):
         return None
@@ -252,17 +258,17 @@ def _is_heading(line: str) -> bool:
     return bool(_HEADING.match(words) or _FORCED_HEADING.match(words))
 
 
-def _speech(
+def _read_speech(
     page: _ScriptPage, cue: tuple[str, tuple[str, ...], bool], block: list[tuple[int, str]]
 ) -> ScreenplaySpeech:
     name, extensions, dual = cue
     number, first = block[0]
     parts = [
         SpeechPart(kind="note", text=note, line=number, alone=False)
-        for note in _notes_in(page, first)
+        for note in _find_notes(page, first)
     ]
-    for at, line in _with_whole_parentheticals(block[1:]):
-        parts += _parts(page, at, line)
+    for at, line in _join_parentheticals(block[1:]):
+        parts += _read_parts(page, at, line)
     return ScreenplaySpeech(
         scene=page.scene,
         character=name,
@@ -273,24 +279,25 @@ def _speech(
     )
 
 
-def _with_whole_parentheticals(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Put a parenthetical that was wrapped over several lines back on one, numbered by its first;
-    wide brackets count.
+def _join_parentheticals(block: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Join a parenthetical that was wrapped over several lines, and number it by its first line.
+
+    Full-width brackets count as brackets.
     """
-    lines = [(number, _with_narrow_brackets(line.strip())) for number, line in block]
+    lines = [(number, _narrow_brackets(line.strip())) for number, line in block]
     index = 0
     while index < len(lines):
-        end = _end_of_parenthetical(lines, index)
+        end = _find_parenthetical_end(lines, index)
         yield lines[index][0], " ".join(line for _, line in lines[index:end])
         index = end
 
 
-def _with_narrow_brackets(line: str) -> str:
+def _narrow_brackets(line: str) -> str:
     return line.translate(_WIDE_BRACKETS) if line[:1] == "（" or line[-1:] == "）" else line
 
 
-def _end_of_parenthetical(lines: list[tuple[int, str]], start: int) -> int:
-    """The index after a line, or after the parenthetical that it opens and does not close."""
+def _find_parenthetical_end(lines: list[tuple[int, str]], start: int) -> int:
+    """Find the index after a line, or after the parenthetical that it opens and does not close."""
     first = lines[start][1]
     if first.startswith("(") and ")" not in first:
         for index in range(start + 1, min(start + _PARENTHETICAL_LINES, len(lines))):
@@ -299,8 +306,8 @@ def _end_of_parenthetical(lines: list[tuple[int, str]], start: int) -> int:
     return start + 1
 
 
-def _parts(page: _ScriptPage, number: int, line: str) -> Iterator[SpeechPart]:
-    notes = _notes_in(page, line)
+def _read_parts(page: _ScriptPage, number: int, line: str) -> Iterator[SpeechPart]:
+    notes = _find_notes(page, line)
     words = _NOTE_MARK.sub(" ", line).strip()
     if words.startswith("(") and words.endswith(")"):
         yield SpeechPart(kind="parenthetical", text=strip_emphasis(words[1:-1]), line=number)
@@ -310,22 +317,20 @@ def _parts(page: _ScriptPage, number: int, line: str) -> Iterator[SpeechPart]:
         yield SpeechPart(kind="note", text=note, line=number, alone=not words)
 
 
-def _notes_in(page: _ScriptPage, line: str) -> list[str]:
+def _find_notes(page: _ScriptPage, line: str) -> list[str]:
     return [page.notes[int(index)] for index in _NOTE_MARK.findall(line)]
 
 
-def _other_block(page: _ScriptPage, block: list[tuple[int, str]]) -> Iterator[SpeechPart]:
+def _read_other_block(page: _ScriptPage, block: list[tuple[int, str]]) -> Iterator[SpeechPart]:
     if block and _is_heading(block[0][1].strip()):
         _begin_scene(page, strip_emphasis(_NOTE_MARK.sub("", block[0][1])))
     for number, line in block:
-        for note in _notes_in(page, line):
+        for note in _find_notes(page, line):
             yield SpeechPart(kind="note", text=note, line=number)
 
 
 def _begin_scene(page: _ScriptPage, heading: str) -> None:
-    """Scenes are told apart by their number, else their heading, else how often that heading has
-    been used.
-    """
+    """Begin a scene under its number and heading, or its heading and how often it has been used."""
     number = _SCENE_NUMBER.search(heading)
     title = " ".join(_FORCED_HEADING.sub("", _SCENE_NUMBER.sub("", heading), count=1).split())
     if number:

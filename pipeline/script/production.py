@@ -105,7 +105,7 @@ class Production(SettingsTable):
         return int(self.size.partition("x")[2])
 
     def resolve_path(self, relative: str) -> Path:
-        """Resolve a path of the production file. `load` has checked that it is inside the folder."""
+        """Resolve a path of the production file; `load` has checked that it lies inside."""
         return resolve_inside(self.folder, relative)
 
     def list_files(self) -> Iterator[tuple[str, str]]:
@@ -220,8 +220,7 @@ def _describe_file(found: UnusableFile, key: str, line: int | None) -> Problem:
 
 
 def _check_kind(production: Production, text: str) -> Iterator[Problem]:
-    """Check that an episode has no slides, and that a lesson has slides and only what it can use.
-    """
+    """Check that an episode has no slides, and a lesson only what lessons support."""
     slides = production.lesson.slides
     if production.kind != "lesson":
         if slides:

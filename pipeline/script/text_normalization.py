@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Written text as it is spoken: numbers, dates, money, abbreviations and punctuation to plain
-lower-case tokens.
+"""Normalize written text to spoken words: numbers, dates, money and abbreviations are spelt out.
 
-Both the script and what a recogniser wrote go through here, so `Dr. Reyes, 1998` and `doctor reyes
-nineteen ninety-eight` meet. English is spoken out; in other languages digits stay digits, and CJK
-text gives one token a character.
+Both the script and the recogniser's text go through here, so `Dr. Reyes, 1998` and `doctor reyes
+nineteen ninety-eight` become the same lower-case tokens. English is spelt out; in other languages
+digits stay digits, and CJK text gives one token per character.
 """
 
 from __future__ import annotations
@@ -110,9 +109,9 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 def tokenize(text: str, *, language: str = "en") -> list[str]:
-    """What is spoken, as lower-case words without punctuation.
+    """Split a text into spoken tokens: lower-case words without punctuation.
 
-    >>> tokens("Dr. Reyes left on the 3rd -- in 1998, with $20.")
+    >>> tokenize("Dr. Reyes left on the 3rd -- in 1998, with $20.")
     ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with',
     'twenty', 'dollars']
     """
@@ -120,25 +119,26 @@ def tokenize(text: str, *, language: str = "en") -> list[str]:
 
 
 def split_words(text: str, *, language: str = "en") -> list[tuple[str, list[str]]]:
-    """The written words in order, each with the tokens it is spoken as (none for a lone dash or an
-    aside).
+    """Split a text into its written words, each with the tokens it is spoken as.
 
-    >>> words("At 2:30, Dr. Who?")
+    A lone dash or an aside has no tokens.
+
+    >>> split_words("At 2:30, Dr. Who?")
     [('At', ['at']), ('2:30,', ['two', 'thirty']), ('Dr.', ['doctor']), ('Who?', ['who'])]
     """
     spoken = _ASIDE.sub(lambda aside: " " * len(aside.group()), unicodedata.normalize("NFKC", text))
     english = language.partition("-")[0] == "en"
     return [
-        (piece, list(_spoken(piece, english=english)))
+        (piece, list(_speak(piece, english=english)))
         for chunk in spoken.split()
-        for piece in _pieces(chunk)
+        for piece in _split_cjk(chunk)
     ]
 
 
 def spell_cardinal(number: int) -> list[str]:
-    """A whole number in words.
+    """Spell a whole number in words.
 
-    >>> " ".join(cardinal(1234005))
+    >>> " ".join(spell_cardinal(1234005))
     'one million two hundred thirty four thousand five'
     """
     if number < 20:
@@ -154,9 +154,9 @@ def spell_cardinal(number: int) -> list[str]:
 
 
 def spell_year(number: int) -> list[str]:
-    """A year as it is said.
+    """Spell a year as it is spoken.
 
-    >>> [" ".join(year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
+    >>> [" ".join(spell_year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
     ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven', 'twenty
     twenty four']
     """
@@ -168,14 +168,14 @@ def spell_year(number: int) -> list[str]:
     return [*spell_cardinal(century), *(["oh", ONES[rest]] if rest < 10 else spell_cardinal(rest))]
 
 
-def _pieces(chunk: str) -> list[str]:
-    """A written word; CJK text, which is not spaced, one character at a time."""
+def _split_cjk(chunk: str) -> list[str]:
+    """Split a chunk of CJK text, which has no spaces, into characters; keep any other as it is."""
     if not _CJK.search(chunk):
         return [chunk]
     return [piece for piece in re.split(rf"({_CJK.pattern})", chunk) if piece]
 
 
-def _spoken(chunk: str, *, english: bool) -> Iterator[str]:
+def _speak(chunk: str, *, english: bool) -> Iterator[str]:
     for match in _WORD.finditer(chunk):
         kind, text = match.lastgroup or "", match.group()
         if not english and kind != "word":
@@ -184,11 +184,11 @@ def _spoken(chunk: str, *, english: bool) -> Iterator[str]:
             yield from _SPEAKERS[kind](text)
 
 
-def _money(text: str) -> list[str]:
-    return [*_number(text[1:]), CURRENCIES[text[0]]]
+def _speak_money(text: str) -> list[str]:
+    return [*_speak_number(text[1:]), CURRENCIES[text[0]]]
 
 
-def _clock(text: str) -> list[str]:
+def _speak_clock(text: str) -> list[str]:
     hour, minute = map(int, text.split(":"))
     if minute == 0:
         return [*spell_cardinal(hour), "oclock"]
@@ -198,19 +198,19 @@ def _clock(text: str) -> list[str]:
     ]
 
 
-def _ordinal(text: str) -> list[str]:
-    *front, last = _number(text[:-2])
+def _speak_ordinal(text: str) -> list[str]:
+    *front, last = _speak_number(text[:-2])
     if last in ORDINALS:
         return [*front, ORDINALS[last]]
     return [*front, last[:-1] + "ieth" if last.endswith("y") else last + "th"]
 
 
-def _decades(text: str) -> list[str]:
+def _speak_decades(text: str) -> list[str]:
     *front, last = spell_year(int(text[:-1])) if len(text) == 5 else spell_cardinal(int(text[:-1]))
     return [*front, last[:-1] + "ies" if last.endswith("y") else last + "s"]
 
 
-def _number(text: str) -> list[str]:
+def _speak_number(text: str) -> list[str]:
     whole, _, part = text.replace(",", "").partition(".")
     digits = [ONES[int(digit)] for digit in part]
     # codes and telephone numbers are read digit by digit
@@ -223,28 +223,28 @@ def _number(text: str) -> list[str]:
     return [*spoken, "point", *digits] if digits else spoken
 
 
-def _letters(text: str) -> list[str]:
+def _speak_letters(text: str) -> list[str]:
     return [text.replace(".", "").casefold()]
 
 
-def _word(text: str) -> list[str]:
+def _speak_word(text: str) -> list[str]:
     plain = text.rstrip(".").casefold().replace("'", "").replace("’", "")
     if plain in ABBREVIATIONS and (plain not in NEEDS_DOT or text.endswith(".")):
         return ABBREVIATIONS[plain].split()
     return [plain]
 
 
-def _symbol(text: str) -> list[str]:
+def _speak_symbol(text: str) -> list[str]:
     return [SYMBOLS[text]]
 
 
 _SPEAKERS = {
-    "money": _money,
-    "clock": _clock,
-    "ordinal": _ordinal,
-    "decades": _decades,
-    "number": _number,
-    "letters": _letters,
-    "word": _word,
-    "symbol": _symbol,
+    "money": _speak_money,
+    "clock": _speak_clock,
+    "ordinal": _speak_ordinal,
+    "decades": _speak_decades,
+    "number": _speak_number,
+    "letters": _speak_letters,
+    "word": _speak_word,
+    "symbol": _speak_symbol,
 }

@@ -164,7 +164,7 @@ def _load_pipeline(settings: DiarizationSettings) -> Any:
 def _identify_weights(settings: DiarizationSettings) -> object:
     if settings.pipeline:
         return {"named": named_models.identify_model(settings.pipeline)}
-    return weights.digest(("pyannote-segmentation", "ge2e-speaker"))
+    return weights.digest_weights(("pyannote-segmentation", "ge2e-speaker"))
 
 
 def _refine_spans(

@@ -40,14 +40,14 @@ def resolve_pipeline(text: str, *, folder: Path) -> str:
         "diarization",
         expected="a folder with config.yaml, or a name such as owner/name",
     )
-    config = place / "config.yaml"
-    parts = (
-        PART.findall(config.read_text(encoding="utf-8", errors="replace"))
-        if config.is_file()
-        else []
-    )
-    _check_files(place, ["config.yaml", *parts], "a pyannote pipeline")
+    _check_files(place, ["config.yaml", *_list_parts(place / "config.yaml")], "a pyannote pipeline")
     return str(place)
+
+
+def _list_parts(config: Path) -> list[str]:
+    if not config.is_file():
+        return []
+    return PART.findall(config.read_text(encoding="utf-8", errors="replace"))
 
 
 def resolve_recogniser(text: str, *, folder: Path) -> str:

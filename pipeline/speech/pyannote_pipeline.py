@@ -156,6 +156,7 @@ def _assemble_pipeline(step: float) -> Any:
 
 
 def load_segmentation(folder: Path) -> Any:
+    """Load the segmentation net from `model.safetensors` and `config.json`, strictly."""
     from pyannote.audio.core.task import Problem as Task
     from pyannote.audio.core.task import Resolution, Specifications
     from pyannote.audio.models.segmentation import PyanNet

@@ -120,8 +120,22 @@ def follow_voices(
     """
     before = select_exclusive(spans)
     labels = np.array([_find_main_speaker(cell, before) for cell in grid], dtype=np.int64)
+    labels = _walk_cells(grid, vectors, labels, _compute_switch_costs(grid, levels))
+    found: list[SpeakerSpan] = []
+    for a, b, speaker in _join_cells(grid, labels, levels):
+        for old in find_touching(before, a, b):
+            start, end = max(a, old.start), min(b, old.end)
+            if found and (found[-1].end, found[-1].speaker) == (start, speaker):
+                start = found.pop().start
+            found.append(SpeakerSpan(start=start, end=end, speaker=speaker, exclusive=True))
+    return found
+
+
+def _walk_cells(
+    grid: Sequence[VoiceCell], vectors: Vectors, labels: Labels, costs: Weights
+) -> Labels:
+    """Label the cells anew, from `labels`; a walk that would lose a speaker is not taken."""
     names = sorted(set(labels.tolist()))
-    costs = _compute_switch_costs(grid, levels)
     sure = np.array(
         [min(1.0, (cell.window_end - cell.window_start) / WINDOW_SAMPLES) for cell in grid]
     )
@@ -135,14 +149,7 @@ def follow_voices(
         if np.array_equal(walked, labels) or len(set(walked.tolist())) < len(names):
             break
         labels = walked
-    found: list[SpeakerSpan] = []
-    for a, b, speaker in _join_cells(grid, labels, levels):
-        for old in find_touching(before, a, b):
-            start, end = max(a, old.start), min(b, old.end)
-            if found and (found[-1].end, found[-1].speaker) == (start, speaker):
-                start = found.pop().start
-            found.append(SpeakerSpan(start=start, end=end, speaker=speaker, exclusive=True))
-    return found
+    return labels
 
 
 def _renumber(labels: Labels) -> Labels:

@@ -89,7 +89,7 @@ def _trim_span(
     span: tuple[int, int], above: Bool[np.ndarray, " frames"], *, length: int
 ) -> tuple[int, int]:
     first, last = max(0, span[0] // HOP), max(1, -(-min(span[1], length) // HOP))
-    heard = np.flatnonzero(above[first:last])
-    if not len(heard):
+    loud = np.flatnonzero(above[first:last])
+    if not len(loud):
         return span[0], max(span[1], span[0] + HOP)
-    return (first + int(heard[0])) * HOP, min(length, (first + int(heard[-1]) + 1) * HOP)
+    return (first + int(loud[0])) * HOP, min(length, (first + int(loud[-1]) + 1) * HOP)

@@ -37,6 +37,7 @@ ENGLISH_ONLY_VOCABULARY = 51864  # tokens of the `.en` models; the others have m
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
 Sound = Float32[np.ndarray, " samples"]
+HeardWord = tuple[int, int, str, float]  # start, end, text, probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +106,8 @@ def key(recordings: Sequence[Recording], settings: TranscriptionSettings) -> str
         if settings.model
         else weights.digest_weights(["whisper-tiny-en"])
     )
-    heard = {"model": model, "language": settings.language, "beam": settings.beam}
-    return digest({"version": VERSION, "recordings": placed, **heard})
+    chosen = {"model": model, "language": settings.language, "beam": settings.beam}
+    return digest({"version": VERSION, "recordings": placed, **chosen})
 
 
 def transcribe(
@@ -122,24 +123,21 @@ def transcribe(
         )
     transcript_id = key(recordings, settings)
     model = _load_model(settings)
-    words: list[Word] = []
     with repeatable.single_thread():
-        for recording in recordings:
-            for start, text, probability, length in _recognise_recording(
+        return [
+            Word(
+                transcript_id=transcript_id,
+                recording_id=recording.recording_id,
+                start=recording.offset_samples + start * _RATIO,
+                end=recording.offset_samples + end * _RATIO,
+                text=text,
+                probability=round(probability, 4),
+            )
+            for recording in recordings
+            for start, end, text, probability in _recognise_recording(
                 model, recording, root=root, settings=settings
-            ):
-                begin = recording.offset_samples + start * _RATIO
-                words.append(
-                    Word(
-                        transcript_id=transcript_id,
-                        recording_id=recording.recording_id,
-                        start=begin,
-                        end=begin + length * _RATIO,
-                        text=text,
-                        probability=round(probability, 4),
-                    )
-                )
-    return words
+            )
+        ]
 
 
 def encode_sound(
@@ -179,8 +177,8 @@ def split_into_windows(sound: Sound, *, seconds: float = WINDOW_SECONDS) -> list
 
 def _recognise_recording(
     model: Any, recording: Recording, *, root: Path, settings: TranscriptionSettings
-) -> Iterator[tuple[int, str, float, int]]:
-    """Yield start, text, probability and length of each word, in the recording's 16 kHz samples."""
+) -> Iterator[HeardWord]:
+    """Yield the words of a recording, in its 16 kHz samples."""
     position = 0
     for block in ingest.read_analysis_blocks(recording, root=root, seconds=BLOCK_SECONDS):
         if speech_levels.has_sound(block):
@@ -188,13 +186,14 @@ def _recognise_recording(
                 for first, last, text, probability in _recognise_window(
                     model, block[start:end], settings=settings
                 ):
-                    yield position + start + first, text, probability, last - first
+                    offset = position + start
+                    yield offset + first, offset + last, text, probability
         position += len(block)
 
 
 def _recognise_window(
     model: Any, sound: Sound, *, settings: TranscriptionSettings
-) -> list[tuple[int, int, str, float]]:
+) -> list[HeardWord]:
     if not speech_levels.has_sound(sound):
         return []
     segments, _ = model.transcribe(
@@ -205,12 +204,12 @@ def _recognise_window(
         condition_on_previous_text=False,  # a misheard word must not lead the next window astray
         temperature=[0.0, 0.4],
     )
-    heard = [word for segment in segments for word in segment.words or ()]
-    spans = [(round(word.start * ANALYSIS_HZ), round(word.end * ANALYSIS_HZ)) for word in heard]
-    drawn = speech_levels.trim_to_sound(spans, sound)
+    words = [word for segment in segments for word in segment.words or ()]
+    spans = [(round(word.start * ANALYSIS_HZ), round(word.end * ANALYSIS_HZ)) for word in words]
+    spans = speech_levels.trim_to_sound(spans, sound)
     return [
         (*span, word.word.strip(), word.probability)
-        for span, word in zip(drawn, heard, strict=True)
+        for span, word in zip(spans, words, strict=True)
     ]
 
 

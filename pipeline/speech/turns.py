@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -101,19 +101,22 @@ def remove_silences(
         SpeakerSpan(start=start + tail, end=end - MARGIN_SAMPLES, speaker=-1, exclusive=True)
         for start, end in speech_levels.find_silences(levels, least)
     ]
-    found = []
-    for span in spans:
-        begin = span.start
-        for silence in find_touching(quiet, span.start, span.end):
-            found += (
-                [replace(span, start=begin, end=silence.start)]
-                if silence.start - begin > SLIVER_SAMPLES
-                else []
-            )
-            begin = silence.end
-        if begin == span.start or span.end - begin > SLIVER_SAMPLES:
-            found += [replace(span, start=begin)] if begin < span.end else []
-    return found
+    return [
+        part
+        for span in spans
+        for part in _cut_out(span, find_touching(quiet, span.start, span.end))
+    ]
+
+
+def _cut_out(span: SpeakerSpan, silences: Sequence[SpeakerSpan]) -> Iterator[SpeakerSpan]:
+    """Yield what is left of a span between the silences that touch it, without slivers."""
+    begin = span.start
+    for silence in silences:
+        if silence.start - begin > SLIVER_SAMPLES:
+            yield replace(span, start=begin, end=silence.start)
+        begin = silence.end
+    if begin < span.end and (begin == span.start or span.end - begin > SLIVER_SAMPLES):
+        yield replace(span, start=begin)
 
 
 def extend_spans(spans: Sequence[SpeakerSpan], levels: speech_levels.Levels) -> list[SpeakerSpan]:
@@ -168,12 +171,12 @@ def rebuild_spans(old: Sequence[SpeakerSpan], new: Sequence[SpeakerSpan]) -> lis
     full = [replace(span, exclusive=False) for span in after]
     for span in (span for span in old if not span.exclusive):
         near = find_touching(before, span.start, span.end)
-        name = _find_new_speaker(span, [one for one in near if one.speaker == span.speaker], after)
+        name = _find_new_speaker(span, [old for old in near if old.speaker == span.speaker], after)
         for other in near:
             start, end = max(other.start, span.start), min(other.end, span.end)
             under = SpeakerSpan(start=start, end=end, speaker=name, exclusive=False)
             if other.speaker != span.speaker and all(
-                one.speaker != name for one in find_touching(after, start, end)
+                new.speaker != name for new in find_touching(after, start, end)
             ):
                 full.append(under)
     return sorted([*after, *full], key=lambda span: (span.start, span.end, span.speaker))
@@ -186,10 +189,9 @@ def _find_new_speaker(
     shared: dict[int, int] = {}
     for piece in own:
         start, end = max(piece.start, span.start), min(piece.end, span.end)
-        for one in find_touching(after, start, end):
-            shared[one.speaker] = (
-                shared.get(one.speaker, 0) + min(one.end, end) - max(one.start, start)
-            )
+        for new in find_touching(after, start, end):
+            samples = min(new.end, end) - max(new.start, start)
+            shared[new.speaker] = shared.get(new.speaker, 0) + samples
     return max(shared, key=lambda name: shared[name], default=span.speaker)
 
 

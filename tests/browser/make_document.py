@@ -41,7 +41,7 @@ HOSTILE = "<img src=x onerror=\"document.title='broken'\"> & <script>document.ti
 def make(folder: Path, *, shots: int = 1000) -> Path:
     """Write the folder and return its `index.html`. Beside it, `unfinished.html` is the same
     without a version: sound and takes only."""
-    for name, data in pack.files().items():
+    for name, data in pack.build_files().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

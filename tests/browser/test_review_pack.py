@@ -18,7 +18,7 @@ def sources() -> dict[str, str]:
 
 
 def test_every_module_of_the_page_is_joined_after_those_that_it_needs() -> None:
-    found = pack.order(sources())
+    found = pack.sort_modules(sources())
     assert sorted(found) == sorted(sources())
     assert (
         found.index("vendor/preact.js")
@@ -26,7 +26,7 @@ def test_every_module_of_the_page_is_joined_after_those_that_it_needs() -> None:
         < found.index("toolkit.js")
         < found.index("main.js")
     )
-    script = pack.script()
+    script = pack.build_script()
     assert [script.count(f'modules["{name}"] = ') for name in found] == [1] * len(found)
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
 
@@ -34,13 +34,13 @@ def test_every_module_of_the_page_is_joined_after_those_that_it_needs() -> None:
 def test_the_page_asks_for_all_its_modules_at_once() -> None:
     index = (pack.PAGE / "index.html").read_text()
     assert sorted([*pack.PRELOADS.findall(index), pack.ENTRY]) == sorted(sources())
-    written = pack.files()["index.html"].decode()
+    written = pack.build_files()["index.html"].decode()
     assert "module" not in written
     assert written.index("data.js") < written.index("page.js")
 
 
 def test_the_toolkits_licences_lie_beside_it() -> None:
-    files = pack.files()
+    files = pack.build_files()
     assert b"MIT License" in files["licences/preact.LICENSE.txt"]
     assert b"Apache License" in files["licences/htm.LICENSE.txt"]
 
@@ -56,18 +56,18 @@ def test_the_toolkits_licences_lie_beside_it() -> None:
 )
 def test_a_form_that_is_not_read_is_an_error(source: str) -> None:
     with pytest.raises(ValueError, match="cannot be joined"):
-        pack.joined("a.js", source)
+        pack.wrap_module("a.js", source)
 
 
 def test_modules_that_need_each_other_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"main\.js -> a\.js -> main\.js"):
-        pack.order(
+        pack.sort_modules(
             {"main.js": 'import { a } from "./a.js";', "a.js": 'import { b } from "./main.js";'}
         )
 
 
 def test_names_inside_and_outside_a_module_may_differ() -> None:
-    joined = pack.joined(
+    joined = pack.wrap_module(
         "parts/a.js",
         'import { x as y } from "../b.js";\nexport function f() { return y; }\nexport { f as g };\n',
     )

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from flows import cli
-from flows.project import open_film
+from flows.project import open_project
 from flows.review.serve import ReviewServer, prepare_server
 from flows.selection import select_shots
 from manifests.run_rows import Event
@@ -43,7 +43,7 @@ def serve(folder: Path) -> Iterator[Serve]:
     running: list[tuple[ReviewServer, threading.Thread]] = []
 
     def start(reviewer: str) -> ReviewServer:
-        reviewing = prepare_server(open_film(folder), reviewer=reviewer)
+        reviewing = prepare_server(open_project(folder), reviewer=reviewer)
         running.append((reviewing, threading.Thread(target=reviewing.run)))
         running[-1][1].start()
         while not reviewing.server.started:
@@ -93,7 +93,7 @@ def test_what_is_decided_by_keyboard_is_an_event_and_the_next_plan_acts_on_it(
     serve: Serve, opened: Opened, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reviewing = serve("Kim")
-    page = opened(reviewing.gate.link())
+    page = opened(reviewing.gate.make_link())
     page.keyboard.press("t")
     told(page, "circled")
     page.keyboard.press("a")
@@ -132,7 +132,7 @@ def test_two_people_see_each_others_decisions_at_once_and_lose_none(
     serve: Serve, opened: Opened, folder: Path
 ) -> None:
     one, other = serve("Kim"), serve("Ada")
-    kim, ada = opened(one.gate.link()), opened(other.gate.link())
+    kim, ada = opened(one.gate.make_link()), opened(other.gate.make_link())
     ada.keyboard.press("h")
     told(kim, f"Ada held {FIRST}")
     until(kim, f"document.querySelector('#shots-{FIRST}').classList.contains('held')")
@@ -158,7 +158,7 @@ def test_what_the_server_refuses_is_told_beside_the_field(
     serve: Serve, opened: Opened, folder: Path
 ) -> None:
     reviewing = serve("Kim")
-    page = opened(reviewing.gate.link())
+    page = opened(reviewing.gate.make_link())
     page.keyboard.press("r")
     page.locator("dialog [name=emotion]").fill("hapy 0.8")
     page.keyboard.press("Enter")
@@ -209,7 +209,7 @@ def test_the_film_steps_by_exact_frames_from_the_server(
     serve: Serve, opened: Opened, folder: Path
 ) -> None:
     reviewing = serve("Kim")
-    page = opened(reviewing.gate.link())
+    page = opened(reviewing.gate.make_link())
     for frame in (17, 100, 101, 298):
         page.fill("#frame", str(frame))
         page.keyboard.press("Enter")
@@ -220,7 +220,7 @@ def test_the_film_steps_by_exact_frames_from_the_server(
 
 def test_another_token_host_or_origin_is_refused(serve: Serve, folder: Path) -> None:
     reviewing = serve("Kim")
-    link = urlsplit(reviewing.gate.link())
+    link = urlsplit(reviewing.gate.make_link())
     body = json.dumps({"name": "hold", "shots": [FIRST], "words": {}})
 
     def asked(method: str, path: str, **headers: str) -> http.client.HTTPResponse:

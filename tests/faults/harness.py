@@ -33,7 +33,7 @@ import psutil
 
 from flows.ledger.decisions import new_decision
 from flows.ledger.shot_matching import identify_places
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.identity import digest_file
 from manifests.rows import Shot, Take
 from manifests.run_rows import Event
@@ -211,7 +211,7 @@ def _writing(takes: Path) -> dict[int, str]:
 
 def _kill_writer(render: Render, takes: Path, tally: Tally) -> bool:
     """Kill the driver in the moment in which a take stands whose row the record does not hold."""
-    film = open_film(render.folder)
+    film = open_project(render.folder)
     until = time.monotonic() + 5
     while time.monotonic() < until and render.code is None:
         standing = {path.stem for path in takes.glob("[!.]*.mkv")}
@@ -275,7 +275,7 @@ def _fire(render: Render, server: Served, tally: Tally, wanted: Counter[str]) ->
 
 def _decide(folder: Path, tally: Tally) -> None:
     """Record a decision of a person, from another process than the run's."""
-    film = open_film(folder)
+    film = open_project(folder)
     shots = film.store.read_current(Shot)
     if shots and tally.chance.random() < 0.2:
         index = tally.chance.randrange(len(shots))
@@ -304,7 +304,7 @@ class Result:
 
 def result_of(folder: Path) -> Result:
     """Decode everything."""
-    film = open_film(folder)
+    film = open_project(folder)
     takes = {
         take.shot_id: _frames(film.root / take.path, take.width, take.height)
         for take in film.store.read(Take)
@@ -325,7 +325,7 @@ def _frames(path: Path, width: int, height: int) -> str:
     return found.hexdigest()
 
 
-def check_record(film: Film, decisions: Sequence[str]) -> None:
+def check_record(film: Project, decisions: Sequence[str]) -> None:
     """Exactly one committed take per identity, none of anything else, nothing half on disk, no
     decision lost."""
     shots = {shot.shot_id for shot in film.store.read_current(Shot)}

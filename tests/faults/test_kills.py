@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.project import open_film
+from flows.project import open_project
 from tests.conftest import Engines, Rendered
 from tests.faults.harness import (
     KINDS,
@@ -49,7 +49,7 @@ def survive(folder: Path, *, shots: int, wanted: Counter[str], a_round: int) -> 
             here = fresh_copy(prepared, folder / f"round{number}")
             before = len(tally.decisions)
             render_under_fire(here, server, tally, share(wanted, tally, a_round))
-            check_record(open_film(here), tally.decisions[before:])
+            check_record(open_project(here), tally.decisions[before:])
             assert result_of(here) == truth
             tally.say(
                 f"round {number} is as the undisturbed one; killed so far {dict(tally.killed)}"
@@ -100,5 +100,5 @@ def test_a_killed_worker_and_a_killed_writer_change_nothing(
         if tally.killed == wanted:
             break
     assert tally.killed == wanted
-    check_record(open_film(folder), tally.decisions)
+    check_record(open_project(folder), tally.decisions)
     assert result_of(folder) == truth

@@ -19,7 +19,7 @@ from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
 from flows.farm.pool import FarmSettings, Hooks, make_takes
 from flows.farm.worker import Failure, Job
-from flows.project import open_film
+from flows.project import open_project
 from manifests.rows import Take
 from tests.faults.harness import RENDER, Result, check_record, fresh_copy, prepare, result_of
 from tests.faults.s3_simulator import BUCKET, s3_simulator
@@ -84,7 +84,7 @@ def test_a_full_disk_stops_the_run_with_its_reason_and_the_next_takes_up_where_i
         subprocess.run(["mount", "-o", "remount,size=200m", str(build)], check=True)
         again = render(folder)
         assert again.returncode == 0, again.stderr
-        check_record(open_film(folder), [])
+        check_record(open_project(folder), [])
         assert result_of(folder) == truth
     finally:
         subprocess.run(["umount", "-l", str(build)], check=True)
@@ -99,7 +99,7 @@ def test_storage_that_fails_one_call_of_twenty_gives_the_same_film(
     with s3_simulator(0.05) as environment:
         made = render(folder, **environment)
         assert made.returncode == 0, made.stderr
-        check_record(open_film(folder), [])
+        check_record(open_project(folder), [])
         assert result_of(folder) == truth
         elsewhere = fresh_copy(
             prepared, tmp_path / "elsewhere"
@@ -119,7 +119,7 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
     import ray
     from ray.cluster_utils import Cluster
 
-    film = open_film(prepared)
+    film = open_project(prepared)
     # short, as sockets need; where others do not look for a running cluster
     own = tempfile.mkdtemp(prefix="ray")
     head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": own}

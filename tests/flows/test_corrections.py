@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from flows import cli
-from flows.project import open_film
+from flows.project import open_project
 from manifests.rows import Cue
 from manifests.run_rows import Event
 from tests.conftest import Rendered
@@ -62,10 +62,10 @@ def test_a_corrected_cell_is_a_decision_that_the_next_plan_obeys(
     assert run(["plan", str(scene), "--json"]) == 0
     shots = json.loads(capsys.readouterr().out)["shots"]
     assert "ROBIN" not in [shot["character"] for shot in shots[:-1]]
-    decisions = open_film(scene).store.read(Event, name="cue")
+    decisions = open_project(scene).store.read(Event, name="cue")
     assert [json.loads(decision.detail)["value"] for decision in decisions] == ["ALEX"]
     assert run(["plan", str(scene)]) == 0
-    assert len(open_film(scene).store.read(Event, name="cue")) == 1
+    assert len(open_project(scene).store.read(Event, name="cue")) == 1
 
 
 def test_a_cell_that_makes_no_sense_is_told_with_row_and_column(
@@ -75,7 +75,7 @@ def test_a_cell_that_makes_no_sense_is_told_with_row_and_column(
     assert run(["plan", str(scene)]) == 2
     told = capsys.readouterr().err
     assert "cues.csv, row 4, column start" in told
-    assert open_film(scene).store.read(Event, name="cue") == []
+    assert open_project(scene).store.read(Event, name="cue") == []
 
 
 def test_a_cell_that_contradicts_a_newer_decision_is_told_and_not_applied(
@@ -93,7 +93,7 @@ def test_a_cell_that_contradicts_a_newer_decision_is_told_and_not_applied(
     capsys.readouterr()
     assert run(["plan", str(scene)]) == 0
     values = [
-        json.loads(row.detail)["field"] for row in open_film(scene).store.read(Event, name="cue")
+        json.loads(row.detail)["field"] for row in open_project(scene).store.read(Event, name="cue")
     ]
     assert values == ["character", "ignore"]
 
@@ -103,7 +103,7 @@ def test_a_voice_sample_names_its_speaker_and_is_compared_once(
 ) -> None:
     folder = film.copy(tmp_path / "scene")
     samples, hz = soundfile.read(folder / "recordings" / "dialogue.flac")
-    first = open_film(folder).store.read_current(Cue)[0]
+    first = open_project(folder).store.read_current(Cue)[0]
     soundfile.write(folder / "alex.wav", samples[first.start : first.end], hz)
     sheet = folder / "cast.csv"
     with sheet.open(newline="") as file:
@@ -115,7 +115,7 @@ def test_a_voice_sample_names_its_speaker_and_is_compared_once(
         writer.writerows(rows)
     for _ in range(2):
         assert run(["plan", str(folder)]) == 0
-    (compared,) = open_film(folder).store.read(Event, name="enrolled")
+    (compared,) = open_project(folder).store.read(Event, name="enrolled")
     (likeness,) = json.loads(compared.detail)
     assert likeness["character"] == "ALEX"
     assert likeness["score"] > 0.75

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.disk import FullDiskError, full_disk_told
 from flows.engines import orchestrated, settle
 from flows.episode import _is_tool_error
-from flows.project import Film
+from flows.project import Project
 from manifests.errors import InputError, Problem, ToolError
 from manifests.store import Store
 from pipeline.script.production import Production
@@ -41,7 +41,7 @@ def test_whoever_meets_a_full_disk_it_is_told_in_one_line_and_not_tried_again(
     met: Exception, tmp_path: Path
 ) -> None:
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
-    film = Film(production=production, root=tmp_path, store=Store(tmp_path))
+    film = Project(production=production, root=tmp_path, store=Store(tmp_path))
     with pytest.raises(FullDiskError) as told, full_disk_told(film):
         raise met
     assert str(told.value).startswith(f"no space left on the disk of {tmp_path}")
@@ -61,7 +61,7 @@ def test_other_errors_stay_what_they_are(other: Exception, tmp_path: Path) -> No
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
     with (
         pytest.raises(type(other)) as told,
-        full_disk_told(Film(production=production, root=tmp_path, store=Store(tmp_path))),
+        full_disk_told(Project(production=production, root=tmp_path, store=Store(tmp_path))),
     ):
         raise other
     assert told.value is other

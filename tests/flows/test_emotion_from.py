@@ -10,7 +10,7 @@ import pytest
 
 from flows.cli import main
 from flows.inputs import read_inputs
-from flows.project import open_film
+from flows.project import open_project
 from model.affect.embedder import EmotionEmbedder
 from model.affect.packaged import PACKAGED
 from model.affect.priors import EmotionPriors
@@ -74,6 +74,6 @@ def test_a_production_takes_an_actors_usual_emotion_from_the_sample_in_the_sheet
         writer.writeheader()
         writer.writerow({**head, "default_emotion": "", "emotion_sample": head["portrait"]})
         writer.writerows(rows)
-    first, second = read_inputs(open_film(production)).actors
+    first, second = read_inputs(open_project(production)).actors
     assert first.default_emotion == emotion_sample.describe_emotion(production / head["portrait"])
     assert second.default_emotion == str(parse_curve(rows[0].get("default_emotion") or "neutral"))

@@ -18,7 +18,7 @@ import soundfile
 
 from flows import cli
 from flows.episode import Outcome, episode
-from flows.project import open_film
+from flows.project import open_project
 from manifests import query
 from manifests.rows import Shot, Take
 from manifests.run_rows import Event
@@ -35,7 +35,7 @@ def outcome_of(film: Rendered) -> Outcome:
 
 
 def takes_of(folder: Path) -> list[Take]:
-    return open_film(folder).store.read(Take)
+    return open_project(folder).store.read(Take)
 
 
 def run(arguments: list[str]) -> int:
@@ -72,7 +72,7 @@ def test_picture_and_sound_are_as_long_as_the_timeline(
 ) -> None:
     version = outcome_of(film).version
     assert version is not None
-    shots = open_film(film.folder).store.read_current(Shot)
+    shots = open_project(film.folder).store.read_current(Shot)
     path = version.folder / file
     frames = sum(1 for _ in media.read_frames(path, width=320, height=180))
     assert frames == max(shot.end_frame for shot in shots) == version.deliverables[0].frames
@@ -81,7 +81,7 @@ def test_picture_and_sound_are_as_long_as_the_timeline(
 
 
 def test_the_cut_covers_the_recording_and_shows_who_speaks(film: Rendered) -> None:
-    shots = sorted(open_film(film.folder).store.read_current(Shot), key=lambda shot: shot.order)
+    shots = sorted(open_project(film.folder).store.read_current(Shot), key=lambda shot: shot.order)
     assert [shot.character for shot in shots] == ["ALEX", "ROBIN", "ALEX", "ROBIN"]
     assert [shot.start_frame for shot in shots] == [0, *(shot.end_frame for shot in shots[:-1])]
     seconds = soundfile.info(film.folder / "recordings" / "dialogue.flac").duration
@@ -106,7 +106,7 @@ def test_every_take_is_marked_as_previs(film: Rendered) -> None:
 
 
 def test_the_manifests_answer_questions(film: Rendered) -> None:
-    store = open_film(film.folder).store
+    store = open_project(film.folder).store
     answer = query.run_query(
         store, "select character, sum(seconds) from shots group by 1 order by 1"
     )
@@ -169,7 +169,7 @@ def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(
     film: Rendered, tmp_path: Path
 ) -> None:
     folder = film.copy(tmp_path / "scene")
-    takes = open_film(folder).root / "manifests" / "takes"
+    takes = open_project(folder).root / "manifests" / "takes"
     takes.rename(tmp_path / "lost")
     outcome = episode(str(folder))
     assert outcome.made == 0
@@ -197,7 +197,7 @@ def test_a_killed_run_goes_on_where_it_was(engines: Engines, production: Path) -
 
 
 def test_events_tell_each_shots_story(film: Rendered) -> None:
-    events = open_film(film.folder).store.read(Event, actor="farm")
+    events = open_project(film.folder).store.read(Event, actor="farm")
     shots = {event.subject for event in events}
     assert len(shots) == 4
     for shot in shots:

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
-from flows.project import Film
+from flows.project import Project
 from flows.version import DELIVERABLES
-from flows.view.status import look
+from flows.view.status import read_status
 from manifests.store import Store, new_event
 from pipeline.render import render
 from pipeline.script.production import Production
@@ -107,19 +107,19 @@ def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write
 
 
 def test_status_tells_a_run_that_goes_on_from_one_that_was_killed(tmp_path: Path) -> None:
-    film = Film(
+    film = Project(
         production=Production(title="t", recordings=["none.wav"], folder=tmp_path),
         root=tmp_path,
         store=Store(tmp_path),
     )
     with holding(tmp_path) as process:
         film.store.append([new_event("run", "r1", actor="callsheet")])
-        assert (look(film).run, look(film).is_over) == ("running", False)
+        assert (read_status(film).run, read_status(film).is_over) == ("running", False)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
-        assert (look(film).run, look(film).is_over) == ("interrupted", True)
+        assert (read_status(film).run, read_status(film).is_over) == ("interrupted", True)
         elsewhere(tmp_path)
-        assert look(film).run == "running"  # nobody here can know
+        assert read_status(film).run == "running"  # nobody here can know
 
 
 def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:

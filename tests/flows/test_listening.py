@@ -10,7 +10,7 @@ import pytest
 
 from flows.inputs import read_inputs
 from flows.listening import resolve_word_settings
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError
 from model import weights
 
@@ -23,7 +23,7 @@ def add(production: Path, text: str) -> None:
 def test_folders_that_hold_no_model_are_named_together(production: Path) -> None:
     add(production, '[listen]\ndiarization = "nowhere"\nrecogniser = "portraits"')
     with pytest.raises(InputError) as told:
-        read_inputs(open_film(production))
+        read_inputs(open_project(production))
     said = str(told.value)
     assert "nowhere" in said
     assert "portraits" in said
@@ -32,7 +32,7 @@ def test_folders_that_hold_no_model_are_named_together(production: Path) -> None
 def test_a_recogniser_outside_the_production_is_taken_by_its_path(production: Path) -> None:
     folder = weights.locate("whisper-tiny-en")
     add(production, f'[listen]\nrecogniser = "{folder}"')
-    film = open_film(production)
+    film = open_project(production)
     assert read_inputs(film).lines
     assert Path(resolve_word_settings(film).model) == folder
 
@@ -46,5 +46,5 @@ def test_a_model_of_unknown_licence_is_refused_for_commercial_work_until_somebod
         + f'\n[listen]\nrecogniser = "{folder}"\n[licences]\ncommercial = true\n'
     )
     with pytest.raises(InputError) as told:
-        read_inputs(open_film(production))
+        read_inputs(open_project(production))
     assert str(folder) in str(told.value)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.inputs import read_inputs
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError
 from tests.data.bad_inputs import Bad
 from tests.hostile.hostile_productions import HOSTILE
@@ -51,7 +51,7 @@ def peak() -> int:
 def problems_of(folder: Path) -> list[str]:
     """What `plan --inputs` would say."""
     try:
-        read_inputs(open_film(folder))
+        read_inputs(open_project(folder))
     except InputError as error:
         return [str(problem) for problem in error.problems]
     return []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.project import open_film
+from flows.project import open_project
 from manifests import query
 from manifests.errors import InputError
 from manifests.rows import Consent
@@ -42,8 +42,8 @@ def test_a_folder_that_the_record_cannot_lie_in_is_refused_before_anything_is_wr
         (folder / file).touch()
     (folder / "production.toml").write_text('title = "T"\nrecordings = ["recordings/a.wav"]\n')
     with pytest.raises(InputError, match="the record cannot lie in a folder"):
-        open_film(folder)
-    assert open_film(folder, tmp_path / "elsewhere").root == tmp_path / "elsewhere"
+        open_project(folder)
+    assert open_project(folder, tmp_path / "elsewhere").root == tmp_path / "elsewhere"
 
 
 def test_an_answer_that_no_memory_holds_is_refused(tmp_path: Path) -> None:

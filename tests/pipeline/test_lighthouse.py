@@ -15,7 +15,7 @@ import soundfile as sf
 
 from manifests.timebase import MASTER_HZ
 from model.emotion import parse_curve
-from pipeline.script import cast, consent, production, script
+from pipeline.script import cast, consent, emotion_synonyms, production, script
 from tests.pipeline.second_recording import (
     DATA,
     EXAMPLE,
@@ -185,15 +185,17 @@ def test_every_actor_has_a_portrait_and_a_likeness_and_a_voice_consent_of_a_fict
 @PRODUCTIONS
 def test_productions_are_read_without_a_complaint(folder: Path) -> None:
     made = production.load(folder)
-    words = script.words()
+    words = emotion_synonyms.load_words()
     lines = script.read(folder / made.script, words=words)
     actors = cast.read(folder / made.cast, words=words)
     consents = consent.read(folder / made.consents)
     assert {line.character for line in lines} == {actor.character for actor in actors}
-    assert cast.check(lines, actors) == []
+    assert cast.find_unknown_characters(lines, actors) == []
     assert (
-        consent.gate(
-            actors, consents, consent.Terms(on=date(2026, 11, 22), required=made.consent.required)
+        consent.check_consents(
+            actors,
+            consents,
+            consent.ConsentTerms(on=date(2026, 11, 22), required=made.consent.required),
         )
         == []
     )

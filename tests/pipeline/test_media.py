@@ -154,9 +154,9 @@ def test_a_clip_that_is_short_of_frames_is_named(tmp_path: Path) -> None:
         media.run_piped([_raw(path, frames=3)], [*raw, "-f", "null", "-"])
 
 
-def _raw(path: Path, *, frames: int) -> media.Source:
+def _raw(path: Path, *, frames: int) -> media.FrameSource:
     arguments = ("-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
-    return media.Source(name=path.name, arguments=arguments, frames=frames)
+    return media.FrameSource(name=path.name, arguments=arguments, frames=frames)
 
 
 def test_encoders_that_this_ffmpeg_lacks_are_named() -> None:

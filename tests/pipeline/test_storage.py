@@ -42,16 +42,16 @@ def check(storage: Storage, folder: Path) -> None:
     for number in range(20):
         storage.put(write(folder / "file", 3000, number), f"takes/{number:02}.bin")
     storage.put(write(folder / "file", 10, 99), "takes/00.bin")
-    assert storage.names("takes") == [f"takes/{number:02}.bin" for number in range(20)]
+    assert storage.list_names("takes") == [f"takes/{number:02}.bin" for number in range(20)]
     for number in range(1, 20):
         storage.get(f"takes/{number:02}.bin", folder / "back")
         assert (folder / "back").read_bytes() == bytes([number]) * 3000
     storage.get("takes/00.bin", folder / "back")
     assert (folder / "back").read_bytes() == bytes([99]) * 10
-    assert storage.has("takes/03.bin")
-    assert not storage.has("takes/33.bin")
-    assert storage.text("nowhere") is None
-    assert storage.names("nowhere") == []
+    assert storage.exists("takes/03.bin")
+    assert not storage.exists("takes/33.bin")
+    assert storage.read_text("nowhere") is None
+    assert storage.list_names("nowhere") == []
     with pytest.raises(FileNotFoundError):
         storage.get("nowhere", folder / "never")
     assert {path.name for path in folder.iterdir()} == {"file", "back"}
@@ -100,7 +100,7 @@ def test_a_full_disk_is_said_at_once_leaves_nothing_half_and_takes_up_again(tmp_
         with pytest.raises(ToolError, match=r"(?i)no space left.*") as error:
             storage.put(big, "takes/two.bin")
         assert "(1 tries)" in str(error.value)
-        assert storage.names("takes") == ["takes/one.bin"]
+        assert storage.list_names("takes") == ["takes/one.bin"]
         (small / "shared/takes/one.bin").unlink()
         storage.put(big, "takes/two.bin")
         assert [path.name for path in (small / "shared/takes").iterdir()] == ["two.bin"]

@@ -12,7 +12,7 @@ from flows import cut, listening
 from flows.farm.pool import FarmSettings
 from flows.generate import Farm, Generated, generate
 from flows.inputs import read_inputs
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.rows import Cue, Shot
 from pipeline import media
 from tests.conftest import Engines
@@ -22,13 +22,13 @@ from tests.pipeline.second_recording import example_truth
 TINY = '\n[talker_settings]\nbuild = "tiny"\n\n[generate]\nsize = 256\n'
 
 
-def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
+def shots_of_the_example(folder: Path, talker: str) -> tuple[Project, list[Shot]]:
     """The cut of the example from its true times, so that no listening is needed."""
     lighthouse(folder)
     file = folder / "production.toml"
     text = file.read_text().replace('talker = "previs"', f'talker = "{talker}"')
     file.write_text(text + (TINY if talker == "dice" else "\n[generate]\nsize = 256\n"))
-    film = open_film(folder)
+    film = open_project(folder)
     inputs = read_inputs(film)
     recordings = listening.ingest_recordings(film, inputs)
     cues = [
@@ -48,7 +48,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Film, list[Shot]]:
     return film, cut.break_down(film, inputs, cues, recordings)
 
 
-def make(film: Film, shots: list[Shot]) -> Generated:
+def make(film: Project, shots: list[Shot]) -> Generated:
     recordings = listening.find_ingested_recordings(film, read_inputs(film))
     assert recordings is not None
     return generate(
@@ -56,7 +56,7 @@ def make(film: Film, shots: list[Shot]) -> Generated:
     )
 
 
-def frames_in(film: Film, generated: Generated) -> dict[str, int]:
+def frames_in(film: Project, generated: Generated) -> dict[str, int]:
     """Frames that the file of each take holds."""
     return {
         take.shot_id: sum(1 for _ in media.read_frames(film.root / take.path, width=64, height=64))

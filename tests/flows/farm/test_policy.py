@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.farm.policy import IN_FLIGHT, STRIKES, Board, Kind, Rules, Verdict
+from flows.farm.policy import IN_FLIGHT, STRIKES, Scheduler, Kind, Rules, Verdict
 from flows.farm.steering import Steering
 from manifests.rows import Shot
 
@@ -53,14 +53,14 @@ def shots(count: int, *, portraits: int = 1, frames: int = 10) -> list[Shot]:
 
 def board(
     count: int, *, workers: int = 1, portraits: int = 1, nodes: int = 1, rules: Rules | None = None
-) -> Board:
-    made = Board(shots(count, portraits=portraits), rules or Rules())
+) -> Scheduler:
+    made = Scheduler(shots(count, portraits=portraits), rules or Rules())
     for worker in range(workers):
         made.join(f"w{worker}", node=f"n{worker % nodes}")
     return made
 
 
-def taken(made: Board, worker: str = "w0", now: float = 0.0) -> str:
+def taken(made: Scheduler, worker: str = "w0", now: float = 0.0) -> str:
     task = made.next_for(worker, now)
     return task.shot.shot_id if task else ""
 
@@ -69,7 +69,7 @@ def taken(made: Board, worker: str = "w0", now: float = 0.0) -> str:
 class Run:
     """A farm in a few lines: workers that end, fail, die and hang as a seed has it."""
 
-    board: Board
+    board: Scheduler
     chance: random.Random
     broken_workers: bool
     takes: Counter[str] = field(default_factory=Counter)

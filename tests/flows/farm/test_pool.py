@@ -23,7 +23,7 @@ from flows.farm.cluster import children, end
 from flows.farm.pool import FarmSettings, Hooks, _gpus_each, make_takes
 from flows.farm.steering import Steering
 from flows.farm.worker import Failure, Job, scratch
-from flows.project import open_film
+from flows.project import open_project
 from manifests.rows import Recording, Shot, Take
 from pipeline.storage import Storage
 from tests.conftest import Engines, Rendered
@@ -32,7 +32,7 @@ from tests.flows.farm import farm_talkers
 
 def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
     """The shots of the small film, to be made anew under `root`."""
-    made = open_film(film.folder)
+    made = open_project(film.folder)
     shots = made.store.read_current(Shot)
     root.mkdir()
     (root / "media").mkdir()
@@ -106,7 +106,7 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(
     )
     (take,) = results
     assert isinstance(take, Take)
-    first = open_film(film.folder).store.read(Take, shot_id=take.shot_id)[0]
+    first = open_project(film.folder).store.read(Take, shot_id=take.shot_id)[0]
     assert take.media_digest == first.media_digest
 
 
@@ -333,7 +333,7 @@ def test_machines_without_a_common_disk_hand_takes_over_through_storage(
         "nothing stays on the worker's machine"
     )
     brought = shared.bring(storage, wanted, root=tmp_path / "here")
-    truth = {take.shot_id: take.media_digest for take in open_film(film.folder).store.read(Take)}
+    truth = {take.shot_id: take.media_digest for take in open_project(film.folder).store.read(Take)}
     assert {take.shot_id: take.media_digest for take in brought} == {
         shot_id: truth[shot_id] for shot_id in wanted
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.delivery_rows import Check
 from manifests.rows import Actor, Cue, Cut, Shot, Take
 from manifests.run_rows import ModelFile
@@ -23,7 +23,7 @@ from pipeline.render import portraits
 class Finished:
     """The rendered film with what its checks need."""
 
-    film: Film
+    film: Project
     file: Path
     master: Path
     scenes: list[ExpectedFace]
@@ -47,7 +47,7 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def finished(film) -> Finished:
-    opened = open_film(film.folder)
+    opened = open_project(film.folder)
     store, size = opened.store, (opened.production.width, opened.production.height)
     cuts = [cut for cut in store.read(Cut) if cut.version == "v001"]
     speakers = {

@@ -10,7 +10,7 @@ import opentimelineio as otio
 import pytest
 
 from flows.finishing.conforming import conform
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError
 from manifests.rows import Grade, Take
 from manifests.timebase import MASTER_HZ
@@ -40,7 +40,7 @@ def test_an_edited_timeline_becomes_the_next_version_of_the_same_takes(
     folder = film.copy(tmp_path / "scene")
     toml = folder / "production.toml"
     toml.write_text(toml.read_text().replace('profiles = ["web", "master"]', 'profiles = ["web"]'))
-    store = open_film(folder).store
+    store = open_project(folder).store
     before = {kind: len(store.read(kind)) for kind in (Take, Grade)}
     made = conform(folder, edited(folder, tmp_path / "edited.otio"), out=None)
     assert made.version.name == "v002"

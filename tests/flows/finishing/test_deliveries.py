@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from flows.finishing import deliveries, episode, hls_playlists
-from flows.project import Film, open_film
-from flows.version import Draft, Reel, look_settings, loudness_settings
+from flows.project import Project, open_project
+from flows.version import Draft, VersionInputs, look_settings, loudness_settings
 from manifests.rows import Cue
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.colour import colour
-from pipeline.deliver import deliver
+from pipeline.deliver import delivery_job, profiles
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait, tone
 
 SETTINGS = """
@@ -33,13 +33,13 @@ label = true
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> tuple[Film, Reel]:
+def made(tmp_path: Path) -> tuple[Project, VersionInputs]:
     folder = tmp_path / "production"
     folder.mkdir()
     for name in ("script.fountain", "cast.csv", "consents.csv", "a.wav"):
         (folder / name).touch()
     (folder / "production.toml").write_text(SETTINGS)
-    film = open_film(folder)
+    film = open_project(folder)
     tiny = TinyFilm(film.root)
     for number in range(2):
         tiny.add([eight_bit(portrait("mara"))] * 10)
@@ -55,16 +55,16 @@ def made(tmp_path: Path) -> tuple[Film, Reel]:
         status="matched",
         confidence=1.0,
     )
-    return film, Reel(
+    return film, VersionInputs(
         shots=tiny.shots, takes=tiny.takes, cues=[cue], recordings=[tiny.record(tone(tiny.samples))]
     )
 
 
-def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Film, Reel]) -> None:
+def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Project, VersionInputs]) -> None:
     film, reel = made
     toml = film.folder / "production.toml"
     toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")
-    changed = open_film(film.folder)
+    changed = open_project(film.folder)
     assert (look_settings(changed, reel.shots).limit, look_settings(film, reel.shots).limit) == (
         2.5,
         14.0,
@@ -73,7 +73,7 @@ def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Film, Re
 
 
 def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
-    made: tuple[Film, Reel],
+    made: tuple[Project, VersionInputs],
 ) -> None:
     film, reel = made
     (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
@@ -84,7 +84,7 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
 
 
 def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
-    made: tuple[Film, Reel],
+    made: tuple[Project, VersionInputs],
 ) -> None:
     film, reel = made
     passes = deliveries.passes(
@@ -98,11 +98,11 @@ def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
     assert [one.job.picture.size for one in passes] == [(160, 90), (90, 160), (160, 90)]
     assert [one.frames for one in passes] == [25, 25, 20], "elements for compositing have no cards"
     assert [one.job.captions is not None for one in passes] == [True, True, False]
-    assert passes[0].shown[0].start_frame == 5
+    assert passes[0].shifted_cuts[0].start_frame == 5
 
 
 def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
-    made: tuple[Film, Reel], tmp_path: Path
+    made: tuple[Project, VersionInputs], tmp_path: Path
 ) -> None:
     film, reel = made
     cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
@@ -154,15 +154,15 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
 
 
 def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
-    made: tuple[Film, Reel],
+    made: tuple[Project, VersionInputs],
 ) -> None:
     film, reel = made
     cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
 
     def ids() -> list[str]:
-        opened = open_film(film.folder)
+        opened = open_project(film.folder)
         return [
-            deliver.deliverable_id(one.cuts, one.job, profile)
+            delivery_job.deliverable_id(one.cuts, one.job, profile)
             for one in deliveries.passes(opened, reel, cuts)
             for profile in one.job.profiles
         ]
@@ -170,13 +170,13 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
     first = ids()
     assert ids() == first
     (film.folder / "production.toml").write_text(SETTINGS + 'watermark = "Studio Nord"\n')
-    marked = open_film(film.folder)
+    marked = open_project(film.folder)
     (old, _, elements), (new, *_) = (
         deliveries.passes(marked, reel, cuts, version=name) for name in ("v001", "v002")
     )
     assert old.job.code != new.job.code, "every version has a number of its own"
     assert elements.job.code == "", "elements for compositing carry no mark"
-    known = [deliver.deliverable_id(one.cuts, one.job, deliver.WEB) for one in (old, new)]
+    known = [delivery_job.deliverable_id(one.cuts, one.job, profiles.WEB) for one in (old, new)]
     assert known[0] == known[1], "and yet is no other film"
     assert not set(known) & set(first)
     toml = film.folder / "production.toml"

@@ -18,12 +18,12 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from flows.episode import Outcome, episode
-from flows.finishing.kinds import Reel, standing
+from flows.finishing.kinds import VersionInputs, standing
 from flows.inputs import read_inputs
 from flows.night.course import render
 from flows.night.nightly import Asked
-from flows.project import open_film
-from flows.verbs.translation import export, take_in
+from flows.project import open_project
+from flows.verbs.translation import export_xliff, import_xliff
 from manifests.errors import InputError
 from manifests.rows import Cue, Recording, Shot, Take
 from manifests.run_rows import Event
@@ -115,7 +115,7 @@ def sections_of(folder: Path) -> set[str]:
 
 
 def told_sections(folder: Path) -> list[str]:
-    events = open_film(folder).store.read(Event, name="sections")
+    events = open_project(folder).store.read(Event, name="sections")
     return [event.detail for event in sorted(events, key=lambda event: event.happened_at)]
 
 
@@ -161,7 +161,7 @@ def test_a_lesson_is_looked_at_and_listened_to_like_an_episode(
 
 def test_chapters_lie_on_the_first_words_of_their_sections(lesson: tuple[Path, Outcome]) -> None:
     folder, outcome = lesson
-    cues = sorted(open_film(folder).store.read_current(Cue), key=lambda cue: cue.start)
+    cues = sorted(open_project(folder).store.read_current(Cue), key=lambda cue: cue.start)
     chapters = chapters_of(version_of(outcome) / "web.mp4")
     assert [title for title, _ in chapters] == ["What this is", "Who was there", "Your turn"]
     assert chapters[0][1] == 0  # MP4 begins its first chapter with the file
@@ -208,10 +208,10 @@ def test_no_word_of_a_slide_is_covered(lesson: tuple[Path, Outcome]) -> None:
 
 def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> None:
     folder, outcome = lesson
-    film = open_film(folder)
+    film = open_project(folder)
     assert outcome.version is not None
     store = film.store
-    reel = Reel(
+    reel = VersionInputs(
         shots=store.read_current(Shot),
         takes=store.read(Take),
         cues=store.read_current(Cue),
@@ -252,7 +252,7 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(lesson[0], folder, symlinks=True)
-    before = open_film(folder).store.read_current(Shot)
+    before = open_project(folder).store.read_current(Shot)
     sound, hz = soundfile.read(folder / "recordings" / "first.flac")
     soundfile.write(
         folder / "recordings" / "first.flac",
@@ -260,7 +260,7 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
         hz,
     )
     outcome = episode(str(folder))
-    after = open_film(folder).store.read_current(Shot)
+    after = open_project(folder).store.read_current(Shot)
     moved = after[-1].start_frame - before[-1].start_frame
     assert moved in (10, 11) and after[-1].shot_id == before[-1].shot_id
     # its own take, and at most the one whose cut lies in the pause beside it
@@ -292,13 +292,13 @@ def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_
 
 def test_a_script_goes_to_translators_and_comes_back_as_a_lesson(tmp_path: Path) -> None:
     folder = small_lesson(tmp_path / "lesson")
-    assert export(folder, language="de", out=tmp_path / "de.xlf") == 7
+    assert export_xliff(folder, language="de", out=tmp_path / "de.xlf") == 7
     sent = (tmp_path / "de.xlf").read_text()
     filled = re.sub(r"<source>(.*?)</source>", r"<source>\1</source><target>[\1]</target>", sent)
     (tmp_path / "de.xlf").write_text(filled)
-    assert take_in(folder, tmp_path / "de.xlf", out=folder / "lesson.de.md") == "de"
+    assert import_xliff(folder, tmp_path / "de.xlf", out=folder / "lesson.de.md") == "de"
     (folder / "production.toml").write_text(PRODUCTION.replace("lesson.md", "lesson.de.md"))
-    lines = read_inputs(open_film(folder)).lines
+    lines = read_inputs(open_project(folder)).lines
     assert [line.text for line in lines][-1] == "[Then give us your own faces.]"
     assert [line.performance for line in lines] == ["", "happy 0.8", "", "surprised 1"]
 
@@ -308,11 +308,11 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
     text = LESSON.replace("slide 2a", "slide 9").replace("round", "rond").replace("happy", "hapy")
     (folder / "lesson.md").write_text(text)
     with pytest.raises(InputError) as error:
-        read_inputs(open_film(folder))
+        read_inputs(open_project(folder))
     assert "did you mean 'happy'" in str(error.value)
     (folder / "lesson.md").write_text(text.replace("hapy", "happy"))
     with pytest.raises(InputError) as error:
-        read_inputs(open_film(folder))
+        read_inputs(open_project(folder))
     assert "no slide '9'" in str(error.value) and "did you mean 'round'" in str(error.value)
     (folder / "production.toml").write_text(
         PRODUCTION.replace('"slides"', '"slide"').replace(
@@ -320,6 +320,6 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
         )
     )
     with pytest.raises(InputError) as error:
-        open_film(folder)
+        open_project(folder)
     assert "lesson.slides" in str(error.value) and "not made as vertical" in str(error.value)
     assert "delivery.label" in str(error.value)

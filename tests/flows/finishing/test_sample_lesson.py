@@ -16,7 +16,7 @@ from PIL import Image
 
 from flows.episode import Outcome, episode
 from flows.lesson_inputs import read_script, words_of
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from manifests.rows import Cue
 from manifests.run_rows import Event
 from pipeline import media
@@ -41,7 +41,7 @@ def version_of(outcome: Outcome) -> Path:
     return outcome.version.folder
 
 
-def stills_of(film: Film) -> dict[str, slides.Slide]:
+def stills_of(film: Project) -> dict[str, slides.Slide]:
     path = film.production.resolve_path(film.production.lesson.slides)
     return {slide.name: slide for slide in slides.read(path, size=SIZE, root=film.root)}
 
@@ -49,7 +49,7 @@ def stills_of(film: Film) -> dict[str, slides.Slide]:
 def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(
     sample: tuple[Path, Outcome],
 ) -> None:
-    film = open_film(sample[0])
+    film = open_project(sample[0])
     starts = {cue.line_id: cue.start for cue in film.store.read_current(Cue)}
     with av.open(str(version_of(sample[1]) / "web.mp4")) as container:
         chapters = [Fraction(c["start"]) * Fraction(c["time_base"]) for c in container.chapters()]
@@ -66,7 +66,7 @@ def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(
 
 
 def test_the_presenter_covers_no_text_of_any_slide(sample: tuple[Path, Outcome]) -> None:
-    stills = stills_of(open_film(sample[0]))
+    stills = stills_of(open_project(sample[0]))
     facts = json.loads((version_of(sample[1]) / "sections.json").read_text())
     frames = list(
         media.read_frames(
@@ -97,7 +97,7 @@ def test_one_changed_word_on_slide_three_makes_one_section_again(
     told = [
         e.detail
         for e in sorted(
-            open_film(folder).store.read(Event, name="sections"), key=lambda e: e.happened_at
+            open_project(folder).store.read(Event, name="sections"), key=lambda e: e.happened_at
         )
     ]
     assert (outcome.made, told) == (0, ["4 of 4 rendered", "1 of 4 rendered"])

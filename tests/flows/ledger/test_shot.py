@@ -19,7 +19,7 @@ from flows.inputs import read_inputs
 from flows.ledger import record
 from flows.ledger.live_decisions import watch_decisions
 from flows.listening import find_ingested_recordings
-from flows.project import open_film
+from flows.project import open_project
 from manifests.rows import Shot, Take
 from manifests.run_rows import Event
 from manifests.store import Store
@@ -60,7 +60,7 @@ def planned(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, 
 
 def cutting_of(folder: Path) -> CurrentCut:
     """The cut as it stands."""
-    film = open_film(folder)
+    film = open_project(folder)
     inputs = read_inputs(film)
     recordings = find_ingested_recordings(film, inputs)
     assert recordings is not None
@@ -146,7 +146,7 @@ def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marke
     assert (outcome.made, outcome.rejects) == (2, [])
     assert outcome.version is not None
     assert outcome.marks == ["slates: 1 of 4 shots"]
-    store = open_film(folder).store
+    store = open_project(folder).store
     slate = next(take for take in store.read(Take) if take.label == "slate")
     frames = list(
         media.read_frames(folder / "build" / slate.path, width=slate.width, height=slate.height)
@@ -232,7 +232,7 @@ def test_what_nobody_renders_cannot_be_drained(
 ) -> None:
     assert run(["drain", str(folder)]) == 0
     assert capsys.readouterr().out == "nobody renders this\n"
-    assert not open_film(folder).store.has(Event, name="drain")
+    assert not open_project(folder).store.has(Event, name="drain")
 
 
 def test_watching_without_a_terminal_tells_each_change_and_ends_with_the_run(
@@ -244,4 +244,4 @@ def test_watching_without_a_terminal_tells_each_change_and_ends_with_the_run(
     assert told[0] == "4 of 4 takes done; 4 done"
     assert "4 shots, 4 takes done" in told[1]
     assert time.monotonic() - began < 60
-    assert record.find_newest_run(open_film(folder)) is not None
+    assert record.find_newest_run(open_project(folder)) is not None

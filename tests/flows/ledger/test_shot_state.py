@@ -34,7 +34,7 @@ from flows.ledger.shot_diff import (
 from flows.ledger.shot_matching import identify_places, match_previous_shots
 from flows.ledger.shot_state import STATES, compute_states
 from flows.plan import Terms, plan_shots
-from flows.project import Film
+from flows.project import Project
 from manifests.errors import InputError
 from manifests.rows import Cut, Shot
 from manifests.run_rows import Event
@@ -291,7 +291,7 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
 
 def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) -> None:
     production = Production(title="T", recordings=["x.wav"], folder=tmp_path)
-    film = Film(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
+    film = Project(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
     request_drain(film)  # the run before
     begins = new_event(RUN, "r2", actor="callsheet")
     film.store.append([begins])

@@ -25,7 +25,7 @@ from flows.night.nightly import (
     night,
 )
 from flows.night.summary import NIGHTS, Report, State, Summary
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError
 from manifests.run_rows import Run
 from tests.conftest import Rendered
@@ -66,7 +66,7 @@ def slate(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Slate:
     change(busy, "happy 0.8", "sad 0.8")
     urgent(busy, 5)
     assert stands.is_dir()
-    with held(open_film(busy).root, purpose="somebody's render"):
+    with held(open_project(busy).root, purpose="somebody's render"):
         summary = night(root, Asked(price="1.50 EUR"))
     return Slate(root, summary)
 
@@ -87,7 +87,7 @@ def test_what_changed_is_rendered_and_delivered(slate: Slate) -> None:
     assert (report.version, report.made, report.left) == ("v002", 1, 0)
     assert report.seconds > 0
     assert all((slate.root / report.name / path).is_file() for path in report.look)
-    assert [run.version for run in open_film(slate.root / report.name).store.read(Run)] == [
+    assert [run.version for run in open_project(slate.root / report.name).store.read(Run)] == [
         "v001",
         "v002",
     ]

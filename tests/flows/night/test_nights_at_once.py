@@ -17,7 +17,7 @@ import pytest
 
 from flows.lease import FOLDER
 from flows.night.summary import NIGHTS
-from flows.project import open_film
+from flows.project import open_project
 from manifests.rows import Take
 from tests.conftest import Engines, Rendered
 
@@ -61,7 +61,7 @@ def test_two_nights_at_once_render_a_production_once(engines: Engines, root: Pat
         "v001",
         "v002",
     ]
-    takes = open_film(root / "scene").store.read(Take)
+    takes = open_project(root / "scene").store.read(Take)
     assert len(takes) == len({take.shot_id for take in takes}) == 8
     assert len(list((root / NIGHTS).glob("*/summary.json"))) == 2
 

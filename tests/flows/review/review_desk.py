@@ -12,14 +12,14 @@ from pathlib import Path
 
 import httpx
 
-from flows.project import open_film
-from flows.review.serve import Reviewing, prepare
+from flows.project import open_project
+from flows.review.serve import ReviewServer, prepare_server
 
 
 @contextmanager
-def serving(folder: Path, *, reviewer: str = "Anna") -> Iterator[Reviewing]:
+def serving(folder: Path, *, reviewer: str = "Anna") -> Iterator[ReviewServer]:
     """A server that runs while the block does."""
-    reviewing = prepare(open_film(folder), reviewer=reviewer)
+    reviewing = prepare_server(open_project(folder), reviewer=reviewer)
     thread = threading.Thread(target=reviewing.run)
     thread.start()
     until = time.monotonic() + 20
@@ -32,16 +32,16 @@ def serving(folder: Path, *, reviewer: str = "Anna") -> Iterator[Reviewing]:
         thread.join(timeout=20)
 
 
-def base_of(reviewing: Reviewing) -> str:
+def base_of(reviewing: ReviewServer) -> str:
     """`http://127.0.0.1:port`."""
     return f"http://{reviewing.gate.hosts[0]}"
 
 
 @contextmanager
-def window(reviewing: Reviewing) -> Iterator[httpx.Client]:
+def window(reviewing: ReviewServer) -> Iterator[httpx.Client]:
     """A browser's window that opened a link of its own."""
     base = base_of(reviewing)
     with httpx.Client(base_url=base, headers={"Origin": base}, timeout=60) as client:
-        opened = client.get(reviewing.gate.link(), follow_redirects=False)
+        opened = client.get(reviewing.gate.make_link(), follow_redirects=False)
         assert opened.status_code == 303
         yield client

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.project import open_film
-from flows.review.serve import Reviewing
+from flows.project import open_project
+from flows.review.serve import ReviewServer
 from manifests.rows import Shot, Take
 from pipeline import media
 from tests.conftest import Rendered
@@ -28,23 +28,23 @@ def scene(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reviewing(scene: Path) -> Iterator[Reviewing]:
+def reviewing(scene: Path) -> Iterator[ReviewServer]:
     """A server for all tests of this module."""
     with serving(scene) as running:
         yield running
 
 
 @pytest.fixture
-def client(reviewing: Reviewing) -> Iterator[httpx.Client]:
+def client(reviewing: ReviewServer) -> Iterator[httpx.Client]:
     """Somebody who opened the link."""
     with window(reviewing) as opened:
         yield opened
 
 
 def test_a_link_is_good_once_and_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(
-    reviewing: Reviewing, caplog: pytest.LogCaptureFixture
+    reviewing: ReviewServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    link = reviewing.gate.link()
+    link = reviewing.gate.make_link()
     opened = httpx.get(link)
     assert (opened.status_code, opened.headers["location"]) == (303, "/")
     cookie = opened.headers["set-cookie"].lower()
@@ -59,7 +59,7 @@ def test_a_link_is_good_once_and_becomes_a_cookie_that_scripts_and_other_sites_c
     ]
 
 
-def test_nothing_is_said_to_those_without_a_session(reviewing: Reviewing) -> None:
+def test_nothing_is_said_to_those_without_a_session(reviewing: ReviewServer) -> None:
     base = base_of(reviewing)
     for path in ("/", "/main.js", "/api/production", "/api/changes", "/media/sound.flac"):
         assert httpx.get(base + path).status_code == 403, path
@@ -83,14 +83,14 @@ def test_nothing_is_said_to_those_without_a_session(reviewing: Reviewing) -> Non
     ],
 )
 def test_another_host_name_is_refused(
-    client: httpx.Client, reviewing: Reviewing, host: str
+    client: httpx.Client, reviewing: ReviewServer, host: str
 ) -> None:
     named = host.format(port=base_of(reviewing).rpartition(":")[2])
     assert client.get("/api/production", headers={"Host": named}).status_code in (400, 403)
 
 
 def test_requests_that_another_page_makes_are_refused(
-    client: httpx.Client, reviewing: Reviewing
+    client: httpx.Client, reviewing: ReviewServer
 ) -> None:
     own = base_of(reviewing)
     note = {"name": "note", "shots": ["sc01_sh010"], "words": {"text": "from elsewhere"}}
@@ -114,7 +114,7 @@ def test_requests_that_another_page_makes_are_refused(
 
 
 def test_every_answer_forbids_what_the_page_does_not_need(
-    client: httpx.Client, reviewing: Reviewing
+    client: httpx.Client, reviewing: ReviewServer
 ) -> None:
     answers = [client.get(path) for path in ("/", "/api/production", "/nowhere", "/main.js")]
     answers.append(httpx.get(base_of(reviewing)))
@@ -149,7 +149,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(
     ],
 )
 def test_no_path_of_a_url_reaches_the_file_system(
-    reviewing: Reviewing, client: httpx.Client, path: str
+    reviewing: ReviewServer, client: httpx.Client, path: str
 ) -> None:
     raw = http.client.HTTPConnection(reviewing.gate.hosts[0], timeout=20)
     try:
@@ -164,7 +164,7 @@ def test_no_path_of_a_url_reaches_the_file_system(
 
 def test_the_document_says_what_the_record_says(scene: Path, client: httpx.Client) -> None:
     told = client.get("/api/production").json()
-    shots = open_film(scene).store.read_current(Shot)
+    shots = open_project(scene).store.read_current(Shot)
     assert [shot["shot_id"] for shot in told["shots"]] == [shot.shot_id for shot in shots]
     assert [(shot["first_frame"], shot["frames"]) for shot in told["shots"]] == [
         (s.start_frame, s.end_frame - s.start_frame) for s in shots
@@ -212,7 +212,7 @@ def test_a_take_is_sent_as_a_copy_that_browsers_play_with_all_its_frames_and_its
     assert first.headers["etag"] == second.headers["etag"]
     copy = tmp_path / "take.mp4"
     copy.write_bytes(first.content)
-    (take,) = open_film(scene).store.read(Take, shot_id=shot["shot_id"])
+    (take,) = open_project(scene).store.read(Take, shot_id=shot["shot_id"])
     told = media.probe(copy)
     assert told.video is not None and told.audio is not None
     assert (told.video.frames, told.video.rate, told.video.codec, told.video.pixel_format) == (

@@ -17,7 +17,7 @@ from flows.inputs import read_inputs
 from flows.ledger import shot_decisions
 from flows.listening import find_ingested_recordings
 from flows.plan import PlannedShot
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.render import compare_with_record
 from flows.review.review_session import ReviewSession
 from flows.selection import Selection, select_shots
@@ -35,18 +35,18 @@ FIRST, SECOND, THIRD, FOURTH = (f"sc01_sh0{number}0" for number in range(1, 5))
 
 
 @pytest.fixture
-def scene(film: Rendered, tmp_path: Path) -> Film:
+def scene(film: Rendered, tmp_path: Path) -> Project:
     """A copy of the film to decide about."""
-    return open_film(film.copy(tmp_path / "scene"))
+    return open_project(film.copy(tmp_path / "scene"))
 
 
 @pytest.fixture
-def desk(scene: Film) -> ReviewSession:
+def desk(scene: Project) -> ReviewSession:
     """Anna reviews it."""
     return ReviewSession(scene, reviewer="Anna")
 
 
-def planned(film: Film) -> Sequence[PlannedShot]:
+def planned(film: Project) -> Sequence[PlannedShot]:
     """The shots of the next plan, from today's files."""
     inputs = read_inputs(film)
     recordings = find_ingested_recordings(film, inputs)
@@ -54,7 +54,7 @@ def planned(film: Film) -> Sequence[PlannedShot]:
     return compare_with_record(cut_recordings(film, inputs, recordings)).shots
 
 
-def chosen(film: Film, number: str) -> Selection:
+def chosen(film: Project, number: str) -> Selection:
     return select_shots(film.folder, [number], out=None)
 
 
@@ -64,7 +64,7 @@ def _told(desk: ReviewSession, seen: str) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def newest(film: Film, count: int) -> list[tuple[str, str]]:
+def newest(film: Project, count: int) -> list[tuple[str, str]]:
     """The names and actors of the last events."""
     rows = sorted(film.store.read(Event, since="2020-01-01"), key=lambda row: row.happened_at)
     return [(row.name, row.actor) for row in rows[-count:]]
@@ -75,7 +75,7 @@ def decided(desk: ReviewSession, name: str, number: str = SECOND, **words: Any) 
 
 
 def test_held_skipped_released_and_approved_shots_are_planned_so(
-    scene: Film, desk: ReviewSession
+    scene: Project, desk: ReviewSession
 ) -> None:
     decided(desk, "hold", FIRST)
     decided(desk, "skip", FOURTH)
@@ -96,7 +96,7 @@ def test_held_skipped_released_and_approved_shots_are_planned_so(
 
 
 def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_taken_back(
-    scene: Film, desk: ReviewSession
+    scene: Project, desk: ReviewSession
 ) -> None:
     answer = decided(desk, "retry", emotion="furious -> sad", intensity=0.5, note="hotter")
     assert answer["says"] == [
@@ -117,7 +117,7 @@ def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_ta
 
 
 def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
-    scene: Film, desk: ReviewSession
+    scene: Project, desk: ReviewSession
 ) -> None:
     before = desk.read_document()["shots"][1]
     decided(desk, "retry", emotion="angry", seed="new")
@@ -132,7 +132,7 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
     desk.read_snapshot(now=True)
     takes = desk.read_document()["shots"][1]["takes"]
     assert [(take["emotion"], take["seed"]) for take in takes] == [("happy 0.8", 2), ("angry 1", 3)]
-    assert len(shot_decisions.takes(chosen(scene, SECOND))) == 2
+    assert len(shot_decisions.list_takes(chosen(scene, SECOND))) == 2
     decided(desk, "approve", take_id=before["shot_id"])  # the old one was right after all
     assert newest(scene, 2) == [("approved", "Anna"), ("circled", "Anna")]
     now = planned(scene)[1]
@@ -147,7 +147,7 @@ def _as(take: Take, shot_id: str, seed: int) -> Take:
     return dataclasses.replace(take, shot_id=shot_id, seed=seed, path=f"media/takes/{shot_id}.mkv")
 
 
-def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: ReviewSession) -> None:
+def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Project, desk: ReviewSession) -> None:
     cue = desk.read_document()["cues"][1]
     assert cue["start"] is not None
     answer = desk.decide(
@@ -170,7 +170,7 @@ def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Film, desk: Revi
     assert desk.read_document()["cues"][1]["state"] == "missing"
 
 
-def test_a_waived_check_publishes_the_version(scene: Film, desk: ReviewSession) -> None:
+def test_a_waived_check_publishes_the_version(scene: Project, desk: ReviewSession) -> None:
     failed = Check(
         version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
     )
@@ -195,7 +195,7 @@ def test_a_waived_check_publishes_the_version(scene: Film, desk: ReviewSession) 
 
 
 def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
-    scene: Film, desk: ReviewSession
+    scene: Project, desk: ReviewSession
 ) -> None:
     other = ReviewSession(scene, reviewer="Ben")
     seen = desk.read_document()["revision"]
@@ -249,7 +249,7 @@ def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
 def test_what_cannot_be_is_refused_as_on_the_command_line(
     film: Rendered, body: dict[str, Any], field: str, says: str
 ) -> None:
-    scene = open_film(film.folder)
+    scene = open_project(film.folder)
     before = len(scene.store.read(Event))
     with pytest.raises(InputError, match=says) as refused:
         ReviewSession(scene, reviewer="Anna").decide(body)
@@ -258,7 +258,7 @@ def test_what_cannot_be_is_refused_as_on_the_command_line(
 
 
 def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: Rendered) -> None:
-    desk = ReviewSession(open_film(film.folder), reviewer="Anna")
+    desk = ReviewSession(open_project(film.folder), reviewer="Anna")
     cue = desk.read_document()["cues"][0]
     for words, field in (
         ({"end": 0.0}, "end"),

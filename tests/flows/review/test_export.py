@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from flows import cli
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.review import export, notes
 from flows.review.snapshot import read_snapshot
 from flows.trust import verifying
@@ -68,9 +68,9 @@ def exported(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scene(film: Rendered, tmp_path: Path) -> Film:
+def scene(film: Rendered, tmp_path: Path) -> Project:
     """A copy of the film that takes notes in."""
-    return open_film(film.copy(tmp_path / "scene"))
+    return open_project(film.copy(tmp_path / "scene"))
 
 
 def test_an_export_holds_all_that_it_names_and_asks_nobody(exported: Path) -> None:
@@ -115,7 +115,7 @@ def test_text_with_markup_in_it_stays_text(exported: Path) -> None:
 
 
 def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
     takes = sorted((scene.root / "media" / "takes").rglob("*.mkv"))
     assert len(takes) == 4
@@ -125,7 +125,7 @@ def test_what_was_purged_is_missing_from_the_page_and_the_rest_is_there(
     shutil.rmtree(scene.root / "deliverables")
     shutil.rmtree(scene.root / "media" / "dailies", ignore_errors=True)
     page = export.export_page(
-        read_snapshot(open_film(scene.folder)), tmp_path / "page", reviewer="Anna"
+        read_snapshot(open_project(scene.folder)), tmp_path / "page", reviewer="Anna"
     )
     told = data_of(page.parent)
     assert (told["sound"], told["peaks"], told["video"]) == (None, None, None)
@@ -147,7 +147,7 @@ def test_an_export_goes_nowhere_where_something_is(
     assert run("review", str(film.folder), "--export", str(tmp_path / "mine")) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
     with pytest.raises(InputError, match="nothing was rendered"):
-        export.export_page(read_snapshot(open_film(production)), tmp_path / "page", reviewer="Anna")
+        export.export_page(read_snapshot(open_project(production)), tmp_path / "page", reviewer="Anna")
     assert not (tmp_path / "page").exists()
 
 
@@ -168,7 +168,7 @@ def written(path: Path, told: dict[str, Any], decisions: object, **other: object
 
 
 def test_notes_come_back_as_events_of_who_made_them(
-    exported: Path, scene: Film, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    exported: Path, scene: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = data_of(exported)
     ids = [shot["shot_id"] for shot in told["shots"]]
@@ -208,7 +208,7 @@ def test_notes_come_back_as_events_of_who_made_them(
 
 
 def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
-    exported: Path, scene: Film, tmp_path: Path
+    exported: Path, scene: Project, tmp_path: Path
 ) -> None:
     told = data_of(exported)
     good = {"name": "hold", "shots": [told["shots"][0]["shot_id"]], "words": {}}
@@ -261,4 +261,4 @@ def test_a_file_that_is_no_notes_is_refused(film: Rendered, tmp_path: Path, text
     path = tmp_path / "notes.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError):
-        notes.import_notes(open_film(film.folder), path)
+        notes.import_notes(open_project(film.folder), path)

@@ -17,9 +17,9 @@ from flows.farm.worker import scratch
 from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import BusyError, held
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.trust import consents, purge, verifying
-from flows.version import Reel
+from flows.version import VersionInputs
 from manifests.delivery_rows import Deliverable
 from manifests.errors import InputError
 from manifests.identity import digest_file
@@ -32,12 +32,12 @@ ALEX, ROBIN = "Alex Example", "Robin Example"
 
 
 @pytest.fixture
-def scene(film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Film:
+def scene(film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of the rendered film, beside files that nobody may touch, with a cache of its own."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "mine.mkv").write_text("not yours")
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
-    opened = open_film(film.copy(tmp_path / "scene"))
+    opened = open_project(film.copy(tmp_path / "scene"))
     (tmp_path / "cache" / "previs").mkdir(parents=True)
     for actor in ("alex", "robin"):
         digest = portraits.read(opened.folder / "portraits" / f"{actor}.jpg").digest
@@ -45,7 +45,7 @@ def scene(film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Film:
     return opened
 
 
-def left(film: Film) -> set[str]:
+def left(film: Project) -> set[str]:
     """Every file of the production, by name."""
     return {
         str(path.relative_to(film.folder))
@@ -54,18 +54,18 @@ def left(film: Film) -> set[str]:
     }
 
 
-def refusal(film: Film) -> str:
+def refusal(film: Project) -> str:
     with pytest.raises(InputError) as caught:
         read_inputs(film)
     return str(caught.value)
 
 
-def add_consent(film: Film, row: str) -> None:
+def add_consent(film: Project, row: str) -> None:
     with (film.folder / "consents.csv").open("a") as sheet:
         sheet.write(row + "\n")
 
 
-def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Film) -> None:
+def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Project) -> None:
     found = consents.touched(scene, ALEX)
     assert {(one.version, one.path, one.what, one.stands) for one in found} == {
         ("v001", "v001/web.mp4", "likeness and voice", True),
@@ -78,7 +78,7 @@ def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Film) -
         consents.people_named(scene, "Alex Exampel")
 
 
-def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Film) -> None:
+def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Project) -> None:
     read_inputs(scene)
     consents.revoke(scene, ALEX, reason="asked for it")
     said = refusal(scene)
@@ -94,21 +94,21 @@ def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Fil
     assert read_inputs(scene).actors
 
 
-def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Film) -> None:
+def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Project) -> None:
     sheet = scene.folder / "consents.csv"
     sheet.write_text(
         sheet.read_text().replace("Alex Example,likeness,any use", "Alex Example,likeness,trailer")
     )
-    assert "covers the use 'trailer', not 'episode'" in refusal(open_film(scene.folder))
+    assert "covers the use 'trailer', not 'episode'" in refusal(open_project(scene.folder))
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text().replace("[consent]", '[consent]\nuse = "trailer"'))
-    assert read_inputs(open_film(scene.folder)).actors
+    assert read_inputs(open_project(scene.folder)).actors
 
 
-def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(scene: Film) -> None:
+def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(scene: Project) -> None:
     store = scene.store
     shots, cues, recordings = (store.read_current(kind) for kind in (Shot, Cue, Recording))
-    reel = Reel(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
+    reel = VersionInputs(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
     cuts = episode.edit(scene, reel, episode.colour_match(scene, reel))
     sheet = scene.folder / "consents.csv"
     sheet.write_text(
@@ -126,7 +126,7 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(sc
     assert {row.version for row in store.read(Deliverable)} == {"v001"}
 
 
-def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Film) -> None:
+def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Project) -> None:
     before = left(scene)
     planned = purge.plan(scene, ALEX)
     why = set(planned.files.values())
@@ -146,7 +146,7 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Fi
 
 
 def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
     # of a run that was killed when it had just published
     unrecorded = scene.root / "deliverables" / "v002" / "web.mp4"
@@ -194,7 +194,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     assert found.problems
 
 
-def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Film) -> None:
+def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) -> None:
     consents.revoke(scene, ALEX, name=consents.PURGING)
     for path in list(purge.plan(scene, ALEX).files)[::2]:
         path.unlink()
@@ -204,7 +204,7 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Film) -> No
     assert len(scene.store.read(Event, name=consents.PURGING)) == 1
 
 
-def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Film) -> None:
+def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Project) -> None:
     before = left(scene)
     with held(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
         purge.carry_out(scene, purge.plan(scene, ALEX))
@@ -213,7 +213,7 @@ def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Fi
         consents.hold(scene)
 
 
-def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Path) -> None:
+def test_a_purge_follows_no_link_out_of_the_production(scene: Project, tmp_path: Path) -> None:
     for link, target in (
         (scene.root / "media" / "takes", "outside"),
         (scene.folder / "portraits", "elsewhere"),
@@ -229,7 +229,7 @@ def test_a_purge_follows_no_link_out_of_the_production(scene: Film, tmp_path: Pa
     assert (tmp_path / "elsewhere" / "alex.jpg").exists()
 
 
-def test_likeness_and_voice_are_purged_apart(scene: Film) -> None:
+def test_likeness_and_voice_are_purged_apart(scene: Project) -> None:
     voice = set(purge.plan(scene, ALEX, covers=["voice"]).files.values())
     likeness = set(purge.plan(scene, ALEX, covers=["likeness"]).files.values())
     assert "take" not in voice
@@ -237,11 +237,11 @@ def test_likeness_and_voice_are_purged_apart(scene: Film) -> None:
 
 
 def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
-    elsewhere = open_film(scene.folder, tmp_path / "results")
+    elsewhere = open_project(scene.folder, tmp_path / "results")
     shutil.copytree(scene.root, elsewhere.root, symlinks=True)
-    consents.revoke(open_film(scene.folder), ALEX)
+    consents.revoke(open_project(scene.folder), ALEX)
     assert "revoked on" in refusal(elsewhere)
     with pytest.raises(InputError, match="Alex Example"):
         consents.hold(elsewhere)
@@ -262,16 +262,16 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
     assert purge.plan(elsewhere, ALEX).files == {}
     assert not (elsewhere.root / "deliverables" / "v001" / "web.mp4").exists()
     assert (scene.root / "deliverables" / "v001" / "web.mp4").exists()
-    assert "purged on" in refusal(open_film(scene.folder))
+    assert "purged on" in refusal(open_project(scene.folder))
 
 
 def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
     url = str(tmp_path / "shared")
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text() + f'\n[storage]\nurl = "{url}"\n')
-    film = open_film(scene.folder)
+    film = open_project(scene.folder)
     shots, recordings = film.store.read_current(Shot), film.store.read(Recording)
     storage = Storage(url)
     send_inputs(storage, shots, recordings, folder=film.folder, root=film.root)
@@ -291,7 +291,7 @@ def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
 
 
 def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_link_hides(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
     shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "feeling.jpg")
     shutil.copy(scene.folder / "portraits" / "alex.jpg", scene.folder / "graded.jpg")

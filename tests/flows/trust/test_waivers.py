@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.project import Film, open_film
+from flows.project import Project, open_project
 from flows.trust import consents, verifying, waivers
 from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import InputError
@@ -27,9 +27,9 @@ FAILED = Check(
 
 
 @pytest.fixture
-def scene(film, tmp_path: Path) -> Film:
+def scene(film, tmp_path: Path) -> Project:
     """A copy of the rendered film in which one check failed, so that `latest` never moved."""
-    opened = open_film(film.copy(tmp_path / "scene"))
+    opened = open_project(film.copy(tmp_path / "scene"))
     opened.store.append([FAILED])
     place = opened.root / "deliverables"
     qc.write_checks(opened.store.read(Check, version="v001"), place / "v001")
@@ -37,12 +37,12 @@ def scene(film, tmp_path: Path) -> Film:
     return opened
 
 
-def latest(film: Film) -> str:
+def latest(film: Project) -> str:
     pointer = film.root / "deliverables" / "latest"
     return pointer.readlink().name if pointer.is_symlink() else ""
 
 
-def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Film) -> None:
+def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Project) -> None:
     outcome = waivers.waive(scene, "v001", "loudness", reason="the client wants it loud")
     assert (latest(scene), outcome.published, outcome.left) == ("v001", True, ())
     told = json.loads((scene.root / "deliverables" / "v001" / "checks.json").read_text())
@@ -53,7 +53,7 @@ def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Film) -
     assert told["summary"]["waived"] == 1
 
 
-def test_a_version_is_published_only_when_all_failures_are_waived(scene: Film) -> None:
+def test_a_version_is_published_only_when_all_failures_are_waived(scene: Project) -> None:
     scene.store.append(
         [
             Check(
@@ -74,7 +74,7 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Film) -
     assert latest(scene) == "v001"
 
 
-def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(scene: Film) -> None:
+def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(scene: Project) -> None:
     place = scene.root / "deliverables"
     (place / "v002").mkdir()
     later = Check(
@@ -89,7 +89,7 @@ def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(s
     assert latest(scene) == "v002"
 
 
-def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Film) -> None:
+def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Project) -> None:
     for version, check, reason, says in (
         ("v003", "loudness", "x", "did you mean 'v001'"),
         ("v001", "loudnes", "x", "'loudness'"),
@@ -101,14 +101,14 @@ def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Film) -> None:
     assert latest(scene) == ""
 
 
-def test_no_waiver_lets_a_person_through_who_took_consent_back(scene: Film) -> None:
+def test_no_waiver_lets_a_person_through_who_took_consent_back(scene: Project) -> None:
     consents.revoke(scene, "Alex Example")
     with pytest.raises(InputError, match="Alex Example"):
         waivers.waive(scene, "v001", "loudness", reason="loud")
     assert latest(scene) == ""
 
 
-def test_a_delivered_file_is_verified_against_its_row(scene: Film) -> None:
+def test_a_delivered_file_is_verified_against_its_row(scene: Project) -> None:
     found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
     assert (found.state, found.delivered, found.problems) == ("valid", "same", [])
     assert found.measured["size"] == "320x180"
@@ -118,7 +118,7 @@ def test_a_delivered_file_is_verified_against_its_row(scene: Film) -> None:
     assert found.measured["colour"] == "tv, bt709"
 
 
-def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Film, tmp_path: Path) -> None:
+def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Project, tmp_path: Path) -> None:
     web = scene.root / "deliverables" / "v001" / "web.mp4"
     data = bytearray(web.read_bytes())
     data[data.rindex(b"mdat") + 4000] ^= 1
@@ -149,7 +149,7 @@ def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Film, tmp_p
     assert verifying.verify(elsewhere).state == "missing"
 
 
-def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Film) -> None:
+def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Project) -> None:
     web = scene.root / "deliverables" / "v001" / "web.mp4"
     data = bytearray(web.read_bytes())
     data[data.index(b"ftyp") + 8] ^= 1  # C2PA leaves the file type box out of its hash
@@ -160,7 +160,7 @@ def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Film) -> N
 
 
 def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(
-    scene: Film, tmp_path: Path
+    scene: Project, tmp_path: Path
 ) -> None:
     (row,) = scene.store.read(Deliverable, path="v001/web.mp4")
     film = scene.root / "deliverables" / "v001" / "alpha.mkv"
@@ -194,7 +194,7 @@ def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_sam
     assert verifying.verify(film).problems
 
 
-def test_the_verbs_end_with_their_codes(scene: Film, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verbs_end_with_their_codes(scene: Project, capsys: pytest.CaptureFixture[str]) -> None:
     folder, web = str(scene.folder), str(scene.root / "deliverables" / "v001" / "web.mp4")
 
     def code(*arguments: str) -> int:

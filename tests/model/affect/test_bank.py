@@ -14,15 +14,15 @@ from torch import Tensor
 from manifests.errors import InputError
 from model.affect.bank import SIZES, EmotionBank, perplexity
 from model.affect.embedder import EmotionEmbedder
-from model.affect.prepared_corpus import Corpus, tiny
+from model.affect.prepared_corpus import Corpus, write_tiny_corpus
 from model.dice.config import EmotionSizes
 from model.dice.emotion import EmotionModel
 from model.emotion import LABELS
 from model.training import train_bank, train_embedder
-from model.training.batches import Sampler
-from model.training.resuming import seeded
-from model.training.run import Run
-from model.training.train_bank import BankSettings, Performances, Performer, draw, performances
+from model.training.batches import BatchSampler
+from model.training.resuming import seed_step
+from model.training.run import TrainingRun
+from model.training.train_bank import BankSettings, Performances, Performer, draw, read_performances
 
 SETTINGS = BankSettings(steps=150, identities=5, codes=16, revive_every=20)
 SMALL = EmotionSizes(prior=256, hidden=32, tokens=2, dim=256, bank=8, heads=4, feature=1)
@@ -148,13 +148,13 @@ class Taught:
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taught]:
     folder = tmp_path_factory.mktemp("bank")
-    corpus = tiny(folder)
+    corpus = write_tiny_corpus(folder)
     small = train_embedder.EmbedderSettings(steps=60, identities=4, axes=16, width=32)
-    embedder = train_embedder.train(corpus, small, Run(out=folder / "embedder"))
-    run = Run(out=folder / "bank")
+    embedder = train_embedder.train(corpus, small, TrainingRun(out=folder / "embedder"))
+    run = TrainingRun(out=folder / "bank")
     bank, performer = train_bank.train(corpus, embedder, SETTINGS, run)
     assert isinstance(bank, EmotionBank)
-    acted = performances(corpus, corpus.split("train"), embedder)
+    acted = read_performances(corpus, corpus.split("train"), embedder)
     yield Taught(folder, corpus, bank, performer, acted, run.curve.read())
 
 
@@ -166,9 +166,9 @@ def test_both_paths_learn_to_move_faces(taught: Taught) -> None:
 
 
 def test_half_the_entries_are_in_use_by_the_scenes_of_training(taught: Taught) -> None:
-    sampler = Sampler(taught.acted.clips, identities=5)
-    scenes = [draw(taught.acted, sampler, SETTINGS, seeded(99, step)) for step in range(30)]
-    places = torch.cat([taught.bank.codebook(scene.priors)[1] for scene in scenes])
+    sampler = BatchSampler(taught.acted.clips, identities=5)
+    scenes = [draw(taught.acted, sampler, SETTINGS, seed_step(99, step)) for step in range(30)]
+    places = torch.cat([taught.bank.codebook(batch.priors)[1] for batch in scenes])
     assert perplexity(torch.bincount(places, minlength=16) / len(places)) >= 8
 
 
@@ -199,12 +199,12 @@ def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(
         if step == 7:
             raise KeyboardInterrupt
 
-    train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "whole"))
+    train_bank.train(taught.corpus, embedder, few, TrainingRun(out=tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
         train_bank.train(
-            taught.corpus, embedder, few, Run(out=tmp_path / "stopped", report=stopped)
+            taught.corpus, embedder, few, TrainingRun(out=tmp_path / "stopped", report=stopped)
         )
-    train_bank.train(taught.corpus, embedder, few, Run(out=tmp_path / "stopped"))
+    train_bank.train(taught.corpus, embedder, few, TrainingRun(out=tmp_path / "stopped"))
     for name in ("curve.jsonl", "digest"):
         assert (tmp_path / "whole" / name).read_text() == (tmp_path / "stopped" / name).read_text()
 

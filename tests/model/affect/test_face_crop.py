@@ -24,7 +24,7 @@ def test_the_face_lies_in_the_middle_of_its_square(
     corners: tuple[float, float, float, float],
 ) -> None:
     points = points_of(corners)
-    inside = face_crop.inside(points, face_crop.square(points))
+    inside = face_crop.normalize_points(points, face_crop.find_square(points))
     assert inside.min() > 0.1 and inside.max() < 0.9
     assert abs(np.ptp(inside, axis=0).max() - 1 / face_crop.ROOM) < 0.05
 
@@ -34,14 +34,14 @@ def test_points_of_the_square_are_points_of_the_picture(
     corners: tuple[float, float, float, float], scale: float
 ) -> None:
     points = points_of(corners)
-    left, top, side = face_crop.square(points, scale=scale)
-    assert np.allclose(face_crop.inside(points, (left, top, side)) * side + (left, top), points)
+    left, top, side = face_crop.find_square(points, scale=scale)
+    assert np.allclose(face_crop.normalize_points(points, (left, top, side)) * side + (left, top), points)
 
 
 @given(st.integers(-40, 60), st.integers(-40, 60), st.integers(1, 90))
 def test_a_cut_is_square_and_shows_what_is_there(left: int, top: int, side: int) -> None:
     picture = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
-    cut = face_crop.cut(picture, (left, top, side))
+    cut = face_crop.cut_square(picture, (left, top, side))
     assert cut.shape == (side, side, 3)
     for row, column in ((0, 0), (side - 1, side - 1), (side // 2, 0)):
         expected = picture[np.clip(top + row, 0, 47), np.clip(left + column, 0, 63)]

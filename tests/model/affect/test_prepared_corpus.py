@@ -17,7 +17,7 @@ from model.emotion import LABELS
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return tiny(tmp_path_factory.mktemp("tiny"))
+    return write_tiny_corpus(tmp_path_factory.mktemp("tiny"))
 
 
 def test_all_arrays_of_a_clip_run_on_one_clock(corpus: Corpus) -> None:
@@ -63,7 +63,7 @@ def test_faces_of_the_model_units_are_asked_for_by_name(corpus: Corpus) -> None:
 
 
 def test_the_same_seed_writes_the_same_corpus(corpus: Corpus, tmp_path: Path) -> None:
-    again = tiny(tmp_path)
+    again = write_tiny_corpus(tmp_path)
     assert again.digest == corpus.digest
     assert np.array_equal(again.load(again.clips[5]).heard, corpus.load(corpus.clips[5]).heard)
 

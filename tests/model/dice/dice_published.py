@@ -10,15 +10,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model.dice.checkpoint import ADAPTER
-from model.dice.config import Sizes
-from model.dice.engine import Networks
+from model.dice.config import DiceSizes
+from model.dice.engine import DiceNetworks
 from model.emotion import LABELS
 
 SVD = "stable-video-diffusion-img2vid-xt"
 State = dict[str, Tensor]
 
 
-def lay_out(folder: Path, networks: Networks, *, whole_unet: bool = False) -> Path:
+def lay_out(folder: Path, networks: DiceNetworks, *, whole_unet: bool = False) -> Path:
     """Write every published file below `folder` and return it."""
     states = {name: dict(module.state_dict()) for name, module in networks.modules().items()}
     unet = states["unet"]
@@ -63,10 +63,10 @@ def write_prior(path: Path, mean: object) -> None:
     np.save(path, np.array({"mu": mean}, dtype=object), allow_pickle=True)
 
 
-def own_sizes(sizes: Sizes) -> Sizes:
+def own_sizes(sizes: DiceSizes) -> DiceSizes:
     """Sizes of DICE-Talk's own files as given, those that are published beside weights as
     released."""
-    return Sizes(
+    return DiceSizes(
         audio=sizes.audio, emotion=sizes.emotion, pose=sizes.pose, interpolation=sizes.interpolation
     )
 

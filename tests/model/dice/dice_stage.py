@@ -38,7 +38,7 @@ def speech(
 
 def performance(curve: str = "happy 0.8", frames: int = 50) -> Performance:
     """A curve over the given frames."""
-    return Performance.of(parse_curve(curve), start=0, end=frames)
+    return Performance.from_curve(parse_curve(curve), start=0, end=frames)
 
 
 def frames_of(clip: DiceClip) -> np.ndarray:

@@ -12,22 +12,22 @@ import torch
 from manifests.errors import InputError
 from model.conversion import read_pickle, read_prior
 from model.dice import LABEL, checkpoint, describe, released
-from model.dice.checkpoint import import_released, key_problems, load_networks, renamed
-from model.dice.config import Sizes, tiny
-from model.dice.engine import Networks
+from model.dice.checkpoint import find_key_problems, import_released, load_networks, rename_keys
+from model.dice.config import DiceSizes, tiny_sizes
+from model.dice.engine import DiceNetworks
 from tests.model.dice.dice_published import lay_out, own_sizes, write_prior
 
 MANIFESTS = Path(__file__).parent / "manifests"
-SIZES = own_sizes(tiny())
+SIZES = own_sizes(tiny_sizes())
 
 
 @pytest.fixture(scope="module")
-def networks() -> Networks:
-    return Networks.fresh(tiny(), seed=5)
+def networks() -> DiceNetworks:
+    return DiceNetworks.fresh(tiny_sizes(), seed=5)
 
 
 @pytest.fixture
-def source(tmp_path: Path, networks: Networks) -> Path:
+def source(tmp_path: Path, networks: DiceNetworks) -> Path:
     return lay_out(tmp_path / "published", networks)
 
 
@@ -50,9 +50,9 @@ def test_the_released_graph_built_without_memory_has_the_manifests_keys_and_shap
     component: str, manifest: str
 ) -> None:
     with torch.device("meta"):
-        state = checkpoint.BUILDERS[component](Sizes()).state_dict()
+        state = checkpoint.BUILDERS[component](DiceSizes()).state_dict()
     published = {key: torch.empty(shape, device="meta") for key, shape in shapes(manifest).items()}
-    assert key_problems(manifest, state, renamed(component, published)) == []
+    assert find_key_problems(manifest, state, rename_keys(component, published)) == []
     told = json.loads((MANIFESTS / f"manifest_{manifest}.json").read_text())["_info"]
     assert sum(value.numel() for value in state.values()) == told["num_params"]
 
@@ -65,7 +65,7 @@ def test_the_released_unet_has_128_adapter_keys_over_1428_base_keys() -> None:
 
 @pytest.mark.parametrize("whole_unet", [True, False])
 def test_a_published_folder_comes_in_and_loads_with_the_same_numbers(
-    tmp_path: Path, networks: Networks, whole_unet: bool
+    tmp_path: Path, networks: DiceNetworks, whole_unet: bool
 ) -> None:
     source = lay_out(tmp_path / "published", networks, whole_unet=whole_unet)
     report = import_released(source, tmp_path / "dice", sizes=SIZES)
@@ -89,16 +89,16 @@ def test_a_second_import_of_the_same_files_is_accepted_and_one_of_changed_files_
 ) -> None:
     import_released(source, tmp_path / "dice", sizes=SIZES)
     assert not import_released(source, tmp_path / "dice", sizes=SIZES).first
-    digest = released.digest_of(tmp_path / "dice")
+    digest = released.digest_weights(tmp_path / "dice")
     pose = torch.load(source / "DICE-Talk/pose_guider.pth", weights_only=True)
     torch.save(
         {key: value + 1 for key, value in pose.items()}, source / "DICE-Talk/pose_guider.pth"
     )
     with pytest.raises(
-        InputError, match=r"DICE-Talk/pose_guider\.pth: not the file that was imported first"
+        InputError, match=r"DICE-Talk/pose_guider\.pth: this file differs from the first import"
     ):
         import_released(source, tmp_path / "dice", sizes=SIZES)
-    assert released.digest_of(tmp_path / "dice") == digest
+    assert released.digest_weights(tmp_path / "dice") == digest
 
 
 def test_every_missing_file_is_named_with_its_origin_size_and_licence(

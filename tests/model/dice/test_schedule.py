@@ -12,19 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.dice.config import SCHEDULER
-from model.dice.parts import FRAME_SAMPLES, HELD, split
-from model.dice.schedule import (
-    EVERYTHING,
-    SHORTEST,
-    Guidance,
-    Schedule,
-    circular_windows,
-    euler_step,
-    noised,
-    open_windows,
-)
-from model.dice.stream import GENERATED_RATE, generated_frames, places
+from model.dice.guidance import EVERYTHING, Guidance
+from model.dice.parts import FRAME_SAMPLES, HELD_FRAMES, split_speech
+from model.dice.schedule import SHORTEST, Schedule, plan_circular_windows, plan_open_windows
+from model.dice.stream import GENERATED_RATE, count_generated_frames, place_frames
 from model.talker import Speech
+from model.v_prediction import add_noise, step_euler
 
 scales = st.floats(0, 12)
 rates = st.sampled_from(
@@ -36,7 +29,7 @@ rates = st.sampled_from(
 def test_open_windows_hold_every_frame_once_and_are_neither_long_nor_short(
     frames: int, step: int
 ) -> None:
-    windows = open_windows(frames, window=25, shift=7 * step % 25)
+    windows = plan_open_windows(frames, window=25, shift=7 * step % 25)
     assert [number for window in windows for number in window] == list(range(frames))
     assert max(map(len, windows)) <= 25
     assert min(map(len, windows)) >= min(frames, SHORTEST)
@@ -46,14 +39,14 @@ def test_shifted_windows_part_the_clip_at_every_place_within_25_steps() -> None:
     cuts = {
         window[0] % 25
         for step in range(25)
-        for window in open_windows(500, window=25, shift=7 * step % 25)
+        for window in plan_open_windows(500, window=25, shift=7 * step % 25)
     }
     assert cuts == set(range(25))
 
 
 @given(frames=st.integers(1, 300), shift=st.integers(0, 24), overlap=st.integers(0, 12))
 def test_circular_windows_visit_every_frame_and_wrap(frames: int, shift: int, overlap: int) -> None:
-    windows = circular_windows(frames, window=25, shift=shift, overlap=overlap)
+    windows = plan_circular_windows(frames, window=25, shift=shift, overlap=overlap)
     assert {number for window in windows for number in window} == set(range(frames))
     assert all(len(window) == 25 for window in windows)
 
@@ -95,11 +88,11 @@ def test_euler_steps_with_the_true_v_lead_back_to_the_clean_latent() -> None:
     schedule, generator = Schedule.of(SCHEDULER, 25), torch.Generator().manual_seed(0)
     clean = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
     noise = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
-    x = noised(clean, noise, schedule.sigmas[0])
+    x = add_noise(clean, noise, schedule.sigmas[0])
     for sigma, following in pairwise(schedule.sigmas):
         wide = (sigma.double() ** 2 + 1).sqrt()
         v = (x / wide**2 - clean) * wide / sigma
-        x = euler_step(x, v, sigma, following)
+        x = step_euler(x, v, sigma, following)
     assert torch.allclose(x, clean, atol=1e-4)
 
 
@@ -112,8 +105,8 @@ def test_a_scheduler_of_another_kind_is_refused() -> None:
 def test_generated_frames_enclose_every_delivered_frame_and_none_is_spare(
     frames: int, rate: Fraction
 ) -> None:
-    wanted = places(frames, rate)
-    count = generated_frames(frames, rate)
+    wanted = place_frames(frames, rate)
+    count = count_generated_frames(frames, rate)
     assert len(wanted) == frames
     assert wanted[-1] <= count - 1
     assert count == 1 or wanted[-1] > count - 2
@@ -128,12 +121,12 @@ def sound(frames: int, pauses: list[int]) -> Speech:
 
 
 def test_long_shots_are_cut_in_pauses_and_parts_share_frames() -> None:
-    parts = split(sound(400, [110, 215, 330]), 400, longest_seconds=10.0)
+    parts = split_speech(sound(400, [110, 215, 330]), 400, longest_seconds=10.0)
     assert [(part.start, part.end, part.held) for part in parts] == [
         (0, 110, 0),
-        (110 - HELD, 215, HELD),
-        (215 - HELD, 330, HELD),
-        (330 - HELD, 400, HELD),
+        (110 - HELD_FRAMES, 215, HELD_FRAMES),
+        (215 - HELD_FRAMES, 330, HELD_FRAMES),
+        (330 - HELD_FRAMES, 400, HELD_FRAMES),
     ]
 
 
@@ -146,7 +139,7 @@ def test_long_shots_are_cut_in_pauses_and_parts_share_frames() -> None:
 def test_parts_cover_a_shot_without_gap_and_within_the_limit(
     frames: int, longest: int, pauses: list[int]
 ) -> None:
-    parts = split(
+    parts = split_speech(
         sound(frames, [pause for pause in pauses if pause < frames]),
         frames,
         longest_seconds=float(longest),

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from model.dice import stream, vision
-from model.dice.config import tiny
+from model.dice.config import tiny_sizes
 from model.dice.interpolate import Interpolator
 
 
 @pytest.fixture(scope="module")
 def vae() -> nn.Module:
     torch.manual_seed(3)
-    return vision.autoencoder(tiny().vae)
+    return vision.build_autoencoder(tiny_sizes().vae)
 
 
 def latents(frames: int) -> Tensor:
@@ -32,13 +32,13 @@ def latents(frames: int) -> Tensor:
 
 
 def overlapped(vae: nn.Module, given: Tensor, chunk: int) -> Tensor:
-    return torch.stack(list(stream.overlapped_decode(vae, given, chunk=chunk, note=pytest.fail)))
+    return torch.stack(list(stream.decode_overlapped(vae, given, chunk=chunk, note=pytest.fail)))
 
 
 def test_overlapped_chunks_have_no_seams_where_the_references_have_them(vae: nn.Module) -> None:
     given, inner = latents(40), slice(5, 34)
     whole = vision.decode(vae, given)
-    seamed = torch.stack(list(vision.seamed_decode(vae, given, chunk=10)))
+    seamed = torch.stack(list(vision.decode_seamed(vae, given, chunk=10)))
     mended = overlapped(vae, given, 10)
     jumps = [(frames[1:] - frames[:-1]).abs().mean((1, 2, 3)) for frames in (seamed, mended)]
     assert jumps[1][inner].max() < 0.5 * jumps[0][[9, 19, 29]].min()
@@ -65,7 +65,7 @@ def test_a_stream_is_decoded_without_being_read_far_ahead(vae: nn.Module) -> Non
             read += 1
             yield latent
 
-    images = stream.overlapped_decode(vae, endless(), chunk=6, note=pytest.fail)
+    images = stream.decode_overlapped(vae, endless(), chunk=6, note=pytest.fail)
     for _ in range(20):
         next(images)
     assert read <= 20 + stream.SHARED + 6
@@ -76,7 +76,7 @@ def test_places_between_frames_are_interpolated_and_the_last_frame_is_held() -> 
     network = Interpolator(16).eval()
     images = list(torch.rand(3, 3, 32, 32))
     wanted = [Fraction(0), Fraction(1, 2), Fraction(1), Fraction(5, 4), Fraction(2), Fraction(7, 2)]
-    found = list(stream.interpolated(network, images, wanted))
+    found = list(stream.interpolate_frames(network, images, wanted))
     assert torch.equal(found[0], images[0])
     with torch.no_grad():
         assert torch.equal(found[1], network(images[0][None], images[1][None])[0])
@@ -89,9 +89,9 @@ def test_places_between_frames_are_interpolated_and_the_last_frame_is_held() -> 
 LITTLE_MEMORY = """
 import resource, torch
 from model.dice import stream, vision
-from model.dice.config import tiny
+from model.dice.config import tiny_sizes
 torch.set_num_threads(1)
-vae, told = vision.autoencoder(tiny().vae), []
+vae, told = vision.build_autoencoder(tiny_sizes().vae), []
 for frames in (16, 14):  # what oneDNN compiles for these shapes must not need memory later
     vision.decode(vae, torch.zeros(frames, 4, 24, 24))
 
@@ -102,13 +102,13 @@ def allow(megabytes=None):
 
 def images(note):
     allow(30)
-    return sum(1 for _ in stream.overlapped_decode(vae, torch.zeros(20, 4, 24, 24), chunk=16, note=note))
+    return sum(1 for _ in stream.decode_overlapped(vae, torch.zeros(20, 4, 24, 24), chunk=16, note=note))
 
 print(images(lambda message: (told.append(message), allow())), told)
 try:
     images(told.append)
 except RuntimeError as error:
-    print("gave up", stream.out_of_memory(error), len(told))
+    print("gave up", stream.is_out_of_memory(error), len(told))
 """
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dice.adapters import Conditioning, FaceGate, Part, Tokens, TokenTable
-from model.dice.config import tiny
+from model.dice.adapters import BatchConditioning, FaceGate, Tokens, TokenTable, WindowConditioning
+from model.dice.config import tiny_sizes
 from model.dice.unet import DiceUNet
 
 FRAMES, WIDTH = 5, 32
@@ -15,21 +15,21 @@ FRAMES, WIDTH = 5, 32
 @pytest.fixture(scope="module")
 def unet() -> DiceUNet:
     torch.manual_seed(0)
-    return DiceUNet.build(tiny().unet)
+    return DiceUNet.build(tiny_sizes().unet)
 
 
-def told(keep: bool, *, branches: int = 1, tokens: int = 4) -> tuple[Conditioning, TokenTable]:
+def told(keep: bool, *, branches: int = 1, tokens: int = 4) -> tuple[BatchConditioning, TokenTable]:
     generator = torch.Generator().manual_seed(1)
     table = TokenTable(torch.randn(FRAMES + 1, tokens, WIDTH, generator=generator), keep=keep)
     rows = torch.arange(1, FRAMES + 1).repeat(branches, 1)
     clip = Tokens.dense(torch.ones(branches, FRAMES, 1, WIDTH))
     gate = FaceGate(torch.ones(1, 1, 64, 64))
-    return Conditioning(
-        [Part(clip, (Tokens.of(table, rows), Tokens.of(table, rows)), gate)], (1.0, 1.0)
+    return BatchConditioning(
+        [WindowConditioning(clip, (Tokens.of(table, rows), Tokens.of(table, rows)), gate)], (1.0, 1.0)
     ), table
 
 
-def answer(unet: DiceUNet, conditioning: Conditioning, sample: Tensor) -> Tensor:
+def answer(unet: DiceUNet, conditioning: BatchConditioning, sample: Tensor) -> Tensor:
     ids = torch.tensor([[12.5, 8.0, 16.0]]).expand(len(sample), -1)
     v: Tensor = unet(sample, torch.tensor(0.3), conditioning, ids)
     return v
@@ -52,7 +52,7 @@ def test_kept_projections_are_made_once_and_change_nothing(unet: DiceUNet) -> No
 def test_windows_put_through_together_answer_as_they_do_alone(unet: DiceUNet) -> None:
     samples = torch.randn(2, 1, FRAMES, 8, 8, 8, generator=torch.Generator().manual_seed(3))
     conditioning, _ = told(keep=True)
-    both = Conditioning([*conditioning.parts, *conditioning.parts], (1.0, 1.0))
+    both = BatchConditioning([*conditioning.parts, *conditioning.parts], (1.0, 1.0))
     with torch.no_grad():
         together = answer(unet, both, samples.flatten(0, 1))
         alone = [answer(unet, conditioning, sample) for sample in samples]
@@ -63,12 +63,12 @@ def test_where_the_gate_is_shut_tokens_reach_a_frame_only_through_time(unet: Dic
     sample = torch.randn(1, FRAMES, 8, 8, 8, generator=torch.Generator().manual_seed(4))
     conditioning, _ = told(keep=False)
     (part,) = conditioning.parts
-    shut = Conditioning(
-        [Part(part.clip, part.adapters, FaceGate(torch.zeros(1, 1, 64, 64)))], (1.0, 1.0)
+    shut = BatchConditioning(
+        [WindowConditioning(part.clip, part.adapters, FaceGate(torch.zeros(1, 1, 64, 64)))], (1.0, 1.0)
     )
     with torch.no_grad():
         opened, closed = answer(unet, conditioning, sample), answer(unet, shut, sample)
-        deaf = answer(unet, Conditioning(shut.parts, (0.0, 0.0)), sample)
+        deaf = answer(unet, BatchConditioning(shut.parts, (0.0, 0.0)), sample)
     assert not torch.allclose(opened, closed, atol=1e-4)
     assert not torch.allclose(closed, deaf, atol=1e-4)
 

@@ -18,18 +18,18 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from flows.project import open_film
+from flows.project import open_project
 from manifests.errors import InputError
-from model.emotion import Key, Performance
+from model.emotion import Performance, PerformanceKey
 from model.nano import LABEL, WEIGHTS, describe, read_settings
-from model.nano.clip import between, generated
-from model.nano.conditions import around
-from model.nano.framing import Drawn, Framing
-from model.nano.hearing import STRETCH, Track, ears
-from model.nano.networks import Nano, parameters, read_config
-from model.nano.sample import Asked, sample
-from model.nano.sampling import Plan, Run, spans, stream
-from model.nano.sizes import Sizes, tiny
+from model.nano.clip import count_generated_frames, interpolate_latents
+from model.nano.conditions import gather_context
+from model.nano.framing import DecodedFrame, NanoFraming
+from model.nano.speech import STRETCH, ShotFeatures, load_speech_encoder
+from model.nano.networks import NanoNetworks, count_parameters, read_config
+from model.nano.sample import SampleRequest, sample
+from model.nano.sampling import NanoPlan, SamplingRun, plan_windows, stream_latents
+from model.nano.sizes import NanoSizes, tiny_sizes
 from model.nano.talker import NanoTalker
 from model.talker import Portrait, Speech
 from model.talkers import load
@@ -38,7 +38,7 @@ PICTURE = Path(__file__).parents[3] / "pipeline" / "script" / "starter"
 
 
 def performance(label: int = 4) -> Performance:
-    return Performance((Key(0, tuple(float(place == label) for place in range(8))),))
+    return Performance((PerformanceKey(0, tuple(float(place == label) for place in range(8))),))
 
 
 def speech(
@@ -62,7 +62,7 @@ def portrait() -> Portrait:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights whose last layers say something."""
     folder = tmp_path_factory.mktemp("weights")
-    nano, generator = Nano.fresh(tiny()), torch.Generator().manual_seed(0)
+    nano, generator = NanoNetworks.fresh(tiny_sizes()), torch.Generator().manual_seed(0)
     for layer in (nano.unet.conv_out, nano.autoencoder.decode_head):
         torch.nn.init.normal_(layer.weight, std=0.1, generator=generator)
     nano.save(folder, {"data": {"digest": "none"}})
@@ -143,7 +143,7 @@ def test_own_weights_shape_the_identity_by_their_digest_not_their_place(
         describe({"weights": str(tmp_path / "elsewhere")}),
     )
     assert one == other
-    with pytest.raises(InputError, match="not there"):
+    with pytest.raises(InputError, match="are incomplete"):
         describe({"weights": str(tmp_path / "nowhere")})
 
 
@@ -162,7 +162,7 @@ def test_a_plan_refuses_weights_of_something_else(
     folder = shutil.copytree(weights, tmp_path / "other")
     (folder / "config.json").write_text(config)
     with pytest.raises(
-        InputError, match=r"config\.json: not weights that this talker can talk with"
+        InputError, match=r"config\.json: this talker cannot use these weights"
     ):
         describe({"weights": str(folder)})
 
@@ -171,7 +171,7 @@ def test_a_production_finds_weights_beside_itself(weights: Path, production: Pat
     shutil.copytree(weights, production / "mine")
     text = (production / "production.toml").read_text().replace('"previs"', '"nano"')
     (production / "production.toml").write_text(f'{text}\n[talker_settings]\nweights = "mine"\n')
-    film = open_film(production)
+    film = open_project(production)
     assert (
         describe(film.talker_settings).weights_digest
         == describe({"weights": str(weights)}).weights_digest
@@ -207,8 +207,8 @@ def test_a_clip_can_be_stopped_between_steps(talker: NanoTalker, portrait: Portr
 )
 @profile(max_examples=40)
 def test_places_between_latents_are_exact(frames: int, rate: Fraction) -> None:
-    source = (torch.tensor([float(number)]) for number in range(generated(frames, rate)))
-    found = torch.cat(list(between(source, frames=frames, rate=rate)))
+    source = (torch.tensor([float(number)]) for number in range(count_generated_frames(frames, rate)))
+    found = torch.cat(list(interpolate_latents(source, frames=frames, rate=rate)))
     wanted = torch.tensor([float(frame * 25 / rate) for frame in range(frames)])
     assert found == pytest.approx(wanted, abs=1e-3)
     assert next(source, None) is None
@@ -217,25 +217,25 @@ def test_places_between_latents_are_exact(frames: int, rate: Fraction) -> None:
 @given(st.integers(1, 300))
 @profile(max_examples=40)
 def test_windows_cover_a_clip_without_gaps(frames: int) -> None:
-    windows = spans(frames, window=16, overlap=4)
+    windows = plan_windows(frames, window=16, overlap=4)
     assert windows[0].start == 0
     assert windows[-1].stop >= frames
     assert all(after.start == before.stop - 4 for before, after in pairwise(windows))
     assert len(windows) == 1 or windows[-1].start + 4 < frames
 
 
-def told(nano: Nano) -> tuple[torch.Tensor, torch.Tensor]:
+def told(nano: NanoNetworks) -> tuple[torch.Tensor, torch.Tensor]:
     sizes, generator = nano.sizes, torch.Generator().manual_seed(5)
     heard = torch.randn(200, sizes.told, generator=generator)
     return heard, torch.randn(200, sizes.tokens, sizes.told, generator=generator)
 
 
-def sampled(weights: Path, *, frames: int, plan: Plan) -> tuple[torch.Tensor, Run]:
-    nano = Nano.load(weights)
+def sampled(weights: Path, *, frames: int, plan: NanoPlan) -> tuple[torch.Tensor, SamplingRun]:
+    nano = NanoNetworks.load(weights)
     heard, felt = told(nano)
-    run = Run(plan=plan, generator=torch.Generator().manual_seed(0))
+    run = SamplingRun(plan=plan, generator=torch.Generator().manual_seed(0))
     look = torch.zeros(nano.sizes.look, nano.sizes.grid, nano.sizes.grid)
-    pieces = stream(
+    pieces = stream_latents(
         nano, look, lambda span: (heard[list(span)], felt[list(span)]), frames=frames, run=run
     )
     return torch.cat(list(pieces)), run
@@ -243,45 +243,45 @@ def sampled(weights: Path, *, frames: int, plan: Plan) -> tuple[torch.Tensor, Ru
 
 @pytest.mark.parametrize("frames", [1, 8, 9, 20])
 def test_a_stream_has_as_many_latents_as_frames(weights: Path, frames: int) -> None:
-    latents, run = sampled(weights, frames=frames, plan=Plan(steps=2))
+    latents, run = sampled(weights, frames=frames, plan=NanoPlan(steps=2))
     assert len(latents) == frames
-    assert run.count.windows == len(spans(frames, window=8, overlap=2))
+    assert run.count.windows == len(plan_windows(frames, window=8, overlap=2))
 
 
 def test_guidance_one_takes_one_branch_and_two_branches_at_one_are_the_same(weights: Path) -> None:
-    single, run = sampled(weights, frames=8, plan=Plan(steps=2, guidance=1.0))
-    nearly, double = sampled(weights, frames=8, plan=Plan(steps=2, guidance=1.00001))
+    single, run = sampled(weights, frames=8, plan=NanoPlan(steps=2, guidance=1.0))
+    nearly, double = sampled(weights, frames=8, plan=NanoPlan(steps=2, guidance=1.00001))
     assert (run.count.evaluations, double.count.evaluations) == (16, 32)
     assert nearly == pytest.approx(single, abs=1e-3)
-    apart, _ = sampled(weights, frames=8, plan=Plan(steps=2, guidance=3.0))
+    apart, _ = sampled(weights, frames=8, plan=NanoPlan(steps=2, guidance=3.0))
     assert float((apart - single).abs().max()) > 1e-3
 
 
 def test_windows_carry_on_where_the_one_before_ended(weights: Path) -> None:
-    whole, _ = sampled(weights, frames=14, plan=Plan(steps=3))
-    start, _ = sampled(weights, frames=8, plan=Plan(steps=3))
+    whole, _ = sampled(weights, frames=14, plan=NanoPlan(steps=3))
+    start, _ = sampled(weights, frames=8, plan=NanoPlan(steps=3))
     assert torch.equal(whole[:8], start)
 
 
 def test_sampling_from_arrays_gives_bytes_of_the_right_shape(weights: Path) -> None:
-    nano = Nano.load(weights)
+    nano = NanoNetworks.load(weights)
     generator = torch.Generator().manual_seed(0)
-    asked = Asked(
+    asked = SampleRequest(
         face=torch.randint(0, 256, (64, 64, 3), generator=generator).to(torch.uint8),
         heard=torch.randn(20, 384, generator=generator),
         prosody=torch.randn(10, 6, generator=generator),
         weights=torch.eye(8)[4:5],
         frames=11,
     )
-    made = sample(nano, asked, seed=3, plan=Plan(steps=2))
+    made = sample(nano, asked, seed=3, plan=NanoPlan(steps=2))
     assert made.shape == (11, 64, 64, 3)
     assert made.dtype == torch.uint8
-    assert torch.equal(made, sample(nano, asked, seed=3, plan=Plan(steps=2)))
+    assert torch.equal(made, sample(nano, asked, seed=3, plan=NanoPlan(steps=2)))
 
 
 def test_the_shipped_size_is_below_five_million_parameters() -> None:
-    assert parameters(Nano.fresh(Sizes())) < 5_000_000
-    assert parameters(Nano.fresh(Sizes(banked=True))) < 5_000_000
+    assert count_parameters(NanoNetworks.fresh(NanoSizes())) < 5_000_000
+    assert count_parameters(NanoNetworks.fresh(NanoSizes(banked=True))) < 5_000_000
 
 
 def test_the_shipped_checkpoint_is_small_and_says_where_it_comes_from() -> None:
@@ -310,7 +310,7 @@ def test_the_shipped_talker_moves_a_face_it_never_saw_and_keeps_the_rest(
 
 def test_rows_around_a_frame_stand_around_its_middle() -> None:
     track = torch.arange(20.0)[:, None]
-    assert around(track, frames=range(3, 4), size=8, stride=2)[0, :, 0].tolist() == [
+    assert gather_context(track, frames=range(3, 4), size=8, stride=2)[0, :, 0].tolist() == [
         3,
         4,
         5,
@@ -320,11 +320,11 @@ def test_rows_around_a_frame_stand_around_its_middle() -> None:
         9,
         10,
     ]
-    assert around(track, frames=range(0, 1), size=5, stride=1)[0, :, 0].tolist() == [0, 0, 0, 1, 2]
+    assert gather_context(track, frames=range(0, 1), size=5, stride=1)[0, :, 0].tolist() == [0, 0, 0, 1, 2]
 
 
 def test_sound_is_heard_in_stretches_and_memory_does_not_grow() -> None:
-    track = Track(ears(), speech(40 * STRETCH))
+    track = ShotFeatures(load_speech_encoder(), speech(40 * STRETCH))
     for first in range(0, 20 * STRETCH, 12):
         states, rows = track.rows(range(first, first + 16))
         assert (states.shape, rows.shape) == ((32, 384), (16, 6))
@@ -333,10 +333,10 @@ def test_sound_is_heard_in_stretches_and_memory_does_not_grow() -> None:
 
 def test_where_nothing_moves_and_nothing_is_painted_the_plate_stays() -> None:
     plate = np.random.default_rng(0).integers(0, 256, (100, 120, 3)).astype(np.uint8)
-    framing = Framing(
+    framing = NanoFraming(
         plate=plate, area=(-20, 10, 130), face=plate[:64, :64], box=(0.1, 0.1, 0.9, 0.9)
     )
-    still = Drawn(
+    still = DecodedFrame(
         flow=np.zeros((64, 64, 2), np.float32),
         mask=np.zeros((64, 64), np.float32),
         paint=np.zeros((64, 64, 3), np.float32),

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from model.dice.schedule import euler_step, scaled_input
+from model import v_prediction
 from model.emotion import LABELS
 from model.training import diffusion, discriminator
-from model.training.discriminator import EmotionReader
+from model.training.discriminator import EmotionDiscriminator
 from model.training.ema import Ema
-from model.training.training_loop import pace
+from model.training.training_loop import scale_rate
 
 SIGMAS = st.floats(0.01, 50)
 SHAPE = (2, 3, 4, 2, 2)
@@ -33,9 +33,9 @@ def drawn(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_right_v_gives_back_the_clean_latent(sigma: float, seed: int) -> None:
     clean, noise = drawn(seed)
     levels = torch.full((2,), sigma)
-    noisy = diffusion.noised(clean, noise, levels)
-    v = diffusion.v_target(clean, noise, levels)
-    assert diffusion.clean_of(noisy, v, levels) == pytest.approx(clean, abs=2e-5 * (1 + sigma))
+    noisy = v_prediction.add_noise(clean, noise, levels)
+    v = v_prediction.compute_target(clean, noise, levels)
+    assert v_prediction.recover_clean(noisy, v, levels) == pytest.approx(clean, abs=2e-5 * (1 + sigma))
 
 
 @given(SIGMAS, st.integers(0, 99))
@@ -45,12 +45,12 @@ def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(
 ) -> None:
     clean, noise = drawn(seed)
     level = torch.tensor(sigma)
-    noisy = diffusion.noised(clean, noise, level.expand(2))
-    v = diffusion.v_target(clean, noise, level.expand(2))
-    assert euler_step(noisy, v, level, torch.tensor(0.0)) == pytest.approx(
+    noisy = v_prediction.add_noise(clean, noise, level.expand(2))
+    v = v_prediction.compute_target(clean, noise, level.expand(2))
+    assert v_prediction.step_euler(noisy, v, level, torch.tensor(0.0)) == pytest.approx(
         clean, abs=2e-5 * (1 + sigma)
     )
-    assert torch.equal(diffusion.scaled(noisy, level.expand(2)), scaled_input(noisy, level))
+    assert torch.equal(v_prediction.scale_input(noisy, level.expand(2)), v_prediction.scale_input(noisy, level))
 
 
 @given(SIGMAS)
@@ -58,9 +58,9 @@ def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(
 def test_an_error_of_v_is_the_error_of_the_clean_latent_at_svds_weight(sigma: float) -> None:
     clean, noise = drawn(0)
     levels = torch.full((2,), sigma)
-    noisy, target = diffusion.noised(clean, noise, levels), diffusion.v_target(clean, noise, levels)
+    noisy, target = v_prediction.add_noise(clean, noise, levels), v_prediction.compute_target(clean, noise, levels)
     wrong = target + 0.1
-    error = (diffusion.clean_of(noisy, wrong, levels) - clean).square().mean()
+    error = (v_prediction.recover_clean(noisy, wrong, levels) - clean).square().mean()
     weighted = float(error) * (sigma**2 + 1) / sigma**2
     assert weighted == pytest.approx(float(diffusion.v_loss(wrong, target)), rel=1e-2)
 
@@ -70,10 +70,10 @@ def test_inputs_and_targets_have_unit_deviation_at_every_level() -> None:
     clean, noise = (torch.randn(8, 4, 4, 16, 16, generator=generator) for _ in range(2))
     for sigma in (0.05, 0.5, 2.0, 20.0):
         levels = torch.full((8,), sigma)
-        assert diffusion.scaled(
-            diffusion.noised(clean, noise, levels), levels
+        assert v_prediction.scale_input(
+            v_prediction.add_noise(clean, noise, levels), levels
         ).std() == pytest.approx(1, abs=0.02)
-        assert diffusion.v_target(clean, noise, levels).std() == pytest.approx(1, abs=0.02)
+        assert v_prediction.compute_target(clean, noise, levels).std() == pytest.approx(1, abs=0.02)
 
 
 def test_given_frames_cost_nothing() -> None:
@@ -94,7 +94,7 @@ def test_slices_of_a_batch_add_up_to_its_loss() -> None:
 
 
 def test_dropout_drops_as_often_as_asked_and_never_the_wrong_one() -> None:
-    dropout = diffusion.Dropout(everything=0.1, emotion=0.2, sound=0.3)
+    dropout = diffusion.ConditionDropout(everything=0.1, emotion=0.2, sound=0.3)
     silent, moodless = dropout.draw(20_000, torch.Generator().manual_seed(0))
     assert float((silent & moodless).float().mean()) == pytest.approx(0.1, abs=0.01)
     assert float((~silent & moodless).float().mean()) == pytest.approx(0.2, abs=0.01)
@@ -123,7 +123,7 @@ def test_a_running_mean_forgets_its_first_values_quickly() -> None:
 
 
 def test_the_pace_rises_and_falls_and_ends_low() -> None:
-    paces = [pace(step, 200) for step in range(200)]
+    paces = [scale_rate(step, 200) for step in range(200)]
     assert max(paces) == pytest.approx(1)
     assert paces[0] < 0.2
     assert paces[-1] == pytest.approx(0.05, abs=0.01)
@@ -132,7 +132,7 @@ def test_the_pace_rises_and_falls_and_ends_low() -> None:
 
 def test_the_discriminator_learns_a_readable_emotion_and_noise_discounts_it() -> None:
     torch.manual_seed(0)
-    reader = EmotionReader(16, 4)
+    reader = EmotionDiscriminator(16, 4)
     labels = torch.arange(len(LABELS))
     features = torch.randn(len(LABELS), 3, 16, 2, 2)
     optimiser = torch.optim.Adam(reader.parameters(), lr=0.02)

@@ -15,19 +15,19 @@ from torch import nn
 
 from manifests.errors import InputError
 from model.training.reporting import Curve
-from model.training.resuming import Training, seeded
+from model.training.resuming import TrainingState, seed_step
 from model.training.run import STATE
 
 SETTINGS = "EmbedderSettings(steps=40, identities=2, axes=16, width=16, save_every=10)"
 PROGRAM = f"""
 import sys, torch
 from pathlib import Path
-from model.affect.prepared_corpus import tiny
-from model.training.run import Run
+from model.affect.prepared_corpus import write_tiny_corpus
+from model.training.run import TrainingRun
 from model.training.train_embedder import EmbedderSettings, train
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
-train(tiny(folder), {SETTINGS}, Run(out=folder / "out"))
+train(tiny(folder), {SETTINGS}, TrainingRun(out=folder / "out"))
 """
 
 
@@ -64,10 +64,10 @@ def small() -> tuple[nn.Linear, torch.optim.Optimizer]:
 
 def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path) -> None:
     module, optimiser = small()
-    Training(
+    TrainingState(
         modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 1}, "data": "x"}
     ).save(tmp_path / STATE, step=3)
-    other = Training(
+    other = TrainingState(
         modules={"a": module}, optimiser=optimiser, facts={"of": {"seed": 2}, "data": "x"}
     )
     with pytest.raises(InputError, match=r"column of\.seed.*expected 1; got 2"):
@@ -80,7 +80,7 @@ def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path
 def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
     module, optimiser = small()
     assert (
-        Training(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE)
+        TrainingState(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE)
         == 0
     )
 
@@ -97,7 +97,7 @@ def test_half_a_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_draws_of_a_step_do_not_depend_on_what_was_drawn_before() -> None:
-    one = torch.randn(4, generator=seeded(7, 100))
-    torch.randn(1000, generator=seeded(7, 99))
-    assert torch.equal(one, torch.randn(4, generator=seeded(7, 100)))
-    assert not torch.equal(one, torch.randn(4, generator=seeded(8, 100)))
+    one = torch.randn(4, generator=seed_step(7, 100))
+    torch.randn(1000, generator=seed_step(7, 99))
+    assert torch.equal(one, torch.randn(4, generator=seed_step(7, 100)))
+    assert not torch.equal(one, torch.randn(4, generator=seed_step(8, 100)))

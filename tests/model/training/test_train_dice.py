@@ -10,21 +10,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from model.dice.config import Sizes, tiny
+from model.dice.config import DiceSizes, tiny_sizes
 from model.emotion import LABELS
-from model.training.train_dice import Chance, DiceLearner, DiceWeights, Shot, class_of
+from model.training.train_dice import DiceDraws, DiceLearner, DiceWeights, DiceWindow, choose_class
 
 FRAMES = 2
 
 
-def shot(sizes: Sizes, *, side: int, device: str = "cpu") -> Shot:
+def window(sizes: DiceSizes, *, side: int, device: str = "cpu") -> DiceWindow:
     generator = torch.Generator().manual_seed(0) if device == "cpu" else None
 
     def drawn(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, device=device)
 
     audio, dim = sizes.audio, int(sizes.unet["cross_attention_dim"])
-    return Shot(
+    return DiceWindow(
         latents=drawn(FRAMES, 4, side // 8, side // 8),
         portrait=drawn(4, side // 8, side // 8),
         clip=drawn(1, dim),
@@ -36,9 +36,9 @@ def shot(sizes: Sizes, *, side: int, device: str = "cpu") -> Shot:
     )
 
 
-def chance(asked: Shot, *, sigma: float = 1.5, **given: bool) -> Chance:
+def draws(asked: DiceWindow, *, sigma: float = 1.5, **given: bool) -> DiceDraws:
     noise = torch.randn(asked.latents.shape, generator=torch.Generator().manual_seed(1))
-    return Chance(
+    return DiceDraws(
         noise=noise.to(asked.latents.device),
         sigma=torch.tensor(sigma, device=asked.latents.device),
         **given,
@@ -49,15 +49,15 @@ def chance(asked: Shot, *, sigma: float = 1.5, **given: bool) -> Chance:
 def learner() -> DiceLearner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return DiceLearner(tiny())
+        return DiceLearner(tiny_sizes())
 
 
 def test_the_released_size_takes_a_training_step_on_the_meta_device() -> None:
-    learner = DiceLearner.on_meta(Sizes())
+    learner = DiceLearner.on_meta(DiceSizes())
     assert sum(p.numel() for p in learner.unet.parameters()) == 1_626_859_242
     assert sum(p.numel() for p in learner.emotion.parameters()) == 74_860_822
-    asked = shot(Sizes(), side=512, device="meta")
-    losses = learner.losses(asked, chance(asked), DiceWeights())
+    asked = window(DiceSizes(), side=512, device="meta")
+    losses = learner.losses(asked, draws(asked), DiceWeights())
     torch.autograd.backward(losses["loss/total"])
     untouched = [name for name, p in learner.unet.named_parameters() if p.grad is None]
     assert not [name for name in untouched if "_ip." in name]
@@ -66,8 +66,8 @@ def test_the_released_size_takes_a_training_step_on_the_meta_device() -> None:
 
 
 def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
-    asked = shot(tiny(), side=64)
-    drawn, weights = chance(asked), DiceWeights()
+    asked = window(tiny_sizes(), side=64)
+    drawn, weights = draws(asked), DiceWeights()
     optimiser = torch.optim.AdamW(learner.parameters(), lr=2e-3)
     seen = []
     for _ in range(5):
@@ -81,13 +81,13 @@ def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
 
 
 def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLearner) -> None:
-    asked = shot(tiny(), side=64)
+    asked = window(tiny_sizes(), side=64)
 
     def read(seed: int) -> float:
         with torch.no_grad():
             return (
                 learner.train()
-                .losses(asked, replace(chance(asked), seed=seed), DiceWeights())["loss/emotion"]
+                .losses(asked, replace(draws(asked), seed=seed), DiceWeights())["loss/emotion"]
                 .item()
             )
 
@@ -99,10 +99,10 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
 
 
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
-    asked = shot(tiny(), side=64)
+    asked = window(tiny_sizes(), side=64)
     learner.zero_grad()
     torch.autograd.backward(
-        learner.losses(asked, chance(asked, retrieve=True), DiceWeights())["loss/total"]
+        learner.losses(asked, draws(asked, retrieve=True), DiceWeights())["loss/total"]
     )
     adapters = [
         p
@@ -121,15 +121,15 @@ def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> No
 
 
 def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> None:
-    asked, silent = shot(tiny(), side=64), {"without_sound": True, "without_emotion": True}
+    asked, silent = window(tiny_sizes(), side=64), {"without_sound": True, "without_emotion": True}
     other = replace(asked, sound=asked.sound + 1, prior=asked.prior + 1)
     with torch.no_grad():
         full = [
-            float(learner.losses(one, chance(asked), DiceWeights())["loss/v"])
+            float(learner.losses(one, draws(asked), DiceWeights())["loss/v"])
             for one in (asked, other)
         ]
         none = [
-            float(learner.losses(one, chance(asked, **silent), DiceWeights())["loss/v"])
+            float(learner.losses(one, draws(asked, **silent), DiceWeights())["loss/v"])
             for one in (asked, other)
         ]
     assert full[0] != full[1]
@@ -137,7 +137,7 @@ def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> N
 
 
 def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> None:
-    asked, found = shot(tiny(), side=64), []
+    asked, found = window(tiny_sizes(), side=64), []
     for checkpointing in (False, True):
         learner.unet.train()
         if checkpointing:
@@ -146,7 +146,7 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the classifier's dropout draws the same units both times
             torch.autograd.backward(
-                learner.losses(asked, chance(asked), DiceWeights())["loss/total"]
+                learner.losses(asked, draws(asked), DiceWeights())["loss/total"]
             )
         found.append(learner.unet.conv_in.weight.grad.clone())
     learner.unet.disable_gradient_checkpointing()
@@ -155,5 +155,5 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
 
 def test_the_classes_are_neutral_and_three_levels_of_seven_emotions() -> None:
     neutral = LABELS.index("neutral")
-    found = {class_of(e, level, neutral=neutral) for e in range(8) for level in (1, 2, 3)}
+    found = {choose_class(e, level, neutral=neutral) for e in range(8) for level in (1, 2, 3)}
     assert found == set(range(22))

@@ -22,23 +22,23 @@ from model.affect.bank import EmotionBank
 from model.affect.embedder import EmbedderSizes, EmotionEmbedder
 from model.affect.packaged import PACKAGED
 from model.affect.prepared_corpus import Corpus
-from model.affect.priors import Priors
+from model.affect.priors import EmotionPriors
 from model.emotion import LABELS
-from model.nano.autoencoder import signed
-from model.nano.networks import Nano, read_config
-from model.nano.sizes import tiny
+from model.nano.autoencoder import to_signed
+from model.nano.networks import NanoNetworks, read_config
+from model.nano.sizes import tiny_sizes
 from model.training import settings as tables
-from model.training.latent_dataset import Reel, References, emphasis
-from model.training.run import Run
-from model.training.train_autoencoder import AutoencoderSettings, Kit
+from model.training.latent_dataset import LatentDataset, References, emphasis
+from model.training.run import TrainingRun
+from model.training.train_autoencoder import AutoencoderInputs, AutoencoderSettings
 from model.training.train_autoencoder import losses as autoencoder_losses
-from model.training.train_denoiser import DenoiserSettings, Learner, batch_of, draw, losses
-from model.training.train_diffusion import DiffusionSettings, Stages, train
-from model.training.training_loop import Film
+from model.training.train_denoiser import DenoiserSettings, Learner, draw, losses, read_batch
+from model.training.train_diffusion import DiffusionSettings, DiffusionStages, train
+from model.training.training_loop import Video
 from model.training.workers import Workers
 
-QUICK = Stages(
-    sizes=tiny(),
+QUICK = DiffusionStages(
+    sizes=tiny_sizes(),
     autoencoder=AutoencoderSettings(steps=6, batch=8, save_every=2, bf16=False),
     motion=DenoiserSettings(steps=2, batch=4, save_every=2, bf16=False),
     emotion=DenoiserSettings(
@@ -53,19 +53,19 @@ class Stopped(Exception):  # noqa: N818 - as a kill would
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return corpora.tiny(tmp_path_factory.mktemp("corpus"))
+    return corpora.write_tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
 def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(corpus, QUICK, Run(out=tmp_path_factory.mktemp("trained")))
+    return train(corpus, QUICK, TrainingRun(out=tmp_path_factory.mktemp("trained")))
 
 
 @pytest.fixture(scope="module")
-def reel(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Reel:
+def dataset(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> LatentDataset:
     cache = tmp_path_factory.mktemp("cache")
-    references = References.of(corpus, corpus.split("train"), cache=cache, least=tiny().window)
-    return Reel.of(references, Nano.fresh(tiny()).autoencoder, cache=cache, weights="fresh")
+    references = References.of(corpus, corpus.split("train"), cache=cache, least=tiny_sizes().window)
+    return LatentDataset.of(references, NanoNetworks.fresh(tiny_sizes()).autoencoder, cache=cache, weights="fresh")
 
 
 def test_a_finished_checkpoint_says_what_it_was_trained_on(corpus: Corpus, trained: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_finished_checkpoint_says_what_it_was_trained_on(corpus: Corpus, train
     assert config["licences"] == ["CC0-1.0"]
     assert config["seed"] == 0
     assert config["settings"]["emotion"]["discriminator"] == 0.1
-    assert Nano.load(trained).sizes == tiny()
+    assert NanoNetworks.load(trained).sizes == tiny_sizes()
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(
@@ -88,8 +88,8 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
                 raise Stopped
 
         with pytest.raises(Stopped):
-            train(corpus, QUICK, Run(out=tmp_path, report=killed))
-    finished = train(corpus, QUICK, Run(out=tmp_path))
+            train(corpus, QUICK, TrainingRun(out=tmp_path, report=killed))
+    finished = train(corpus, QUICK, TrainingRun(out=tmp_path))
     for name in ("autoencoder", "motion", "emotion"):
         assert (tmp_path / name / "curve.jsonl").read_text() == (
             trained.parent / name / "curve.jsonl"
@@ -102,12 +102,12 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
 def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(
     trained: Path, tmp_path: Path
 ) -> None:
-    corpus = corpora.tiny(tmp_path / "corpus")
+    corpus = corpora.write_tiny_corpus(tmp_path / "corpus")
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
         "from tests.model.training import test_train_diffusion as here; "
-        "from model.affect.prepared_corpus import tiny; place = Path(sys.argv[2]); "
-        "here.train(tiny(place / 'corpus'), here.QUICK, here.Run(out=place / 'out'))"
+        "from model.affect.prepared_corpus import write_tiny_corpus; place = Path(sys.argv[2]); "
+        "here.train(write_tiny_corpus(place / 'corpus'), here.QUICK, here.TrainingRun(out=place / 'out'))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(Path(__file__).parents[3]), str(tmp_path)]
@@ -117,7 +117,7 @@ def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    finished = train(corpus, QUICK, Run(out=tmp_path / "out"))
+    finished = train(corpus, QUICK, TrainingRun(out=tmp_path / "out"))
     assert first.read_text() == (trained.parent / "autoencoder" / "curve.jsonl").read_text()
     assert (finished / "model.safetensors").read_bytes() == (
         trained / "model.safetensors"
@@ -128,13 +128,13 @@ def test_a_stage_that_is_done_is_not_done_again(corpus: Corpus, trained: Path) -
     def report(step: int, _: object) -> None:
         raise Stopped(f"step {step}")
 
-    assert train(corpus, QUICK, Run(out=trained.parent, report=report)) == trained
+    assert train(corpus, QUICK, TrainingRun(out=trained.parent, report=report)) == trained
 
 
 def test_other_settings_in_the_same_folder_are_refused(corpus: Corpus, trained: Path) -> None:
     other = replace(QUICK, motion=replace(QUICK.motion, learning_rate=0.5))
     with pytest.raises(InputError, match=r"motion.learning_rate: .*another value.*got 0\.5"):
-        train(corpus, other, Run(out=trained.parent))
+        train(corpus, other, TrainingRun(out=trained.parent))
 
 
 def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
@@ -142,17 +142,17 @@ def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_
         start=str(trained.parent / "motion"), cache=str(trained.parent / "cache")
     )
     plain = replace(QUICK, diffusion=shared, emotion=replace(QUICK.emotion, discriminator=0.0))
-    shown: list[dict[str, Film]] = []
+    shown: list[dict[str, Video]] = []
     steps: list[int] = []
     arm = train(
         corpus,
         plain,
-        Run(out=tmp_path, report=lambda step, _: steps.append(step)),
+        TrainingRun(out=tmp_path, report=lambda step, _: steps.append(step)),
         show=lambda _, films: shown.append(dict(films)),
     )
     assert steps == list(range(5))
     assert not (tmp_path / "motion").exists()
-    own, other = Nano.load(arm).state_dict(), Nano.load(trained).state_dict()
+    own, other = NanoNetworks.load(arm).state_dict(), NanoNetworks.load(trained).state_dict()
     assert torch.equal(own["autoencoder.decode_in.weight"], other["autoencoder.decode_in.weight"])
     assert not torch.equal(own["unet.conv_in.weight"], other["unet.conv_in.weight"])
     assert {name: film.shape[0] for name, film in shown[0].items()} == {
@@ -161,10 +161,10 @@ def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_
     }
 
 
-def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
-    nano = Nano.fresh(tiny())
+def test_accumulation_and_workers_only_change_rounding(dataset: LatentDataset) -> None:
+    nano = NanoNetworks.fresh(tiny_sizes())
     settings = replace(QUICK.emotion, batch=8)
-    draws = draw(reel, nano, settings, 3)
+    draws = draw(dataset, nano, settings, 3)
     learner = Learner(nano, seed=0)
     torch.nn.init.normal_(
         nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
@@ -175,7 +175,7 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
         for part in parts:
             mine = {name: values[part] for name, values in draws.items()}
             torch.autograd.backward(
-                losses(learner, batch_of(reel, nano, mine), settings)["loss/total"] / len(parts)
+                losses(learner, read_batch(dataset, nano, mine), settings)["loss/total"] / len(parts)
             )
         return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
 
@@ -185,8 +185,8 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
     assert float(whole.abs().max()) > 1e-4
 
 
-def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
-    nano = Nano.fresh(tiny())
+def test_recomputing_activations_changes_no_gradient(dataset: LatentDataset) -> None:
+    nano = NanoNetworks.fresh(tiny_sizes())
     torch.nn.init.normal_(
         nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
     )
@@ -196,7 +196,7 @@ def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
         nano.unet.checkpointing = checkpointing
         learner.zero_grad()
         found_losses = losses(
-            learner, batch_of(reel, nano, draw(reel, nano, settings, 0)), settings
+            learner, read_batch(dataset, nano, draw(dataset, nano, settings, 0)), settings
         )
         torch.autograd.backward(found_losses["loss/total"])
         gradient = nano.unet.conv_in.weight.grad
@@ -205,37 +205,37 @@ def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
     assert found[1] == pytest.approx(found[0], abs=1e-6)
 
 
-def test_in_the_motion_stage_the_label_changes_nothing(reel: Reel) -> None:
-    nano = Nano.fresh(tiny())
+def test_in_the_motion_stage_the_label_changes_nothing(dataset: LatentDataset) -> None:
+    nano = NanoNetworks.fresh(tiny_sizes())
     torch.nn.init.normal_(
         nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0)
     )
     learner = Learner(nano, seed=0)
-    other = replace(reel, labels=(reel.labels + 1) % len(LABELS))
+    other = replace(dataset, labels=(dataset.labels + 1) % len(LABELS))
     for emotion, same in ((False, True), (True, False)):
         settings = replace(QUICK.motion, emotion=emotion, drop_both=0.0, drop_emotion=0.0)
-        part = draw(reel, nano, settings, 0)
+        part = draw(dataset, nano, settings, 0)
         values = [
-            losses(learner, batch_of(one, nano, part), settings)["loss/v"].item()
-            for one in (reel, other)
+            losses(learner, read_batch(one, nano, part), settings)["loss/v"].item()
+            for one in (dataset, other)
         ]
         assert (values[0] == values[1]) is same
 
 
 def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     generator = torch.Generator().manual_seed(0)
-    autoencoder = Nano.fresh(tiny()).autoencoder
+    autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
     coarse = torch.rand(8, 3, 8, 8, generator=generator) * 2 - 1
     portraits = torch.nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(-1, 1)
     frames = portraits.roll(3, dims=-1)
-    kit = Kit(
+    inputs = AutoencoderInputs(
         weights=torch.ones(8, 64, 64), noise=torch.zeros(8, 4, 8, 8), settings=AutoencoderSettings()
     )
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=5e-3)
     seen = []
     for _ in range(25):
         optimiser.zero_grad()
-        found = autoencoder_losses(autoencoder, frames, portraits, kit=kit)
+        found = autoencoder_losses(autoencoder, frames, portraits, inputs=inputs)
         torch.autograd.backward(found["loss/total"])
         optimiser.step()
         seen.append(found["loss/seen"].item())
@@ -243,22 +243,22 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
 
 
 def test_a_fresh_decoder_shows_the_portrait() -> None:
-    autoencoder = Nano.fresh(tiny()).autoencoder
-    portrait = signed(
+    autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
+    portrait = to_signed(
         torch.randint(0, 256, (1, 64, 64, 3), generator=torch.Generator().manual_seed(0))
     )
     with torch.no_grad():
-        made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.look(portrait))
+        made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.encode_portrait(portrait))
     share = torch.sigmoid(torch.tensor(-2.0))
     assert made == pytest.approx(portrait * (1 - share), abs=1e-4)
 
 
-def test_latents_are_normalised_and_restored(reel: Reel, trained: Path) -> None:
-    autoencoder = Nano.load(trained).autoencoder
+def test_latents_are_normalised_and_restored(dataset: LatentDataset, trained: Path) -> None:
+    autoencoder = NanoNetworks.load(trained).autoencoder
     latents = torch.randn(3, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert autoencoder.restored(autoencoder.normalised(latents)) == pytest.approx(latents, abs=1e-5)
-    assert reel.window(1, 2, 8).shape == (8, 4, 8, 8)
-    assert torch.equal(reel.window(1, 2, 8), reel.latents[16 + 2 : 16 + 10].float())
+    assert autoencoder.denormalize(autoencoder.normalize(latents)) == pytest.approx(latents, abs=1e-5)
+    assert dataset.window(1, 2, 8).shape == (8, 4, 8, 8)
+    assert torch.equal(dataset.window(1, 2, 8), dataset.latents[16 + 2 : 16 + 10].float())
 
 
 def test_emphasis_is_where_the_chosen_points_are() -> None:
@@ -282,7 +282,7 @@ def test_wrong_settings_are_all_told_at_once() -> None:
 def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
     corpus: Corpus, trained: Path, tmp_path: Path
 ) -> None:
-    priors = Priors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
+    priors = EmotionPriors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
     felt, bank = EmotionEmbedder(EmbedderSizes()), EmotionBank()
     own = {"kind": "emotion embedder", "sizes": felt.plain_sizes()}
     digest = checkpoint.write(tmp_path / "embedder", felt, own)
@@ -296,8 +296,8 @@ def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
         embedder=str(tmp_path / "embedder"),
         bank=str(tmp_path / "bank"),
     )
-    arm = train(corpus, replace(QUICK, diffusion=told), Run(out=tmp_path / "arm"))
-    nano, config = Nano.load(arm), read_config(arm)
+    arm = train(corpus, replace(QUICK, diffusion=told), TrainingRun(out=tmp_path / "arm"))
+    nano, config = NanoNetworks.load(arm), read_config(arm)
     assert config["told by"]["embedder"] == digest
     assert config["begun after"]["digest"] == checkpoint.read_digest(trained.parent / "motion")
     assert list(config["settings"]) == ["emotion"]
@@ -311,7 +311,7 @@ def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
         train(
             corpus,
             replace(QUICK, diffusion=replace(told, bank=str(tmp_path / "other bank"))),
-            Run(out=tmp_path),
+            TrainingRun(out=tmp_path),
         )
 
 
@@ -322,7 +322,7 @@ def test_folders_to_begin_with_that_hold_something_else_are_all_told_at_once(
         start=str(tmp_path), embedder=str(PACKAGED), bank=str(tmp_path / "none")
     )
     with pytest.raises(InputError) as caught:
-        train(corpus, replace(QUICK, diffusion=wrong), Run(out=tmp_path / "out"))
+        train(corpus, replace(QUICK, diffusion=wrong), TrainingRun(out=tmp_path / "out"))
     assert [problem.column for problem in caught.value.problems] == [
         "diffusion.start",
         "diffusion.bank",

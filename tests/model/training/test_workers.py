@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import distributed, nn
 
-from model.training.resuming import seeded
-from model.training.run import Run
-from model.training.training_loop import Course, Draws, Losses, Stage, follow
+from model.training.resuming import seed_step
+from model.training.run import TrainingRun
+from model.training.training_loop import Draws, LoopSettings, Losses, Stage, follow
 from model.training.workers import ALONE, Workers
 
-COURSE = Course(steps=6, batch=4, accumulate=2, learning_rate=0.1)
+COURSE = LoopSettings(steps=6, batch=4, accumulate=2, learning_rate=0.1)
 PROGRAM = """
 import os, sys; sys.path.insert(0, sys.argv[1])
 from tests.model.training import test_workers as here; from pathlib import Path
@@ -42,7 +42,7 @@ def stage() -> Stage:
     pupil = Pupil()
 
     def draw(step: int) -> Draws:
-        rows = torch.randn(COURSE.batch, 3, generator=seeded(1, step))
+        rows = torch.randn(COURSE.batch, 3, generator=seed_step(1, step))
         # nobody, the first share alone
         return {"rows": rows, "asked": torch.arange(COURSE.batch) < step % 3}
 
@@ -64,7 +64,7 @@ def trained(out: Path, *, rank: int) -> None:
     distributed.init_process_group(
         "gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience
     )
-    mean = follow(stage(), COURSE, Run(out=out, workers=Workers(rank=rank, count=2)))
+    mean = follow(stage(), COURSE, TrainingRun(out=out, workers=Workers(rank=rank, count=2)))
     if rank == 0:
         save_file(mean.state_dict(), out / "weights.safetensors")
     distributed.barrier()  # nobody leaves before the other is done
@@ -73,7 +73,7 @@ def trained(out: Path, *, rank: int) -> None:
 def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[3])
     subprocess.run([sys.executable, "-c", PROGRAM, root, str(tmp_path / "two")], check=True)
-    run, two = Run(out=tmp_path / "one", workers=ALONE), Run(out=tmp_path / "two")
+    run, two = TrainingRun(out=tmp_path / "one", workers=ALONE), TrainingRun(out=tmp_path / "two")
     alone, together = (
         follow(stage(), COURSE, run).state_dict(),
         load_file(two.out / "weights.safetensors"),
@@ -85,9 +85,9 @@ def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
 
 
 def test_a_share_is_told_of_all_that_were_asked_and_of_nobody_not_at_all(tmp_path: Path) -> None:
-    run = Run(out=tmp_path)
+    run = TrainingRun(out=tmp_path)
     follow(stage(), COURSE, run)
     told = run.curve.read()
     assert ["accuracy/seen" in line for line in told] == [False, True, True, False, True, True]
-    rows = torch.randn(COURSE.batch, 3, generator=seeded(1, 2))[:2]
+    rows = torch.randn(COURSE.batch, 3, generator=seed_step(1, 2))[:2]
     assert told[2]["accuracy/seen"] == pytest.approx(float((rows[:, 0] > 0).float().mean()))

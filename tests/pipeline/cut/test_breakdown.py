@@ -20,7 +20,8 @@ from manifests.rows import Actor, Cue, Line, Shot
 from manifests.timebase import MASTER_HZ, frames_covering
 from model.emotion import LABELS, Performance
 from pipeline.cut import breakdown
-from pipeline.cut.breakdown import CutSettings, DecidedShot, Making
+from pipeline.cut.breakdown import DecidedShot, ShotRecipe
+from pipeline.cut.cut_points import CutSettings
 
 ACTORS = [
     Actor(
@@ -36,7 +37,7 @@ ACTORS = [
         character="JONAS", actor="Jonas Berg", portrait="jonas.png", portrait_digest="j1", seed=2
     ),
 ]
-MAKING = Making(
+MAKING = ShotRecipe(
     talker="previs",
     talker_version="1.0.0",
     weights_digest="w1",
@@ -76,18 +77,18 @@ def cut(
     *parts: tuple[Line, Cue], seconds: float = 10, rules: CutSettings = RULES
 ) -> list[DecidedShot]:
     lines, cues = [line for line, _ in parts], [cue for _, cue in parts]
-    return breakdown.cut(
+    return breakdown.break_down(
         cues, lines=lines, actors=ACTORS, total_samples=round(seconds * SECOND), settings=rules
     )
 
 
 def shots_of(
     decided: list[DecidedShot],
-    making: Making = MAKING,
+    making: ShotRecipe = MAKING,
     actors: list[Actor] = ACTORS,
     sound: str = "a",
 ) -> list[Shot]:
-    return breakdown.shots(
+    return breakdown.build_shots(
         decided,
         actors=actors,
         making=making,
@@ -311,8 +312,8 @@ def test_what_shapes_the_pixels_gives_a_new_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     changed = dataclasses.replace(shot, **{field: CHANGED[field]})
     assert getattr(shot, field) != CHANGED[field]
-    assert breakdown.identity(shot) == shot.shot_id
-    assert breakdown.identity(changed) != shot.shot_id
+    assert breakdown.identify_shot(shot) == shot.shot_id
+    assert breakdown.identify_shot(changed) != shot.shot_id
 
 
 @pytest.mark.parametrize("field", sorted(UNCHANGED))
@@ -320,7 +321,7 @@ def test_what_does_not_shape_the_pixels_keeps_the_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     assert getattr(shot, field) != UNCHANGED[field]
     assert (
-        breakdown.identity(dataclasses.replace(shot, **{field: UNCHANGED[field]})) == shot.shot_id
+        breakdown.identify_shot(dataclasses.replace(shot, **{field: UNCHANGED[field]})) == shot.shot_id
     )
 
 
@@ -334,7 +335,7 @@ def test_a_shot_that_moves_on_the_timeline_with_its_sound_is_the_same_shot() -> 
     moved = dataclasses.replace(
         shot, start_frame=shot.start_frame + 100, end_frame=shot.end_frame + 100
     )
-    assert breakdown.identity(moved) == shot.shot_id
+    assert breakdown.identify_shot(moved) == shot.shot_id
 
 
 def identities(parts: list[tuple[Line, Cue]], actors: list[Actor] = ACTORS) -> list[str]:

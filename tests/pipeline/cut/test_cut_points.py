@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.timebase import MASTER_HZ, frames_covering
-from pipeline.cut.cut_points import CutSettings, Piece, Utterance, cut, who_has_the_floor
+from pipeline.cut.cut_points import CutPiece, CutSettings, Utterance, assign_floor, place_cuts
 
 RATES = [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(30000, 1001)]
 SECOND = MASTER_HZ
@@ -49,11 +49,11 @@ def say(
 def seen_by(
     *utterances: Utterance, seconds: float = 20, rules: CutSettings | None = None
 ) -> list[tuple[str, int, int]]:
-    pieces = cut(utterances, total_samples=round(seconds * SECOND), settings=rules or settings())
+    pieces = place_cuts(utterances, total_samples=round(seconds * SECOND), settings=rules or settings())
     return [(piece.character, piece.start, piece.end) for piece in pieces]
 
 
-def gapless(pieces: list[Piece], total_samples: int, rate: Fraction) -> bool:
+def gapless(pieces: list[CutPiece], total_samples: int, rate: Fraction) -> bool:
     edges = [0, *(piece.end for piece in pieces)]
     return edges[-1] == frames_covering(total_samples, rate) and all(
         (piece.start, piece.end) == (start, end) and end > start
@@ -82,7 +82,7 @@ def test_shots_cover_the_whole_timeline_once(
     spoken: list[Utterance], total: int, rate: Fraction, minimum: float
 ) -> None:
     rules = settings(rate, minimum)
-    pieces = cut(spoken, total_samples=total, settings=rules)
+    pieces = place_cuts(spoken, total_samples=total, settings=rules)
     assert gapless(pieces, total, rate) if any(u.start < total for u in spoken) else pieces == []
     assert (
         len(pieces) <= 1 or min(piece.end - piece.start for piece in pieces) >= rules.minimum_frames
@@ -106,7 +106,7 @@ def test_cuts_fall_into_pauses_or_where_there_is_none_a_few_frames_beside_the_tu
         end += pause + length
     rules = replace(settings(rate), sound_leads_frames=leads, picture_leads_frames=leads)
     frame = MASTER_HZ / rate
-    for piece in cut(spoken, total_samples=end + SECOND, settings=rules)[1:]:
+    for piece in place_cuts(spoken, total_samples=end + SECOND, settings=rules)[1:]:
         place = piece.start * frame
         crossed = [u for u in spoken if u.start <= place and place + frame < u.end]
         assert all(
@@ -117,7 +117,7 @@ def test_cuts_fall_into_pauses_or_where_there_is_none_a_few_frames_beside_the_tu
 
 @given(utterances)
 def test_exactly_one_speaker_has_the_floor_while_anybody_speaks(spoken: list[Utterance]) -> None:
-    floors = who_has_the_floor(spoken)
+    floors = assign_floor(spoken)
     assert all(left.end <= right.start for left, right in pairwise(floors))
     covered = {edge for u in spoken for edge in range(u.start, u.end, SECOND // 7)}
     assert all(any(floor.start <= at < floor.end for floor in floors) for at in covered)
@@ -129,7 +129,7 @@ def test_the_order_in_which_utterances_come_does_not_matter(
 ) -> None:
     shuffled = random.sample(spoken, len(spoken))
     first, second = (
-        cut(each, total_samples=60 * SECOND, settings=settings()) for each in (spoken, shuffled)
+        place_cuts(each, total_samples=60 * SECOND, settings=settings()) for each in (spoken, shuffled)
     )
     assert first == second
 
@@ -193,7 +193,7 @@ def test_lines_of_one_speaker_stay_one_shot_until_it_is_long() -> None:
 
 def test_a_long_line_is_split_at_the_pause_that_makes_equal_parts() -> None:
     pauses = [(SECOND * 5, SECOND * 6), (SECOND * 14, SECOND * 15), (SECOND * 22, SECOND * 23)]
-    pieces = cut([say("A", 0, 30)], total_samples=30 * SECOND, settings=settings(), pauses=pauses)
+    pieces = place_cuts([say("A", 0, 30)], total_samples=30 * SECOND, settings=settings(), pauses=pauses)
     assert [(piece.start, piece.end) for piece in pieces] == [(0, 367), (367, 750)]
 
 
@@ -231,12 +231,12 @@ def test_what_lies_behind_the_end_of_the_recording_is_not_shown() -> None:
 
 def test_parts_of_a_split_stretch_know_how_much_of_it_lies_before_them() -> None:
     long = [say("A", start, start + 4) for start in range(1, 36, 5)]
-    pieces = cut(long, total_samples=40 * SECOND, settings=settings(maximum=10))
+    pieces = place_cuts(long, total_samples=40 * SECOND, settings=settings(maximum=10))
     assert len(pieces) > 2
     assert [piece.before for piece in pieces] == [piece.start for piece in pieces]
     assert [
         piece.before
-        for piece in cut(
+        for piece in place_cuts(
             [say("A", 1, 4), say("B", 5, 9)], total_samples=10 * SECOND, settings=settings()
         )
     ] == [0, 0]

@@ -110,7 +110,7 @@ def test_a_third_person_ends_a_two_hander() -> None:
 def cutting_of(
     lines: list[Line], cues: list[Cue], settings: CutSettings
 ) -> list[breakdown.DecidedShot]:
-    return breakdown.cut(
+    return breakdown.break_down(
         cues, lines=lines, actors=[*ACTORS, KEEPER], total_samples=20 * SECOND, settings=settings
     )
 
@@ -175,7 +175,7 @@ def edits(*parts: tuple[str, float, float], seconds: float = 30, **changes: int)
     ]
     return [
         p.start
-        for p in cut_points.cut(
+        for p in cut_points.place_cuts(
             utterances, total_samples=round(seconds * SECOND), settings=rules(**changes)
         )
     ]
@@ -215,7 +215,7 @@ def test_who_speaks_is_seen_for_95_percent_of_the_speech_however_picture_and_sou
         )
         end += pause + length
     settings = rules(rate=rate, sound_leads_frames=24, picture_leads_frames=24)
-    pieces = cut_points.cut(utterances, total_samples=end, settings=settings)
+    pieces = cut_points.place_cuts(utterances, total_samples=end, settings=settings)
     assert all(before.end == after.start for before, after in pairwise(pieces))
     right = sum(
         max(

@@ -75,7 +75,7 @@ def test_nobody_passes_without_a_consent() -> None:
         ({"valid_from": "2026-11-22", "valid_until": "2026-11-22"}, ""),
         ({"revoked_at": "2026-11-23"}, ""),
         ({"revoked_at": "2026-11-22"}, "revoked on 2026-11-22"),
-        ({"valid_from": "2026-11-23"}, "begins on 2026-11-23"),
+        ({"valid_from": "2026-11-23"}, "starts on 2026-11-23"),
         ({"valid_until": "2026-11-21"}, "ended on 2026-11-21"),
     ],
 )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from manifests.errors import InputError
-from pipeline.script import production
+from pipeline.script import file_paths, production
+from pipeline.script.settings import FILE
 
 LEAST = 'title = "The Lighthouse"\nrecordings = ["a.wav"]\n'
 
@@ -23,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     place.mkdir()
     for name in ("script.fountain", "cast.csv", "consents.csv", "a.wav"):
         (place / name).touch()
-    (place / production.FILE).write_text(LEAST)
+    (place / FILE).write_text(LEAST)
     return place
 
 
@@ -54,7 +55,7 @@ def test_a_title_and_a_recording_are_enough(folder: Path) -> None:
     ],
 )
 def test_rates_are_exact(folder: Path, written: str, rate: Fraction) -> None:
-    (folder / production.FILE).write_text(f"{LEAST}rate = {written}\n")
+    (folder / FILE).write_text(f"{LEAST}rate = {written}\n")
     assert production.load(folder).rate == rate
 
 
@@ -68,12 +69,12 @@ def test_consents_may_be_absent_only_where_consent_is_not_required(folder: Path)
     (folder / "consents.csv").unlink()
     with pytest.raises(InputError, match="column consents: no such file"):
         production.load(folder)
-    (folder / production.FILE).write_text(f"{LEAST}[consent]\nrequired = false\n")
+    (folder / FILE).write_text(f"{LEAST}[consent]\nrequired = false\n")
     assert production.load(folder).consent.required is False
 
 
 def test_all_wrong_keys_come_at_once_with_their_lines(folder: Path) -> None:
-    (folder / production.FILE).write_text(
+    (folder / FILE).write_text(
         'title = ""\nrecordings = []\nrate = true\n\n[cut]\nminimum_shot_seconds = "1"\n\n[look]\nstrength = nan\n[lok]\nx = 1\n'
     )
     with pytest.raises(InputError) as caught:
@@ -89,17 +90,9 @@ def test_all_wrong_keys_come_at_once_with_their_lines(folder: Path) -> None:
 
 
 def test_the_folder_is_not_a_key(folder: Path) -> None:
-    (folder / production.FILE).write_text(f'{LEAST}folder = "/"\n')
+    (folder / FILE).write_text(f'{LEAST}folder = "/"\n')
     with pytest.raises(InputError, match="line 3, column folder: unknown key"):
         production.load(folder)
-
-
-def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Path) -> None:
-    plain = production.as_plain(production.load(folder))
-    assert plain["rate"] == "25"
-    assert plain["cut"]["minimum_shot_seconds"] == 1.2
-    assert plain["layout"] == {"default": "single", "scenes": {}, "overlaps": ""}
-    assert "folder" not in plain
 
 
 @pytest.mark.parametrize(
@@ -124,22 +117,22 @@ def test_every_setting_goes_into_the_record_as_plain_text_and_numbers(folder: Pa
 )
 def test_paths_that_lead_out_of_the_folder_are_refused(folder: Path, relative: str) -> None:
     with pytest.raises(ValueError):
-        production.resolve_inside(folder, relative)
+        file_paths.resolve_inside(folder, relative)
 
 
 def test_links_are_followed_inside_and_refused_outside(folder: Path) -> None:
     (folder / "inner.wav").symlink_to(folder / "a.wav")
     (folder / "outer").symlink_to(folder.parent)
-    assert production.resolve_inside(folder, "inner.wav").is_file()
+    assert file_paths.resolve_inside(folder, "inner.wav").is_file()
     with pytest.raises(ValueError, match="a link that leads outside"):
-        production.resolve_inside(folder, "outer/a.wav")
+        file_paths.resolve_inside(folder, "outer/a.wav")
 
 
 @given(st.text(max_size=30))
 def test_whatever_is_accepted_lies_inside(relative: str) -> None:
     folder = Path("/nowhere/production")
     try:
-        path = production.resolve_inside(folder, relative)
+        path = file_paths.resolve_inside(folder, relative)
     except ValueError:
         return
     assert path.resolve().is_relative_to(folder.resolve())
@@ -167,10 +160,10 @@ def test_wrong_settings_of_finishing_are_told_with_what_is_right(
 
 def test_a_talker_without_mattes_cannot_deliver_transparent_files(folder: Path) -> None:
     from flows.inputs import read_inputs
-    from flows.project import open_film
+    from flows.project import open_project
 
     (folder / "production.toml").write_text(
         f'talker = "dice"\n{LEAST}\n[delivery]\nprofiles = ["web", "alpha"]\n'
     )
     with pytest.raises(InputError, match=r"delivery\.profiles.*'dice' draws no mattes"):
-        read_inputs(open_film(folder))
+        read_inputs(open_project(folder))

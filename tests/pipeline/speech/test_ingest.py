@@ -20,6 +20,7 @@ from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from pipeline import media
 from pipeline.speech import ingest
+from pipeline.speech.audio_digests import digest_spans
 
 SECONDS = 1.2
 
@@ -259,8 +260,9 @@ def test_the_identity_of_a_span_is_its_sound_and_nothing_else(
     timeline: tuple[Path, list[Recording], np.ndarray],
 ) -> None:
     root, recordings, _ = timeline
-    before = ingest.span_digest(recordings, 0, 30_000, root=root)
+    spans = [(0, 30_000), (3, 30_003)]
+    whole, shifted = digest_spans(recordings, spans, root=root)
     later = [replace(recording, source="elsewhere.wav", order=9) for recording in recordings]
-    assert ingest.span_digest(later, 0, 30_000, root=root) == before
-    assert ingest.span_digest(recordings[:1], 0, 30_000, root=root) != before
-    assert ingest.span_digest(recordings, 3, 30_003, root=root) != before
+    assert digest_spans(later, spans, root=root) == [whole, shifted]
+    assert digest_spans(recordings[:1], spans[:1], root=root) != [whole]
+    assert shifted != whole

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sound of a shot as the small talker was trained to hear it: encoder states of the packaged
-Whisper and prosody, stretch by stretch.
+"""Encode the sound of a shot as the small talker was trained on it: Whisper states and prosody.
 
-Training clips are about two seconds long, so long sound is heard in stretches of that length with a
-margin on either side; memory does not grow with the shot. The same arithmetic as in the preparation
-of a corpus (`pipeline/corpus`), which this layer cannot call.
+Training clips are about two seconds long, so long sound is encoded in stretches of that length with
+a margin on either side; memory does not grow with the shot. The arithmetic is that of the
+preparation of a corpus (`pipeline/corpus`), which this layer cannot call.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ from model.dice.speech import FFT_SAMPLES, HOP_SAMPLES
 from model.talker import Speech
 
 WEIGHTS = ("whisper-tiny-en",)
-STRETCH = 48  # frames that are heard together
-MARGIN = 6  # frames of sound heard on either side of a stretch
+STRETCH = 48  # frames that are encoded together
+MARGIN = 6  # frames of sound before and after a stretch that are encoded with it
 BINS = 80
 
 Sound = Float32[np.ndarray, " samples"]
 
 
 class SpeechEncoder:
-    """Holds the encoder. One thread."""
+    """Holds the packaged Whisper encoder. One thread."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder`: the Whisper model for CTranslate2 (catalogue name `whisper-tiny-en`)."""
+        """Load the Whisper model for CTranslate2 (catalogue name `whisper-tiny-en`) in `folder`."""
         from ctranslate2.models import Whisper  # type: ignore[import-untyped]
 
         self._encoder: Any = Whisper(
@@ -44,7 +43,7 @@ class SpeechEncoder:
         )
 
     def states(self, sound: Sound) -> Float32[np.ndarray, "states heard"]:
-        """Last hidden states, 50 a second, of at most 30 s of sound."""
+        """Compute the last hidden states, 50 a second, of at most 30 s of sound."""
         from ctranslate2 import StorageView
 
         mel = np.ascontiguousarray(compute_log_mel(sound)[None])
@@ -55,12 +54,13 @@ class SpeechEncoder:
 
 
 class ShotFeatures:
-    """What is heard around the frames of one shot, at 25 frames a second; stretches are heard when
-    they are first asked for.
+    """Features of the sound of one shot, at 25 frames a second.
+
+    Stretches are encoded when they are first asked for.
     """
 
     def __init__(self, ears: SpeechEncoder, speech: Speech) -> None:
-        """A listening portrait hears silence."""
+        """Take the sound of a shot; a listening portrait hears silence."""
         self._speech_encoder = ears
         self._sound = speech.samples if speech.role == "speaking" else np.zeros_like(speech.samples)
         self._lead = speech.lead
@@ -69,23 +69,26 @@ class ShotFeatures:
     def rows(
         self, frames: range
     ) -> tuple[Float[Tensor, "states heard"], Float[Tensor, "frames 6"]]:
-        """Encoder states (two a frame) and prosody of the frames of a range; it may begin before
-        the shot and end after it.
+        """Return encoder states (two a frame) and prosody of a range of frames.
+
+        The range may begin before the shot and end after it.
         """
         numbers = range(frames.start // STRETCH, (frames.stop - 1) // STRETCH + 1)
-        parts = [self._stretch(number) for number in numbers]
+        parts = [self._encode_stretch(number) for number in numbers]
         for old in [number for number in self._kept if number < numbers.start]:
             del self._kept[old]
         first = frames.start - numbers.start * STRETCH
         states = torch.cat([states for states, _ in parts])
         rows = torch.cat([rows for _, rows in parts])
-        heard = states[HEARD_PER_FRAME * first : HEARD_PER_FRAME * (first + len(frames))]
-        return heard, rows[first : first + len(frames)]
+        last = first + len(frames)
+        return states[HEARD_PER_FRAME * first : HEARD_PER_FRAME * last], rows[
+            first : first + len(frames)
+        ]
 
-    def _stretch(self, number: int) -> tuple[Tensor, Tensor]:
+    def _encode_stretch(self, number: int) -> tuple[Tensor, Tensor]:
         if number not in self._kept:
             first = number * STRETCH - MARGIN
-            sound = self._cut(first, STRETCH + 2 * MARGIN)
+            sound = self._cut_sound(first, STRETCH + 2 * MARGIN)
             inner = slice(MARGIN, MARGIN + STRETCH)
             rows = prosody.measure_frames(sound.astype(np.float64))[inner]
             states = self._speech_encoder.states(sound)
@@ -93,8 +96,8 @@ class ShotFeatures:
             self._kept[number] = torch.from_numpy(states[wide].copy()), torch.from_numpy(rows)
         return self._kept[number]
 
-    def _cut(self, first: int, frames: int) -> Sound:
-        """Samples of some frames, silence where the shot's sound does not reach."""
+    def _cut_sound(self, first: int, frames: int) -> Sound:
+        """Cut the samples of some frames; silence where the shot's sound does not reach."""
         start = self._lead + first * SAMPLES_PER_FRAME
         wanted = frames * SAMPLES_PER_FRAME
         found = self._sound[max(start, 0) : max(start + wanted, 0)]
@@ -103,8 +106,9 @@ class ShotFeatures:
 
 
 def compute_log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
-    """Whisper's log-mel of sound at 16 kHz as long as it is (not padded to 30 s), 100 steps a
-    second.
+    """Compute Whisper's log-mel of sound at 16 kHz, 100 steps a second.
+
+    The sound is not padded to 30 s.
     """
     window = torch.hann_window(FFT_SAMPLES)
     spectrum = torch.stft(
@@ -120,7 +124,7 @@ def compute_log_mel(sound: Sound) -> Float32[np.ndarray, "bins steps"]:
 
 @cache
 def load_speech_encoder() -> SpeechEncoder:
-    """The packaged encoder, loaded once. Raises InputError when it is missing."""
+    """Load the packaged encoder, once. Raises InputError when it is missing."""
     return SpeechEncoder(weights.locate(WEIGHTS[0]))
 
 
