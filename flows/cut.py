@@ -50,7 +50,12 @@ def cut_recordings(project: Project, inputs: Inputs, recordings: list[Recording]
     heard = listening.match_lines(project, inputs, turns, words, recordings)
     shots = break_down(project, inputs, heard.cues, recordings)
     return CurrentCut(
-        project=project, inputs=inputs, recordings=recordings, turns=turns, corrected=heard, shots=shots
+        project=project,
+        inputs=inputs,
+        recordings=recordings,
+        turns=turns,
+        corrected=heard,
+        shots=shots,
     )
 
 
@@ -110,7 +115,9 @@ def break_down(
     gated = needs_approval(production)
     if production.look.reference.startswith(SHOT_REFERENCE):
         numbers = [shot.number for shot in decided]
-        look_reference.check_reference_shot(numbers, production.look.reference.removeprefix(SHOT_REFERENCE))
+        look_reference.check_reference_shot(
+            numbers, production.look.reference.removeprefix(SHOT_REFERENCE)
+        )
     shots = made_with(PREVIEW if gated else production.talker)
     return apply_decisions(
         shots,
@@ -125,7 +132,9 @@ def needs_approval(production: Production) -> bool:
     return production.generate.gate == "approved" and production.talker != PREVIEW
 
 
-def _making(project: Project, talker: Description, drawn: Mapping[str, _PlannedPortrait]) -> breakdown.ShotRecipe:
+def _making(
+    project: Project, talker: Description, drawn: Mapping[str, _PlannedPortrait]
+) -> breakdown.ShotRecipe:
     return breakdown.ShotRecipe(
         talker=talker.name,
         talker_version=talker.version,
@@ -149,7 +158,9 @@ def _cut_settings(production: Production) -> cut_points.CutSettings:
     )
 
 
-def record_cut(project: Project, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]) -> None:
+def record_cut(
+    project: Project, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]
+) -> None:
     """Record what people wrote, where it is spoken, and the cut."""
     record.remember_moves(project.store, shots)
     project.store.replace(Line, inputs.lines)

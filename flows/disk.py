@@ -33,5 +33,5 @@ def full_disk_told(project: Project) -> Iterator[None]:
         if not is_full(error):
             raise
         met = str(error).partition("\n")[0]
-        told = f"no space left on the disk of {film.root} (or of temporary files); free some and render again: {met}"
+        told = f"no space left on the disk of {project.root} (or of temporary files); free some and render again: {met}"
         raise FullDiskError(told) from error

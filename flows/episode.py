@@ -24,7 +24,7 @@ from flows import generate as generation
 from flows.disk import full_disk_told, is_full
 from flows.farm.pool import FarmSettings
 from flows.finishing import kinds as finishing
-from flows.finishing.kinds import VersionInputs, Version
+from flows.finishing.kinds import Version, VersionInputs
 from flows.generate import Generated
 from flows.inputs import Inputs
 from flows.ledger import marks, record

@@ -131,7 +131,12 @@ def next_moment(clock: str, *, now: float) -> float:
 
 
 def generate(
-    project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
+    project: Project,
+    shots: Sequence[Shot],
+    recordings: Sequence[Recording],
+    *,
+    run_id: str,
+    farm: Farm,
 ) -> Generated:
     """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
 
@@ -143,7 +148,12 @@ def generate(
 
 
 def _generate(
-    project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str, farm: Farm
+    project: Project,
+    shots: Sequence[Shot],
+    recordings: Sequence[Recording],
+    *,
+    run_id: str,
+    farm: Farm,
 ) -> Generated:
     storage = Storage(project.production.storage.url) if project.production.storage.url else None
     _sweep(project)
@@ -183,7 +193,9 @@ def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -
     standing = done(project, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
-        standing |= {take.shot_id: take for take in shared.bring(storage, absent, root=project.root)}
+        standing |= {
+            take.shot_id: take for take in shared.bring(storage, absent, root=project.root)
+        }
     commit_orphans(project, standing)
     return list({shot.shot_id: shot for shot in shots if shot.shot_id not in standing}.values())
 
@@ -197,7 +209,9 @@ def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:
     return list(groups.values())
 
 
-def _job(project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str) -> Job:
+def _job(
+    project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str
+) -> Job:
     url = project.production.storage.url
     folder, root = project.folder.resolve(), project.root
     job = Job(

@@ -66,7 +66,9 @@ def _problems_beside(folder: Path) -> list[Problem]:
     wanted, _ = collect_problems(problems, lambda: productions.read(folder)) or (None, None)
     if wanted is None or wanted.kind == "lesson":
         return []
-    project = Project(production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests"))
+    project = Project(
+        production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests")
+    )
     there = {
         key
         for key, name in wanted.list_files()

@@ -23,7 +23,9 @@ def read_script(project: Project, words: Words) -> LessonScript:
     production, problems = project.production, list[Problem]()
     script = collect_problems(problems, lambda: _read(project, words))
     base = collect_problems(problems, lambda: base_layout(project))
-    names = collect_problems(problems, lambda: slides.list_names(production.resolve_path(production.lesson.slides)))
+    names = collect_problems(
+        problems, lambda: slides.list_names(production.resolve_path(production.lesson.slides))
+    )
     if script and base and names:
         problems += scripts.check(script, slides=names, base=base, file=production.script)
     if problems or script is None:
@@ -64,4 +66,6 @@ def base_layout(project: Project) -> layouts.Arrangement:
 def words_of(project: Project) -> Words:
     """The words for emotions that the production knows."""
     emotions = project.production.emotions
-    return emotion_synonyms.load_words(project.production.resolve_path(emotions) if emotions else None)
+    return emotion_synonyms.load_words(
+        project.production.resolve_path(emotions) if emotions else None
+    )

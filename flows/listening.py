@@ -28,13 +28,17 @@ def resolve_speaker_settings(project: Project, inputs: Inputs) -> diarize.Diariz
     """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
     no pipeline.
     """
-    pipeline = diarize.resolve_pipeline(project.production.listen.diarization, folder=project.folder)
+    pipeline = diarize.resolve_pipeline(
+        project.production.listen.diarization, folder=project.folder
+    )
     return diarize.DiarizationSettings(speakers=inputs.speakers, pipeline=pipeline)
 
 
 def resolve_word_settings(project: Project) -> transcribe.TranscriptionSettings:
     """How words are recognised. Raises InputError when `[listen] recogniser` names no model."""
-    model = transcribe.resolve_recogniser(project.production.listen.recogniser, folder=project.folder)
+    model = transcribe.resolve_recogniser(
+        project.production.listen.recogniser, folder=project.folder
+    )
     return transcribe.TranscriptionSettings(language=project.production.language, model=model)
 
 
@@ -82,7 +86,9 @@ def has_transcript(project: Project, recordings: Sequence[Recording], inputs: In
     )
 
 
-def split_by_speaker(project: Project, recordings: Sequence[Recording], inputs: Inputs) -> list[Turn]:
+def split_by_speaker(
+    project: Project, recordings: Sequence[Recording], inputs: Inputs
+) -> list[Turn]:
     """Speaker turns, from the record when these recordings were split before."""
     settings = resolve_speaker_settings(project, inputs)
     key = diarize.key(recordings, settings)
@@ -159,7 +165,9 @@ def _known(project: Project, name: str) -> Recording | None:
     for row in project.store.read(
         Recording, source_digest=digest_file(project.production.resolve_path(name))
     ):
-        if (project.root / row.master_path).is_file() and (project.root / row.analysis_path).is_file():
+        if (project.root / row.master_path).is_file() and (
+            project.root / row.analysis_path
+        ).is_file():
             return row
     return None
 
@@ -184,6 +192,8 @@ def _lengths(project: Project, recordings: Sequence[Recording]) -> list[int]:
     one moves the others by whole frames.
     """
     step = (
-        timing.compute_sample_step(project.production.rate) if project.production.kind == "lesson" else 1
+        timing.compute_sample_step(project.production.rate)
+        if project.production.kind == "lesson"
+        else 1
     )
     return [-(-recording.samples // step) * step for recording in recordings]

@@ -119,6 +119,10 @@ def contact_sheet(
             width = frame.shape[1]
             yield frame, f"{label} {intensity:g}", name
         for number, frame in mouths:
-            yield sheet.resize_to_width(frame, width), format_timecode(number, rate), f"frame {number}"
+            yield (
+                sheet.resize_to_width(frame, width),
+                format_timecode(number, rate),
+                f"frame {number}",
+            )
 
     sheet.tile_pictures(pictures(), path, columns=len(INTENSITIES))

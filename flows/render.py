@@ -77,7 +77,7 @@ def _nothing_to_do(project: Project, standing: list[Deliverable], *, as_json: bo
         )
     else:
         say(
-            f"Nothing to do: {film.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {shorten_path(place)}"
+            f"Nothing to do: {project.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {shorten_path(place)}"
         )
     return DONE
 
@@ -97,10 +97,10 @@ def _show_outcome(project: Project, outcome: Any, *, as_json: bool) -> int:
         return SOME_FAILED
     seconds = version.deliverables[0].seconds
     say(
-        f"{film.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
+        f"{project.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
     )
     for row in version.deliverables:
-        say(f"  {row.profile:8} {shorten_path(film.root / 'deliverables' / row.path)}")
+        say(f"  {row.profile:8} {shorten_path(project.root / 'deliverables' / row.path)}")
     for mark in outcome.marks:
         say(f"marked: {mark}")
     for check in version.failed:

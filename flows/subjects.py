@@ -105,7 +105,9 @@ def of_folder(
     names every clip without one, and every film that cannot be read or does not last as long as the
     `window` that is judged of its clip.
     """
-    projects = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
+    projects = {
+        path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS
+    }
     filmed = {clip.corpus for clip in clips if clip.clip_id in projects}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
     problems = list[Problem]()

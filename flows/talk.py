@@ -30,10 +30,10 @@ from model.talker import (
     EmotionGaussian,
     GaussianTalker,
     Portrait,
-    TalkerSettings,
     Speech,
     TakeMeasures,
     Talker,
+    TalkerSettings,
 )
 from model.talkers import describe, load
 from pipeline import media

@@ -71,7 +71,7 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
                 "callsheet plan --inputs shows all problems",
             )
         ]
-    place = writable("build folder", project.root, mend=f"make {film.root} yours, or give --out")
+    place = writable("build folder", project.root, mend=f"make {project.root} yours, or give --out")
     findings = [_inputs(project), _profile(project), place, room("build space", project.root)]
     if project.production.storage.url:
         findings.append(storage(project.production.storage.url, deep=deep))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.farm.cluster import connected
-from flows.farm.policy import IN_FLIGHT, Scheduler, Kind, Rules, Stop, Task, Verdict
+from flows.farm.policy import IN_FLIGHT, Kind, Rules, Scheduler, Stop, Task, Verdict
 from flows.farm.steering import Steer, unsteered
 from flows.farm.worker import Failure, Job, Ready, Worker, end_process
 from manifests.rows import Shot, Take

@@ -13,7 +13,7 @@ from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import held
 from flows.project import Project, done, open_project
-from flows.version import VersionInputs, Version
+from flows.version import Version, VersionInputs
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot
@@ -73,7 +73,7 @@ def _rendered(project: Project) -> VersionInputs:
             Problem(
                 file=str(project.folder),
                 message=message,
-                expected=f"a finished run of callsheet render {film.folder}",
+                expected=f"a finished run of callsheet render {project.folder}",
             )
         )
     return VersionInputs(

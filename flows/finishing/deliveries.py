@@ -33,7 +33,9 @@ QUIET_DIALOGUE_LU = (
 )
 
 
-def passes(project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, version: str = "") -> list[DeliveryPass]:
+def passes(
+    project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, version: str = ""
+) -> list[DeliveryPass]:
     """The profiles of the production that show the same picture, together; those that show the
     whole picture first.
 
@@ -78,7 +80,9 @@ def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     return files
 
 
-def stem_ids(project: Project, reel: VersionInputs, passes: Sequence[DeliveryPass]) -> dict[str, str]:
+def stem_ids(
+    project: Project, reel: VersionInputs, passes: Sequence[DeliveryPass]
+) -> dict[str, str]:
     """The identity of every stem that is wanted."""
     if profiles.STEMS not in project.production.delivery.profiles:
         return {}
@@ -209,7 +213,8 @@ def _job(
     if not settings.burn_captions:
         return job
     return burn_in.burn_captions(
-        captions.delay_captions(sidecars.compose_captions(project, reel, cuts), job.lead_frames), job
+        captions.delay_captions(sidecars.compose_captions(project, reel, cuts), job.lead_frames),
+        job,
     )
 
 

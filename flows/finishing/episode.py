@@ -16,7 +16,14 @@ from flows.progress import reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import DELIVERABLES, Draft, VersionInputs, Version, look_settings, loudness_settings
+from flows.version import (
+    DELIVERABLES,
+    Draft,
+    Version,
+    VersionInputs,
+    look_settings,
+    loudness_settings,
+)
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
@@ -26,14 +33,18 @@ from pipeline.colour import grade as grading
 from pipeline.deliver import captions, delivery_job, versions
 from pipeline.render.slate import SLATE
 
-__all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
+__all__ = ["VersionInputs", "Version", "colour_match", "edit", "make_version", "standing"]
 
 
 def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _with_faces(reel)
     grades = grading.grade_shots(
-        shots, takes, look=look_settings(project, shots), root=project.root, progress=reporter().count
+        shots,
+        takes,
+        look=look_settings(project, shots),
+        root=project.root,
+        progress=reporter().count,
     )
     recorded.remember_grades(project, grades)
     return grades

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from flows.finishing import episode, lesson
 from flows.project import Project
-from flows.version import VersionInputs, Version
+from flows.version import Version, VersionInputs
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade
 
-__all__ = ["Reel", "Version", "colour_match", "edit", "make_version", "standing"]
+__all__ = ["VersionInputs", "Version", "colour_match", "edit", "make_version", "standing"]
 
 
 class Finishing(Protocol):
@@ -22,7 +22,9 @@ class Finishing(Protocol):
 
     def colour_match(self, project: Project, reel: VersionInputs) -> list[Grade]: ...
     def edit(self, project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]: ...
-    def make_version(self, project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version: ...
+    def make_version(
+        self, project: Project, reel: VersionInputs, cuts: Sequence[Cut]
+    ) -> Version: ...
     def standing(self, project: Project, reel: VersionInputs) -> list[Deliverable] | None: ...
 
 

@@ -22,7 +22,14 @@ from flows.progress import reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import DELIVERABLES, Draft, VersionInputs, Version, look_settings, loudness_settings
+from flows.version import (
+    DELIVERABLES,
+    Draft,
+    Version,
+    VersionInputs,
+    look_settings,
+    loudness_settings,
+)
 from manifests import identity
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade, Shot
@@ -142,7 +149,9 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     )
     with versions.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
-        files = _join(project, lesson, master_mix.master_path(master.sound_id, root=project.root), folder)
+        files = _join(
+            project, lesson, master_mix.master_path(master.sound_id, root=project.root), folder
+        )
         shown = sidecars.compose_captions(project, reel, [cut for cut in cuts if not cut.layer])
         draft = Draft(
             project=project,
@@ -462,7 +471,11 @@ def _deliverable_id(project: Project, reel: VersionInputs, lesson: Lesson, profi
         reel.recordings, samples=samples, settings=loudness_settings(project)
     )
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
-    extras = [project.production.title, project.production.language, project.production.lesson.packages]
+    extras = [
+        project.production.title,
+        project.production.language,
+        project.production.lesson.packages,
+    ]
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 

@@ -34,10 +34,14 @@ def compose_captions(project: Project, reel: VersionInputs, cuts: Sequence[Cut])
 def write_captions(project: Project, shown: Sequence[Caption], *, folder: Path) -> None:
     """Captions on the frames of the files, as SRT, WebVTT and TTML."""
     caption_files.write_captions(shown, folder, rate=project.production.rate)
-    ttml.write_ttml(shown, folder, rate=project.production.rate, language=project.production.language)
+    ttml.write_ttml(
+        shown, folder, rate=project.production.rate, language=project.production.language
+    )
 
 
-def write_timeline(project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, folder: Path, at: Path) -> None:
+def write_timeline(
+    project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, folder: Path, at: Path
+) -> None:
     """The cut as OpenTimelineIO, Final Cut's XML and EDL; `at` is where the version will stand."""
     programme = timeline.Programme(
         title=project.production.title,
@@ -74,7 +78,9 @@ def write_pictures(
     firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
     pairs = [
         (
-            *grading.render_before_after(takes[shot.shot_id], grades[shot.shot_id], root=project.root),
+            *grading.render_before_after(
+                takes[shot.shot_id], grades[shot.shot_id], root=project.root
+            ),
             shot.character,
             _change(grades[shot.shot_id]),
         )

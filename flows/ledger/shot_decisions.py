@@ -106,7 +106,7 @@ def skip(chosen: Chosen) -> list[ShotDecision]:
     return _decide(chosen, "skipped", lambda _entry: {}, "skipped: a slate goes out in its place")
 
 
-def priority(chosen: Chosen, urgency: int) -> list[ShotDecision]:
+def set_priority(chosen: Chosen, urgency: int) -> list[ShotDecision]:
     """Higher comes first; 0 is film order."""
     return _decide(chosen, "priority", lambda _entry: {"priority": urgency}, f"priority {urgency}")
 
@@ -120,7 +120,7 @@ def list_notes(chosen: Chosen) -> list[Noted]:
     ]
 
 
-def note(chosen: Chosen, text: str) -> list[ShotDecision]:
+def add_note(chosen: Chosen, text: str) -> list[ShotDecision]:
     """Something to remember. Raises InputError when it is empty."""
     if not text.strip():
         raise InputError(Problem(file="--text", message="an empty note"))

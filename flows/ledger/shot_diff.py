@@ -70,7 +70,9 @@ def digest_inputs(shot: Shot) -> dict[str, str]:
     return {name: digest(value)[:8] for name, value in fields.items()}
 
 
-def list_changes_since_review(look: ReviewedTake, shot: Shot, *, but: Sequence[str] = ()) -> tuple[str, ...]:
+def list_changes_since_review(
+    look: ReviewedTake, shot: Shot, *, but: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What people changed since somebody looked, in their words; empty when the look still holds.
 
     Who draws the frames, in which version and size, is not what was looked at. Sound is compared

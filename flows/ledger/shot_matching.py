@@ -35,7 +35,9 @@ def identify_places(shots: Sequence[Shot]) -> list[str]:
     return found
 
 
-def match_previous_shots(now: Sequence[Shot], before: Sequence[Shot]) -> dict[str, tuple[str, Shot]]:
+def match_previous_shots(
+    now: Sequence[Shot], before: Sequence[Shot]
+) -> dict[str, tuple[str, Shot]]:
     """For each place of the cut that stood in the cut before: its place and its shot there.
     Rewritten lines make another place, which follows the one that is gone from between the same
     neighbours and shows the same character.

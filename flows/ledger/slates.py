@@ -36,7 +36,9 @@ def make_slates(
     nobody = Portrait(name="", pixels=np.zeros((1, 1, 3), dtype=np.uint8), digest="")
     takes = []
     for shot in shots:
-        take = render.generate_take(shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio)
+        take = render.generate_take(
+            shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio
+        )
         on_take(take)
         takes.append(take)
     return takes

@@ -89,7 +89,9 @@ def _row(report: Report, root: Path) -> LessonRow:
     except InputError:
         return row
     row = replace(row, title=project.production.title)
-    version = report.version or next(reversed(versions.list_versions(project.root / DELIVERABLES)), "")
+    version = report.version or next(
+        reversed(versions.list_versions(project.root / DELIVERABLES)), ""
+    )
     if not version:
         return row
     files = {made.profile: made for made in project.store.read(Deliverable, version=version)}

@@ -236,7 +236,9 @@ def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
         ),
     )
     if asked.webhook:
-        hook = collect_problems(problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private))
+        hook = collect_problems(
+            problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private)
+        )
     if problems or may is None:
         raise InputError(problems)
     return may, hook

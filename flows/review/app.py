@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The review server's addresses. What it sends is looked up by id through the record, never by a
-path from a URL.
+"""Answer the review server's addresses.
+
+Everything that is sent is looked up by id through the record, never by a path from a URL.
 """
 
 from __future__ import annotations
@@ -39,62 +40,67 @@ TYPES = {
 }
 WAIT_SECONDS, LOOK_SECONDS = 25.0, 0.5
 LONGEST_BODY = 256 * 1024  # the shot ids of 5,000 shots
-NOT_FOUND = "there is nothing here\n"
+NOT_FOUND = "not found\n"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(desk: ReviewSession, gate: Gate, *, stopping: Callable[[], bool] = lambda: False) -> Starlette:
-    """The server of one desk behind one gate. `stopping`: whether it is about to end, so that pages
-    need not wait for news.
+def make_app(
+    session: ReviewSession, gate: Gate, *, stopping: Callable[[], bool] = lambda: False
+) -> Starlette:
+    """Make the server of one review behind one gate.
+
+    `stopping`: whether it is about to end, so that pages need not wait for news.
     """
     routes = [
-        Route("/api/production", _production(desk)),
-        Route("/api/changes", _changes(desk, stopping)),
-        Route("/api/decisions", _decisions(desk), methods=["POST"]),
-        Route("/api/peaks", _peaks(desk)),
-        Route("/api/log/{shot_id}", _log(desk)),
-        Route("/media/take/{key}.mp4", _media(desk, media.make_take_copy, "video/mp4")),
-        Route("/media/thumb/{key}.jpg", _media(desk, media.make_thumbnail, "image/jpeg")),
-        Route("/media/version/{key}/web.mp4", _media(desk, media.find_version_file, "video/mp4")),
+        Route("/api/production", _serve_document(session)),
+        Route("/api/changes", _serve_changes(session, stopping)),
+        Route("/api/decisions", _take_decisions(session), methods=["POST"]),
+        Route("/api/peaks", _serve_peaks(session)),
+        Route("/api/log/{shot_id}", _serve_log(session)),
+        Route("/media/take/{key}.mp4", _serve_media(session, media.make_take_copy, "video/mp4")),
+        Route("/media/thumb/{key}.jpg", _serve_media(session, media.make_thumbnail, "image/jpeg")),
+        Route("/media/version/{key}/web.mp4", _serve_media(session, media.find_version_file, "video/mp4")),
         Route(
             "/media/sound.flac",
-            _media(desk, lambda reading, _key: media.make_master(reading), "audio/flac"),
+            _serve_media(session, lambda snapshot, _key: media.make_master(snapshot), "audio/flac"),
         ),
-        Route("/media/captions.vtt", _captions(desk)),
-        *_page_routes(),
+        Route("/media/captions.vtt", _serve_captions(session)),
+        *_list_page_routes(),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, gate=gate)])
 
 
-def _production(desk: ReviewSession) -> Handler:
+def _serve_document(session: ReviewSession) -> Handler:
     async def production(_request: Request) -> Response:
-        return Response(await run_in_threadpool(desk.encode_document), media_type="application/json")
+        return Response(
+            await run_in_threadpool(session.encode_document), media_type="application/json"
+        )
 
     return production
 
 
-def _changes(desk: ReviewSession, stopping: Callable[[], bool]) -> Handler:
+def _serve_changes(session: ReviewSession, stopping: Callable[[], bool]) -> Handler:
     async def changes(request: Request) -> Response:
         since = request.query_params.get("since", "")
         until = time.monotonic() + WAIT_SECONDS
-        while await run_in_threadpool(desk.read_revision) == since and time.monotonic() < until:
+        while await run_in_threadpool(session.read_revision) == since and time.monotonic() < until:
             if stopping() or await request.is_disconnected():
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        return JSONResponse(await run_in_threadpool(desk.find_changes, since))
+        return JSONResponse(await run_in_threadpool(session.find_changes, since))
 
     return changes
 
 
-def _decisions(desk: ReviewSession) -> Handler:
+def _take_decisions(session: ReviewSession) -> Handler:
     async def decisions(request: Request) -> Response:
         try:
-            body = await _json(request)
-            return JSONResponse(await run_in_threadpool(desk.decide, body))
+            body = await _read_json(request)
+            return JSONResponse(await run_in_threadpool(session.decide, body))
         except InputError as error:
             return JSONResponse(
-                {"problems": [_problem(one) for one in error.problems]}, status_code=422
+                {"problems": [_describe_problem(problem) for problem in error.problems]}, status_code=422
             )
         except ToolError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
@@ -102,15 +108,15 @@ def _decisions(desk: ReviewSession) -> Handler:
     return decisions
 
 
-async def _json(request: Request) -> object:
-    """The body of a request. Raises InputError when it is too long or no JSON."""
+async def _read_json(request: Request) -> object:
+    """Read the body of a request. Raises InputError when it is too long or not JSON."""
     data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > LONGEST_BODY:
             raise InputError(
                 Problem(
-                    file="decision", message="too long", expected=f"at most {LONGEST_BODY} bytes"
+                    file="decision", message="the decision is too long", expected=f"at most {LONGEST_BODY} bytes"
                 )
             )
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -121,14 +127,14 @@ async def _json(request: Request) -> object:
     except (ValueError, RecursionError) as error:
         problem = Problem(
             file="decision",
-            message="not a decision",
+            message="the decision is not JSON",
             expected="application/json",
             got=str(error)[:100],
         )
         raise InputError(problem) from error
 
 
-def _problem(problem: Problem) -> ProblemEntry:
+def _describe_problem(problem: Problem) -> ProblemEntry:
     return ProblemEntry(
         field=problem.column or "name",
         message=problem.message,
@@ -137,10 +143,10 @@ def _problem(problem: Problem) -> ProblemEntry:
     )
 
 
-def _peaks(desk: ReviewSession) -> Handler:
+def _serve_peaks(session: ReviewSession) -> Handler:
     async def peaks(request: Request) -> Response:
         width = request.query_params.get("width", "")
-        found = await run_in_threadpool(lambda: media.read_peaks(desk.read_snapshot()))
+        found = await run_in_threadpool(lambda: media.read_peaks(session.read_snapshot()))
         if width.isdecimal() and 0 < len(width) < 8 and int(width):
             found = dailies.thin_peaks(found, int(width))
         return JSONResponse({"peaks": found})
@@ -148,31 +154,33 @@ def _peaks(desk: ReviewSession) -> Handler:
     return peaks
 
 
-def _log(desk: ReviewSession) -> Handler:
+def _serve_log(session: ReviewSession) -> Handler:
     async def told(request: Request) -> Response:
-        said = await run_in_threadpool(lambda: read_log(desk.read_snapshot(), request.path_params["shot_id"]))
-        return JSONResponse({"log": said}) if said is not None else await _nothing(request)
+        said = await run_in_threadpool(
+            lambda: read_log(session.read_snapshot(), request.path_params["shot_id"])
+        )
+        return JSONResponse({"log": said}) if said is not None else await _answer_not_found(request)
 
     return told
 
 
-def _captions(desk: ReviewSession) -> Handler:
+def _serve_captions(session: ReviewSession) -> Handler:
     async def captions(_request: Request) -> Response:
-        text = (await run_in_threadpool(desk.read_document))["captions_text"]
+        text = (await run_in_threadpool(session.read_document))["captions_text"]
         return Response(text or "WEBVTT\n", media_type="text/vtt")
 
     return captions
 
 
-def _media(desk: ReviewSession, find: Callable[[Snapshot, str], Path | None], kind: str) -> Handler:
-    """A file found through the record; parts of it are sent when a part is asked for (Range)."""
+def _serve_media(session: ReviewSession, find: Callable[[Snapshot, str], Path | None], kind: str) -> Handler:
+    """Serve a file found through the record, or a part of it if the request names one (Range)."""
 
     async def send(request: Request) -> Response:
         path = await run_in_threadpool(
-            lambda: find(desk.read_snapshot(), request.path_params.get("key", ""))
+            lambda: find(session.read_snapshot(), request.path_params.get("key", ""))
         )
         if path is None or not path.is_file():
-            return await _nothing(request)
+            return await _answer_not_found(request)
         # not the time: copies are touched when they are used
         tag = digest([path.name, path.stat().st_size])
         return FileResponse(
@@ -184,21 +192,19 @@ def _media(desk: ReviewSession, find: Callable[[Snapshot, str], Path | None], ki
     return send
 
 
-def _page_routes() -> list[Route]:
-    """One route for each file of the page, listed once: no path of a URL ever reaches the file
-    system.
-    """
+def _list_page_routes() -> list[Route]:
+    """List one route for each file of the page, so that no path from a URL reaches the disk."""
     files = {
         path.relative_to(PAGE).as_posix(): path
         for path in sorted(PAGE.rglob("*"))
         if path.suffix in TYPES
     }
-    routes = [Route(f"/{name}", _file(path)) for name, path in files.items()]
+    routes = [Route(f"/{name}", _serve_file(path)) for name, path in files.items()]
     index = files.get("index.html")
-    return [*routes, Route("/", _file(index) if index else _nothing)]
+    return [*routes, Route("/", _serve_file(index) if index else _answer_not_found)]
 
 
-def _file(path: Path) -> Handler:
+def _serve_file(path: Path) -> Handler:
     kind = (
         TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     )
@@ -209,5 +215,5 @@ def _file(path: Path) -> Handler:
     return file
 
 
-async def _nothing(_request: Request) -> Response:
+async def _answer_not_found(_request: Request) -> Response:
     return PlainTextResponse(NOT_FOUND, status_code=404)

@@ -137,9 +137,9 @@ def _about_shots(wish: DecisionRequest, reading: Snapshot, project: Project) -> 
         case "skip":
             decided = shot_decisions.skip(chosen)
         case "note":
-            decided = shot_decisions.note(chosen, words["text"])
+            decided = shot_decisions.add_note(chosen, words["text"])
         case "priority":
-            decided = shot_decisions.priority(chosen, words["priority"])
+            decided = shot_decisions.set_priority(chosen, words["priority"])
         case "circle":
             decided = shot_decisions.circle_variants(
                 chosen, [wish.takes[entry.place] for entry in wish.shots]
@@ -190,7 +190,7 @@ def _retry(chosen: Looked, wish: DecisionRequest) -> list[shot_decisions.ShotDec
     if not decided or words["seed"] != "same":
         decided += shot_decisions.retry(chosen, seed=seed, new_seed=words["seed"] == "new")
     if words["note"]:
-        decided += shot_decisions.note(chosen, words["note"])
+        decided += shot_decisions.add_note(chosen, words["note"])
     return decided
 
 

@@ -20,7 +20,7 @@ from flows.project import Project
 from flows.review import media, pack
 from flows.review.document import Document, ShotEntry, TakeEntry
 from flows.review.payload import build_document
-from flows.review.snapshot import Snapshot, read_logs, preview_version
+from flows.review.snapshot import Snapshot, preview_version, read_logs
 from flows.version import Version
 from flows.who import current_user
 from manifests.atomic_write import hidden_folder
@@ -139,7 +139,9 @@ def _copy_media(
         )
     for number, shot in enumerate(told["shots"], start=1):
         shot["thumb"] = _copied(
-            media.make_thumbnail(reading, shot["shot_id"]), folder, f"media/thumbs/{shot['shot_id']}.jpg"
+            media.make_thumbnail(reading, shot["shot_id"]),
+            folder,
+            f"media/thumbs/{shot['shot_id']}.jpg",
         )
         for take in shot["takes"]:
             take["url"] = _copied(

@@ -9,14 +9,20 @@ import threading
 from pathlib import Path
 
 from flows.project import Project
-from flows.review.payload import has_sound, has_pictures, find_programme_start, count_timeline_frames, find_web_file
+from flows.review.payload import (
+    count_timeline_frames,
+    find_programme_start,
+    find_web_file,
+    has_pictures,
+    has_sound,
+)
 from flows.review.snapshot import Snapshot
 from flows.version import loudness_settings
 from manifests.rows import Cut, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline.assemble import assemble, master_mix
 from pipeline.deliver import dailies
-from pipeline.deliver.dailies import TakeFraming, TakeSound, Pairs, VideoStill
+from pipeline.deliver.dailies import Pairs, TakeFraming, TakeSound, VideoStill
 from pipeline.deliver.profiles import WEB
 
 _ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
@@ -89,7 +95,9 @@ def make_master(reading: Snapshot) -> Path | None:
     )
     if not path.is_file():
         with _ONE_AT_A_TIME:
-            master_mix.render_master(reading.recordings, samples=samples, settings=settings, root=root)
+            master_mix.render_master(
+                reading.recordings, samples=samples, settings=settings, root=root
+            )
     return path
 
 

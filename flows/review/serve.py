@@ -25,7 +25,7 @@ GOODBYE_SECONDS = 1  # how long a page that waits for news may go on when the se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewServer:
-    """A server that is about to run, its gate, and the socket that it listens on."""
+    """A server that is ready to run, its gate, and the socket that it listens on."""
 
     server: uvicorn.Server
     gate: Gate
@@ -39,16 +39,16 @@ class ReviewServer:
 
 
 def prepare_server(project: Project, *, reviewer: str, port: int = 0) -> ReviewServer:
-    """Listen on a port of loopback (0: any that is free). Raises InputError when it is taken."""
+    """Listen on a port of loopback (0: any free port). Raises InputError when it is taken."""
     # its lines hold the links' tokens
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
-    listening = _listen(port)
+    listening = _open_socket(port)
     gate = Gate(listening.getsockname()[1])
-    desk = ReviewSession(project, reviewer=reviewer)
+    session = ReviewSession(project, reviewer=reviewer)
     # the app is there before the server that it asks whether it is stopping
     servers: list[uvicorn.Server] = []
     config = uvicorn.Config(
-        make_app(desk, gate, stopping=lambda: any(server.should_exit for server in servers)),
+        make_app(session, gate, stopping=lambda: any(server.should_exit for server in servers)),
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -57,34 +57,35 @@ def prepare_server(project: Project, *, reviewer: str, port: int = 0) -> ReviewS
         timeout_graceful_shutdown=GOODBYE_SECONDS,
     )
     servers.append(uvicorn.Server(config))
-    return ReviewServer(server=servers[0], gate=gate, session=desk, listening=listening)
+    return ReviewServer(server=servers[0], gate=gate, session=session, listening=listening)
 
 
 def hand_out_links(reviewing: ReviewServer, *, show: Callable[[str], None], browser: bool) -> None:
-    """Show the link, open it when asked to, and show another one whenever Enter is pressed (for a
-    second window).
+    """Show the link, open it when asked to, and show another whenever Enter is pressed.
+
+    Each link opens one window.
     """
     link = reviewing.gate.make_link()
     show(link)
     if browser:
         webbrowser.open(link)
     if sys.stdin.isatty():
-        threading.Thread(target=_more, args=(reviewing.gate, show), daemon=True).start()
+        threading.Thread(target=_show_more_links, args=(reviewing.gate, show), daemon=True).start()
 
 
-def _more(gate: Gate, show: Callable[[str], None]) -> None:
+def _show_more_links(gate: Gate, show: Callable[[str], None]) -> None:
     for _ in sys.stdin:
         show(gate.make_link())
 
 
-def _listen(port: int) -> socket.socket:
+def _open_socket(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((LOOPBACK, port))
     except OSError as error:
         listening.close()
-        message = f"port {port} cannot be used: {error.strerror or error}"
+        message = f"cannot listen on port {port}: {error.strerror or error}"
         raise InputError(
             Problem(file="--port", message=message, expected="a free port, or 0")
         ) from error

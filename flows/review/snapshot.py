@@ -174,7 +174,9 @@ def _newest_version(project: Project) -> str | None:
     it.
     """
     known = {row.version for row in project.store.read(Deliverable)}
-    standing = [name for name in versions.list_versions(project.root / DELIVERABLES) if name in known]
+    standing = [
+        name for name in versions.list_versions(project.root / DELIVERABLES) if name in known
+    ]
     return standing[-1] if standing else None
 
 

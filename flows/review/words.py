@@ -40,7 +40,8 @@ def describe_emotion(keys: Iterable[Sequence[float]]) -> str:
     'neutral 1 -> angry 0.9'
     """
     moods = [
-        " + ".join(f"{label} {weight:g}" for label, weight in list_weights(row[1:]).items()) for row in keys
+        " + ".join(f"{label} {weight:g}" for label, weight in list_weights(row[1:]).items())
+        for row in keys
     ]
     named = [
         mood
@@ -72,7 +73,9 @@ DECIDED = {
 def _cue(field: str, value: str) -> str:
     if field in ("start", "end"):
         return (
-            f"{field} at {format_clock(int(value) / MASTER_HZ)}" if value else f"{field} as it was heard"
+            f"{field} at {format_clock(int(value) / MASTER_HZ)}"
+            if value
+            else f"{field} as it was heard"
         )
     if field == "ignore":
         return "left out" if value else "no longer left out"

@@ -67,9 +67,13 @@ def terms(project: Project) -> ConsentTerms:
     )
 
 
-def refusals(project: Project, actors: Sequence[Actor], consents: Sequence[Consent]) -> list[Problem]:
+def refusals(
+    project: Project, actors: Sequence[Actor], consents: Sequence[Consent]
+) -> list[Problem]:
     """What keeps these actors out of the production today, by the sheet and by what was revoked."""
-    return consent.check_consents(actors, consents, terms(project), withdrawals=withdrawals(project))
+    return consent.check_consents(
+        actors, consents, terms(project), withdrawals=withdrawals(project)
+    )
 
 
 def known_withdrawn(project: Project) -> list[Actor]:
@@ -78,7 +82,9 @@ def known_withdrawn(project: Project) -> list[Actor]:
     """
     gone = {one.person for one in withdrawals(project)}
     return (
-        [actor for actor in project.store.read_current(Actor) if actor.actor in gone] if gone else []
+        [actor for actor in project.store.read_current(Actor) if actor.actor in gone]
+        if gone
+        else []
     )
 
 
@@ -196,7 +202,9 @@ def facts(project: Project, person: str) -> dict[str, Any]:
             consent.of_person(on_file(project, []), person), withdrawals(project)
         ),
         "withdrawn": [one for one in withdrawals(project) if one.person == person],
-        "purged": [row.happened_at for row in project.store.read(Event, name=PURGED, subject=person)],
+        "purged": [
+            row.happened_at for row in project.store.read(Event, name=PURGED, subject=person)
+        ],
         "deliverables": touched(project, person),
     }
 

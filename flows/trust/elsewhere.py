@@ -27,7 +27,9 @@ def storage_of(project: Project) -> Storage | None:
     return Storage(url) if url else None
 
 
-def stored(project: Project, *, shot_ids: Sequence[str], portraits: Iterable[Path]) -> dict[str, str]:
+def stored(
+    project: Project, *, shot_ids: Sequence[str], portraits: Iterable[Path]
+) -> dict[str, str]:
     """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
     the storage does not answer.
     """
@@ -78,7 +80,8 @@ def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     for sample in samples:
         if sample.is_file():
             yield from (
-                (path, "feeling of a sample in the cache") for path in emotion_sample.find_cached(sample)
+                (path, "feeling of a sample in the cache")
+                for path in emotion_sample.find_cached(sample)
             )
 
 

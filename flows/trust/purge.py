@@ -65,7 +65,11 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
     if "voice" in covers:
         files |= dict(_voice(project, person, remains))
     doomed = sorted(
-        {one.version for one in touched(project, person) if any(kind in one.what for kind in covers)}
+        {
+            one.version
+            for one in touched(project, person)
+            if any(kind in one.what for kind in covers)
+        }
         | set(_unrecorded(project, person))
     )
     for version in doomed:
@@ -79,7 +83,11 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
         covers=tuple(covers),
         files={path: why for path, why in files.items() if _is_ours(project, path)},
         versions=tuple(doomed),
-        remains=(*dict.fromkeys(remains), *_unfollowed(project), *elsewhere.other_machines(project)),
+        remains=(
+            *dict.fromkeys(remains),
+            *_unfollowed(project),
+            *elsewhere.other_machines(project),
+        ),
         stored=_stored(project, person, covers),
     )
 
@@ -153,7 +161,9 @@ def _likeness(project: Project, person: str, remains: list[str]) -> Iterator[tup
     ids = sorted({shot.shot_id for shot in shots})
     known = set(ids)
     yield from (
-        (path, "take") for path in _below(project.root / TAKES) if elsewhere.stem(path.name) in known
+        (path, "take")
+        for path in _below(project.root / TAKES)
+        if elsewhere.stem(path.name) in known
     )
     for take in project.store.read(Take, shot_id=ids) if ids else []:
         yield from _if_there(project.root / take.path, "take")
@@ -167,7 +177,9 @@ def _likeness(project: Project, person: str, remains: list[str]) -> Iterator[tup
             (path, "solved portrait in the cache")
             for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
         )
-    yield from elsewhere.cached(project, shot_ids=ids, portraits=_named(project, person, "portrait"))
+    yield from elsewhere.cached(
+        project, shot_ids=ids, portraits=_named(project, person, "portrait")
+    )
     yield from elsewhere.felt(_named(project, person, "emotion_sample"))
     yield from _own_files(
         project, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
@@ -204,7 +216,9 @@ def _stored(project: Project, person: str, covers: Sequence[str]) -> dict[str, s
     found: dict[str, str] = {}
     if "likeness" in covers:
         ids = sorted({shot.shot_id for shot in project.store.read(Shot, actor=person)})
-        found |= elsewhere.stored(project, shot_ids=ids, portraits=_named(project, person, "portrait"))
+        found |= elsewhere.stored(
+            project, shot_ids=ids, portraits=_named(project, person, "portrait")
+        )
     if "voice" in covers:
         found |= elsewhere.stored_sound(project, _spoken_in(project, person))
     return found
@@ -236,7 +250,9 @@ def _named(project: Project, person: str, column: str) -> list[Path]:
     others = {str(getattr(row, column)) for row in rows if row.actor != person}
     mine = {str(getattr(row, column)) for row in rows if row.actor == person} - others
     return [
-        path for name in sorted(filter(None, mine)) if _is_ours(project, path := project.folder / name)
+        path
+        for name in sorted(filter(None, mine))
+        if _is_ours(project, path := project.folder / name)
     ]
 
 
@@ -260,7 +276,12 @@ def _unfollowed(project: Project) -> list[str]:
 
 
 def _own_files(
-    project: Project, person: str, columns: Sequence[str], remains: list[str], *, without: Sequence[str]
+    project: Project,
+    person: str,
+    columns: Sequence[str],
+    remains: list[str],
+    *,
+    without: Sequence[str],
 ) -> Iterator[tuple[Path, str]]:
     """Files that the cast names for this person and for nobody else, but for kinds of files that
     cannot hold what is purged.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Json, Out, group
-from flows.view.screen import DONE, SOME_FAILED, say, say_json, print_table
+from flows.view.screen import DONE, SOME_FAILED, print_table, say, say_json
 from manifests.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -157,11 +157,13 @@ def purge(
 
 
 def _show(project: Project, one: Purge, *, done: bool) -> None:
-    stored = [(f"{film.production.storage.url}/{name}", why) for name, why in one.stored.items()]
-    print_table(("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored])
+    stored = [(f"{project.production.storage.url}/{name}", why) for name, why in one.stored.items()]
+    print_table(
+        ("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored]
+    )
     for left in one.remains:
         say(f"stays: {left}")
-    say(f"{film.folder}: {len(one.files) + len(stored)} files")
+    say(f"{project.folder}: {len(one.files) + len(stored)} files")
 
 
 def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Project, str]]:
@@ -180,7 +182,11 @@ def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tup
             )
         )
     projects = [open_project(folder, out) for folder in productions]
-    yield from [(project, person) for project in projects for person in consents.people_named(project, actor)]
+    yield from [
+        (project, person)
+        for project in projects
+        for person in consents.people_named(project, actor)
+    ]
 
 
 def _kinds(covers: str) -> tuple[str, ...]:

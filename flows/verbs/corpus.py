@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, print_table
+from flows.view.screen import DONE, SOME_FAILED, complain, print_table, say, say_json
 
 app = group(
     help="Corpora for training: make the synthetic one, read a published one, list clips.",

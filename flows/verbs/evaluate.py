@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, say, say_json, shorten_path, print_table
+from flows.view.screen import DONE, print_table, say, say_json, shorten_path
 
 if TYPE_CHECKING:
     from flows.evaluate import Evaluation

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.verbs.options import Folder, Json, group
-from flows.view.screen import DONE, say, say_json, print_table
+from flows.view.screen import DONE, print_table, say, say_json
 
 app = group()
 xliff = group(

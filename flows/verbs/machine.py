@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, TOOL_FAILED, say, say_json, print_table
+from flows.view.screen import DONE, TOOL_FAILED, print_table, say, say_json
 
 app = group()
 

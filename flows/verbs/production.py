@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
-from flows.view.screen import DONE, say, say_json, print_table
+from flows.view.screen import DONE, print_table, say, say_json
 
 app = group()
 
@@ -138,7 +138,9 @@ def maintain(
     from flows.project import open_project
     from manifests.upkeep import MANY_FILES, maintain_tables
 
-    kept = maintain_tables(open_project(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep)
+    kept = maintain_tables(
+        open_project(folder, out).store, many=2 if every else MANY_FILES, keep_hours=keep
+    )
     if as_json:
         say_json(kept)
     else:

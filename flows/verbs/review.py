@@ -86,7 +86,9 @@ def _export(project: Project, folder: Path, *, reviewer: str, as_json: bool) -> 
 
     with bars():
         reporter().step("Copies for the browser")
-        page = export_page(read_snapshot(project), folder, reviewer=reviewer, progress=reporter().count)
+        page = export_page(
+            read_snapshot(project), folder, reviewer=reviewer, progress=reporter().count
+        )
     say_json({"page": page}) if as_json else say(
         f"{shorten_path(page)} opens without a server; its notes.json comes back with --import"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
-from flows.view.screen import DONE, complain, say, say_json, print_table
+from flows.view.screen import DONE, complain, print_table, say, say_json
 
 if TYPE_CHECKING:
     from flows.ledger.shot_decisions import ShotDecision
@@ -108,7 +108,7 @@ def priority(
     """Make them before others, or after."""
     from flows.ledger import shot_decisions
 
-    return _told(shot_decisions.priority(_chosen(folder, shots, out), urgency), as_json)
+    return _told(shot_decisions.set_priority(_chosen(folder, shots, out), urgency), as_json)
 
 
 @app.command()
@@ -127,7 +127,7 @@ def note(
 
     chosen = _chosen(folder, shots, out)
     if text is not None:
-        return _told(shot_decisions.note(chosen, text), as_json)
+        return _told(shot_decisions.add_note(chosen, text), as_json)
     found = shot_decisions.list_notes(chosen)
     if as_json:
         say_json(found)

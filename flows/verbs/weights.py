@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Json, group
-from flows.view.screen import DONE, complain, say, say_json, print_table
+from flows.view.screen import DONE, complain, print_table, say, say_json
 from manifests.errors import InputError, Problem
 
 app = group(

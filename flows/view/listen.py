@@ -12,7 +12,7 @@ from flows.corrections import CorrectedCues
 from flows.cut import listen_and_cut
 from flows.inputs import read_inputs
 from flows.project import Project, open_project
-from flows.view.screen import DONE, say, say_json, shorten_path, print_table
+from flows.view.screen import DONE, print_table, say, say_json, shorten_path
 from manifests.timebase import MASTER_HZ, format_clock
 from pipeline.speech import transcribe
 from pipeline.speech.turns import format_rttm as turns_as_rttm
@@ -61,7 +61,9 @@ def _show_heard(heard: CorrectedCues, sheet: Path, rttm: Path) -> None:
     ]
     print_table(("line", "character", "starts", "ends", "status", "sure", "text"), rows)
     for stretch in heard.found.unscripted:
-        span = f"{format_clock(stretch.start / MASTER_HZ)} to {format_clock(stretch.end / MASTER_HZ)}"
+        span = (
+            f"{format_clock(stretch.start / MASTER_HZ)} to {format_clock(stretch.end / MASTER_HZ)}"
+        )
         say(f"not in the script: {span}, {stretch.character or stretch.speaker}: {stretch.text}")
     for cue in heard.unsure_cues:
         say(f"needs an ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")

@@ -15,7 +15,7 @@ from flows.inputs import Inputs, open_inputs, weights_used
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
 from flows.project import Project
 from flows.view.listen import list_conflicts, list_notes
-from flows.view.screen import DONE, say, say_json, print_table
+from flows.view.screen import DONE, print_table, say, say_json
 from manifests.timebase import format_timecode
 
 ALWAYS = ("new", "changed", "cached")  # counted in the last line also when there are none
@@ -60,7 +60,9 @@ def _show(planned: Plan, cutting: CurrentCut) -> None:
     for cue in cutting.corrected.unsure_cues:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
     for said in (
-        f"{kind}: {one}" for kind, several in list_conflicts(cutting.corrected).items() for one in several
+        f"{kind}: {one}"
+        for kind, several in list_conflicts(cutting.corrected).items()
+        for one in several
     ):
         say(said)
     for said in list_notes(cutting.project):

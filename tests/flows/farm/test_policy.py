@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.farm.policy import IN_FLIGHT, STRIKES, Scheduler, Kind, Rules, Verdict
+from flows.farm.policy import IN_FLIGHT, STRIKES, Kind, Rules, Scheduler, Verdict
 from flows.farm.steering import Steering
 from manifests.rows import Shot
 

@@ -23,7 +23,7 @@ from pipeline.render import portraits
 class Finished:
     """The rendered film with what its checks need."""
 
-    film: Project
+    project: Project
     file: Path
     master: Path
     scenes: list[ExpectedFace]
@@ -31,10 +31,10 @@ class Finished:
 
     @property
     def about(self) -> dict:
-        return {"version": "v001", "profile": "web", "rate": self.film.production.rate}
+        return {"version": "v001", "profile": "web", "rate": self.project.production.rate}
 
     def screen(self, file: Path | None = None) -> ScreenedFile:
-        production = self.film.production
+        production = self.project.production
         return ScreenedFile(
             path=file or self.file, size=(production.width, production.height), rate=production.rate
         )
@@ -55,7 +55,7 @@ def finished(film) -> Finished:
     }
     (master,) = (opened.root / "media" / "masters").glob("*.flac")
     return Finished(
-        film=opened,
+        project=opened,
         file=opened.root / "deliverables" / "v001" / "web.mp4",
         master=master,
         scenes=check_faces.expect_faces(
@@ -67,9 +67,9 @@ def finished(film) -> Finished:
 
 @pytest.fixture(scope="module")
 def cast(finished: Finished) -> dict:
-    actors = finished.film.store.read_current(Actor)
+    actors = finished.project.store.read_current(Actor)
     return {
-        actor.character: portraits.read(finished.film.production.resolve_path(actor.portrait))
+        actor.character: portraits.read(finished.project.production.resolve_path(actor.portrait))
         for actor in actors
     }
 
@@ -126,7 +126,7 @@ def test_sound_that_is_six_frames_late_fails_by_its_place_and_by_the_lips(
     assert "late" in offset.advice
     lags = check_lipsync.measure_lags(
         finished.screen(late),
-        check_lipsync.choose_shots(finished.scenes, rate=finished.film.production.rate),
+        check_lipsync.choose_shots(finished.scenes, rate=finished.project.production.rate),
     )
     check = check_lipsync.check_lag(lags, **finished.about)
     assert check.verdict == "fail"
@@ -205,7 +205,7 @@ def test_without_the_weights_the_version_says_what_was_not_measured(
 
 
 def test_the_licences_of_weights_stand_in_every_row(finished: Finished) -> None:
-    store = finished.film.store
+    store = finished.project.store
     used = {row.name: row for row in store.read_current(ModelFile)}
     assert set(check_faces.WEIGHTS) <= set(used)
     assert all(row.licence and row.commercial in ("yes", "no", "unclear") for row in used.values())

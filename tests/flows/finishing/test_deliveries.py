@@ -114,7 +114,7 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     files = deliveries.render(passes, folder=folder)
     stems = deliveries.write_stems(film, reel, master, folder=folder)
     draft = Draft(
-        film=film,
+        project=film,
         reel=reel,
         passes=passes,
         master=master,

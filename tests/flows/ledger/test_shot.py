@@ -198,13 +198,13 @@ def test_with_the_gate_only_approved_shots_go_to_the_final_talker(folder: Path) 
     file.write_text(text + 'gate = "approved"\n\n[talker_settings]\nbuild = "tiny"\n')
     now = cutting_of(folder)
     assert [shot.talker for shot in now.shots] == ["dice", "previs", "dice", "previs"]
-    before = {shot.shot_id for shot in now.film.store.read_current(Shot)}
+    before = {shot.shot_id for shot in now.project.store.read_current(Shot)}
     assert [shot.shot_id in before for shot in now.shots] == [False, True, False, True]
 
 
 def test_a_run_hears_of_decisions_that_another_process_makes(folder: Path) -> None:
     now = cutting_of(folder)
-    steer = watch_decisions(now.film, now.shots, began="2020-01-01T00:00:00+00:00")
+    steer = watch_decisions(now.project, now.shots, began="2020-01-01T00:00:00+00:00")
     assert steer().held == frozenset()
     subprocess.run(
         [sys.executable, "-m", "flows", "shot", "hold", str(folder), SECOND],
