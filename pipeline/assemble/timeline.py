@@ -260,4 +260,5 @@ def _find_version(cuts: Sequence[Cut]) -> str:
 
 
 def to_single_line(text: str) -> str:
+    """Join a text into one line of printable characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that need the sound: does the sound of a finished file lie where the master sound lies,
-and is every line heard in it?
+"""Checks of a finished file's sound: its offset from the master sound, and lines that are lost.
 
-Both are read once as level curves at 100 Hz; nothing here knows what is said.
+Both are read once as level curves at 100 Hz; nothing here knows the words.
 """
 
 from __future__ import annotations
@@ -32,8 +31,9 @@ Levels = Float64[np.ndarray, " times"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundLevels:
-    """Levels in dB full scale, one each 10 ms: of the file from where its programme begins, and of
-    the master sound it was made of.
+    """Levels in dB full scale, one each 10 ms.
+
+    `file` is the file from where its programme begins; `master` is the master sound it was made of.
     """
 
     file: Levels
@@ -41,11 +41,11 @@ class SoundLevels:
 
 
 def read_levels(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> SoundLevels:
-    """Read the sound of a file. `master`: the levels of its master, which begins after `lead`
-    seconds (of a slate). Raises ToolError.
+    """Read the levels of a file's sound.
 
-    Sound that the container lets begin before or after the picture is moved by as much: so it is
-    played.
+    `master`: the levels of its master, which begins after `lead` seconds (of a slate). Sound that
+    the container starts before or after the picture is moved by as much, because players do the
+    same. Raises ToolError.
     """
     info = media.probe(path)
     late = info.audio.start - info.video.start if info.audio and info.video else Fraction(0)
@@ -55,8 +55,9 @@ def read_levels(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> 
 
 
 def check_offset(hearing: SoundLevels, *, version: str, profile: str, rate: Fraction) -> Check:
-    """Whether the sound lies where the master lies, to a frame; by the place at which the level
-    curves agree best.
+    """Check that the sound lies where the master lies, to a frame.
+
+    The offset is where the level curves agree best.
     """
     offset = _measure_offset(hearing.file, hearing.master)
     about = {
@@ -85,7 +86,10 @@ def check_offset(hearing: SoundLevels, *, version: str, profile: str, rate: Frac
 def check_lines(
     hearing: SoundLevels, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
 ) -> Check:
-    """Whether every line is heard: not much softer than in the master, and not silent in both."""
+    """Check that every line is heard.
+
+    A lost line is much softer than in the master, or silent in both.
+    """
     lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
     first = lost[0] if lost else None
     at = (
@@ -107,7 +111,7 @@ def check_lines(
 
 
 def measure_levels(path: Path) -> Levels:
-    """The level of a file's sound each 10 ms. Raises ToolError."""
+    """Measure the level of a file's sound each 10 ms. Raises ToolError."""
     parts = []
     for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
         parts.append(level_curve.measure_power(block[:, 0]))
@@ -117,13 +121,14 @@ def measure_levels(path: Path) -> Levels:
 
 
 def _shift_curve(curve: Levels, later: int) -> Levels:
-    """A curve that begins so many steps later (in silence), or earlier when that is negative."""
+    """Shift a curve by a number of steps: later (after silence), or earlier when it is negative."""
     return np.concatenate([np.full(later, FLOOR_DB), curve]) if later > 0 else curve[-later:]
 
 
 def _measure_offset(file: Levels, master: Levels) -> float | None:
-    """By how many hundredths of a second the file's curve is later than the master's; None when one
-    of them is flat.
+    """Measure by how many hundredths of a second the file's curve is later than the master's.
+
+    The result is None when one of them is flat.
     """
     count = min(len(file), len(master))
     one, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()

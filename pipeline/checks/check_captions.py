@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Checks of captions: every spoken line is shown while it is spoken, and the rules are kept."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ def check_captions(
     version: str,
     rate: Fraction,
 ) -> list[Check]:
-    """Captions against speech: every spoken line is shown while it is spoken; and what the lint
-    found, one row a rule.
-    """
+    """Check captions against speech, and report what the lint found, one row per rule."""
     late = [
         cue
         for cue in cues
@@ -56,9 +54,7 @@ def check_captions(
 
 
 def _is_captioned(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:
-    """Whether the cue's first and last words are in captions that are on screen around its start
-    and its end.
-    """
+    """Check whether the captions around a cue's start and end show its first and last words."""
     words = re.findall(r"\w+", cue.text)
     if not words:
         return True

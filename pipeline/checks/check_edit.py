@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Checks of the edit list: enlarged takes, colour casts over the limit, dissolves past handles."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def check_edit(
     size: tuple[int, int],
     rate: Fraction,
 ) -> list[Check]:
-    """What the edit list itself gives away: takes enlarged beyond their pixels, casts beyond the
-    limit, dissolves without handles.
+    """Check what the edit list itself shows, without opening a file.
+
+    It finds takes enlarged beyond their pixels, casts over the limit, and dissolves without
+    handles.
     """
     enlarged = {cut: _measure_enlargement(cut, size) for cut in cuts}
     largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
@@ -61,7 +63,7 @@ def check_edit(
 
 
 def _measure_enlargement(cut: Cut, size: tuple[int, int]) -> float:
-    """How many times a take's pixels are enlarged to fill their place."""
+    """Measure how many times a take's pixels are enlarged to fill their place."""
     if cut.crop_box is None:
         return 1.0
     wide, high = cut.place_box.size if cut.place_box else size

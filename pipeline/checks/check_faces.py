@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of finished files that look at faces: is somebody there, and is it the one whom the cast
-names?
+"""Checks of faces in finished files: is somebody there, and is it the person in the cast?
 
-A few frames of a few shots are opened; each face is compared with the portraits of the whole cast
-(`model.likeness`) and belongs to the nearest. Who is near whom is measured, not who somebody is:
-two portraits that the network cannot tell apart make no verdict.
+A few frames of a few shots are opened. Each face is compared with the portraits of the whole cast
+(`model.likeness`) and assigned to the nearest. This measures who is near whom, not who somebody is:
+two portraits that the network cannot tell apart give no verdict.
 """
 
 from __future__ import annotations
@@ -48,9 +47,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenedFile:
-    """A finished file as it is looked at: where it lies, width and height of its picture, frames
-    per second.
-    """
+    """A finished file under inspection: its path, picture size (width, height) and frame rate."""
 
     path: Path
     size: tuple[int, int]
@@ -59,11 +56,10 @@ class ScreenedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedFace:
-    """An event of the edit list with what is needed to look at it: who should be there, where, and
-    where their face was framed.
+    """A cut in which a character should be seen, and where.
 
-    `place` and `face`: left, top, right, bottom as fractions of the picture. `speaking`: the
-    character is heard in it.
+    `place` and `face` (where the face was framed): left, top, right, bottom as fractions of the
+    picture. `speaking`: the character is heard in it.
     """
 
     cut: Cut
@@ -82,11 +78,11 @@ class ExpectedFace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What was seen of a scene: in how many of its frames there was a face, and its least distance
-    to each portrait of the cast.
+    """The faces seen in a cut.
 
-    The least, because a strong expression moves a face further from its own portrait than from
-    another's.
+    `found`: in how many of its frames there was a face. `distances`: its least distance to each
+    portrait of the cast. The least, because a strong expression moves a face further from its own
+    portrait than from another's.
     """
 
     scene: ExpectedFace
@@ -96,17 +92,17 @@ class Sighting:
 
     @property
     def nearest(self) -> str:
-        """Who it looks most like, "" when no face was found."""
+        """The character it looks most like, "" when no face was found."""
         return min(self.distances, key=lambda name: self.distances[name], default="")
 
 
 def missing_weights() -> list[str]:
-    """Names of the weights that are not here; nothing is looked at without them."""
+    """List the weights that are missing; faces are not checked without them."""
     return [name for name in WEIGHTS if not weights.is_present(name)]
 
 
 def load_recogniser() -> FaceRecogniser:
-    """The networks. Raises InputError when their weights are not here."""
+    """Load the networks. Raises InputError when their weights are missing."""
     from model.likeness import FaceRecogniser
     from model.previs.landmarks import Landmarker
 
@@ -121,8 +117,9 @@ def expect_faces(
     *,
     size: tuple[int, int],
 ) -> list[ExpectedFace]:
-    """The events in which somebody should be seen. `speakers`: character and whether they speak, by
-    shot; `size`: of the picture.
+    """List the cuts in which somebody should be seen.
+
+    `speakers`: character and whether they speak, by shot. `size`: of the picture.
     """
     found = []
     for cut in cuts:
@@ -139,8 +136,9 @@ def expect_faces(
 
 
 def choose_shots(scenes: Sequence[ExpectedFace], *, most: int = MOST_SHOTS) -> list[ExpectedFace]:
-    """Scenes to look at: every character's longest first, then evenly over the film; in order of
-    time.
+    """Choose the shots to look at, in order of time.
+
+    Every character's longest shot comes first, then shots spread evenly over the film.
     """
     longest: dict[str, ExpectedFace] = {}
     for scene in sorted(scenes, key=lambda scene: -scene.cut.frames):
@@ -158,8 +156,7 @@ def choose_shots(scenes: Sequence[ExpectedFace], *, most: int = MOST_SHOTS) -> l
 def compare_faces(
     screen: ScreenedFile, wanted: Sequence[ExpectedFace], portraits: Mapping[str, Portrait]
 ) -> list[Sighting]:
-    """Open a few frames of each scene of a file and compare its faces with the cast's portraits (by
-    character).
+    """Compare the faces in a few frames of each shot with the cast's portraits (by character).
 
     Raises InputError when the weights are missing, ToolError when the file cannot be read.
     """
@@ -188,8 +185,9 @@ def compare_faces(
 def check_identity(
     sightings: Sequence[Sighting], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
-    """Two rows: whether somebody is there (a warning: heads turn away), and whether it is the right
-    one (a failure).
+    """Check that each shot shows somebody, and that it is the right person.
+
+    A missing face is a warning, because heads turn away; another person is a failure.
     """
     absent = [one for one in sightings if not one.found]
     wrong = [one for one in sightings if _is_another(one)]
@@ -237,8 +235,9 @@ def check_identity(
 def read_window(
     screen: ScreenedFile, scene: ExpectedFace, first: int, count: int
 ) -> Iterator[Frame]:
-    """`count` frames of a file from timeline frame `first` on, cut to where the scene's picture
-    lies, at most `HIGH` px high.
+    """Read `count` frames of a file from timeline frame `first` on, cut to the shot's place.
+
+    They are at most `HIGH` px high.
     """
     wide, high = _viewing_size(screen.size)
     left, top, right, bottom = (
@@ -253,8 +252,9 @@ def read_window(
 
 
 def _read_frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
-    """Frames from the beginning of a scene on, behind its dissolve, some apart; fewer of a short
-    one.
+    """Read frames from the beginning of a shot on, behind its dissolve, `APART` frames apart.
+
+    A short shot gives fewer.
     """
     cut = scene.cut
     first = min(
@@ -267,8 +267,10 @@ def _read_frames(screen: ScreenedFile, scene: ExpectedFace) -> list[Frame]:
 def _embed_faces(
     recogniser: FaceRecogniser, frames: Sequence[Frame], place: tuple[float, float]
 ) -> list[Embedding]:
-    """Of every frame with a face. When the first two hold none the others are not searched:
-    searching in vain takes longest.
+    """Embed the face of every frame that shows one.
+
+    When the first two frames show none, the others are not searched: searching in vain takes
+    longest.
     """
     seen: list[Embedding] = []
     for number, frame in enumerate(frames):
@@ -301,7 +303,7 @@ def _parse_place(cut: Cut, size: tuple[int, int]) -> Box:
 
 
 def _place_face(cut: Cut, take: Take, place: Box) -> Box:
-    """The take's face box where the edit list puts it in the picture."""
+    """Place the take's face box in the picture, where the edit list puts it."""
     left, top, width, height = cut.crop_box or (0, 0, take.width, take.height)
     across = [(edge * take.width - left) / width for edge in (take.face_left, take.face_right)]
     down = [(edge * take.height - top) / height for edge in (take.face_top, take.face_bottom)]

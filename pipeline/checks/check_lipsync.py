@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lip-sync of finished files: by how much the mouths in the picture lag behind the sound of the
-same file.
+"""Check of lip sync: how far the mouths in a finished file lag behind its own sound.
 
-The gap of the lips is measured in the pictures (468-point mesh) of a few speaking shots, how open a
-mouth should be is read from the sound (phones); the lag is where both agree best. The curve of the
-sound is the one that previs talks by, so this finds what went wrong after a take was made, and how
-far another talker's lips are from it; it is no judgement of how good the lips are.
+The gap of the lips is measured in the pictures (468-point mesh) of a few speaking shots; how open a
+mouth should be is predicted from the sound (phones). The lag is where both agree best. The curve of
+the sound is the one that drives previs, so this finds what went wrong after a take was rendered,
+and how far another talker's lips are from it. It does not judge how good the lips are.
 """
 
 from __future__ import annotations
@@ -45,9 +44,7 @@ Series = Float64[np.ndarray, " frames"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """The lag of one shot in frames, positive when the picture is late, and the correlation
-    there.
-    """
+    """The lag of one shot in frames, positive when the picture is late, and its correlation."""
 
     scene: ExpectedFace
     frames: int
@@ -55,7 +52,7 @@ class Lag:
 
 
 def choose_shots(scenes: Sequence[ExpectedFace], *, rate: Fraction) -> list[ExpectedFace]:
-    """Speaking shots to measure: the longest of each character first."""
+    """Choose the speaking shots to measure: the longest of each character first."""
     speaking = [
         scene for scene in scenes if scene.speaking and scene.cut.frames >= LEAST_SECONDS * rate
     ]
@@ -68,8 +65,9 @@ def choose_shots(scenes: Sequence[ExpectedFace], *, rate: Fraction) -> list[Expe
 
 
 def measure_lags(screen: ScreenedFile, scenes: Sequence[ExpectedFace]) -> list[Lag]:
-    """The lag of each scene in which a face could be followed. Raises InputError when weights are
-    missing, ToolError.
+    """Measure the lag of each shot in which a face could be followed.
+
+    Raises InputError when weights are missing, ToolError when the file cannot be read.
     """
     recogniser = load_recogniser()
     lags = []
@@ -84,11 +82,12 @@ def measure_lags(screen: ScreenedFile, scenes: Sequence[ExpectedFace]) -> list[L
 
 
 def find_best_lag(gap: Series, opening: Series) -> tuple[int, float]:
-    """The lag in frames at which the gap follows the opening best, and the correlation there; 0 and
-    0 when one of them stands still.
+    """Find the lag in frames at which the gap follows the opening best, and the correlation there.
+
+    Both are 0 when one of the curves stands still.
 
     >>> wave = np.sin(np.arange(60) ** 1.3)
-    >>> best_lag(np.roll(wave, 3), wave)[0]
+    >>> find_best_lag(np.roll(wave, 3), wave)[0]
     3
     """
     best = (0.0, 0)
@@ -101,7 +100,7 @@ def find_best_lag(gap: Series, opening: Series) -> tuple[int, float]:
 
 
 def check_lag(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) -> Check:
-    """One row: the median lag of the shots in which picture and sound agree well enough to say."""
+    """Check the median lag of the shots in which picture and sound agree well enough to measure."""
     sure = [lag for lag in lags if lag.correlation >= SURE]
     limit = f"{float(WARN_SECONDS * rate):.0f} frames ({1000 * WARN_SECONDS:.0f} ms)"
     about = {"version": version, "profile": profile, "name": "lip-sync", "limit": limit}
@@ -133,8 +132,9 @@ def check_lag(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction
 def _measure_gap(
     recogniser: FaceRecogniser, scene: ExpectedFace, frames: Iterable[Frame]
 ) -> Series | None:
-    """Distance of the inner lips in inter-ocular distances, frame by frame; None when the first
-    frame holds no face.
+    """Measure the distance of the inner lips in inter-ocular distances, frame by frame.
+
+    The result is None when the first frame holds no face.
     """
     face, gaps = None, []
     for frame in frames:
@@ -152,9 +152,7 @@ def _measure_gap(
 
 
 def _predict_opening(screen: ScreenedFile, first: int, count: int) -> Series:
-    """How open the sound of a file asks a mouth to be, frame by frame from timeline frame `first`
-    on.
-    """
+    """Predict from the sound how open a mouth is, frame by frame from timeline frame `first` on."""
     from model.previs import visemes
     from model.previs.phones import PhoneDecoder
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that need the picture: do the cuts lie where the edit list says, and does what is no face
-keep still within a shot?
+"""Checks of a finished file's picture: cut points, steadiness of the background, flicker.
 
-The file is decoded once at thumbnail size. Measures are plain differences of luma; where faces are
-is told by the edit list.
+The file is decoded once at thumbnail size. Measures are plain differences of luma; the edit list
+says where the faces are.
 """
 
 from __future__ import annotations
@@ -41,9 +40,10 @@ Series = Float64[np.ndarray, " frames"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureMeasures:
-    """What was seen, by frame: `change`, the mean luma difference to the frame before (0 for the
-    first); `corner`, the mean luma of the upper corners, where no talker moves; `blocks`, the mean
-    luma of each block. All on a scale of 255.
+    """Measures of the picture by frame, on a scale of 255.
+
+    `change`: mean luma difference to the frame before (0 for the first). `corner`: mean luma of the
+    upper corners, where no talker moves. `blocks`: mean luma of each block.
     """
 
     change: Series
@@ -52,7 +52,7 @@ class PictureMeasures:
 
 
 def measure_picture(path: Path) -> PictureMeasures:
-    """Decode a file at thumbnail size. Raises ToolError."""
+    """Measure a file at thumbnail size. Raises ToolError."""
     change, corner, blocks = [], [], []
     before = None
     wide, high = THUMB
@@ -79,8 +79,9 @@ def measure_picture(path: Path) -> PictureMeasures:
 def check_cuts(
     viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
-    """Every visible plain cut must lie on its frame. One row; a misplaced cut fails with its
-    timecode.
+    """Check that every visible plain cut lies on its frame.
+
+    The result is one row; a misplaced cut fails with its timecode.
     """
     wrong = [
         cut
@@ -107,8 +108,9 @@ def check_cuts(
 def check_steadiness(
     viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
-    """How far the upper corners wander in brightness within a shot, at worst. Dissolves are left
-    out.
+    """Check how far the upper corners wander in brightness within a shot, at worst.
+
+    Dissolves are left out.
     """
     base = [cut for cut in cuts if not cut.layer]
     ends = {
@@ -134,8 +136,9 @@ def check_flicker(
     profile: str,
     rate: Fraction,
 ) -> list[Check]:
-    """How much what is no face (nor the body under it) flickers within a shot, at worst. Slow
-    changes are `check_steadiness`'s.
+    """Check how much the picture outside the face and the body flickers within a shot, at worst.
+
+    Slow changes belong to `check_steadiness`.
     """
     restless = {
         scene.cut: found
@@ -160,8 +163,9 @@ def _report_worst(
     rate: Fraction,
     advice: str,
 ) -> list[Check]:
-    """One row about the shot with the highest measure, a warning over the limit; none when nothing
-    was measured.
+    """Report the shot with the highest measure, with a warning over the limit.
+
+    There is no row when nothing was measured.
     """
     worst = max(found, key=lambda cut: found[cut], default=None)
     if worst is None:
@@ -182,8 +186,9 @@ def _report_worst(
 def _measure_flicker(
     blocks: Float32[np.ndarray, "frames rows columns"], scene: ExpectedFace
 ) -> float | None:
-    """Root mean square of what blocks outside the face jump from their running median; None when
-    nothing or no time is left.
+    """Measure how far blocks outside the face jump from their running median (root mean square).
+
+    The result is None when too few blocks or frames are left.
     """
     from scipy.ndimage import median_filter
 
@@ -202,7 +207,7 @@ def _measure_flicker(
 def _select_outside(
     scene: ExpectedFace, shape: tuple[int, ...]
 ) -> Bool[np.ndarray, "rows columns"]:
-    """The blocks of a scene's picture in which neither its face nor what is below it can be."""
+    """Select the blocks of a shot's picture that hold neither its face nor what is below it."""
     down, across = ((np.arange(count) + 0.5) / count for count in shape)
     left, top, right, bottom = scene.place
     rows, columns = (down > top) & (down < bottom), (across > left) & (across < right)
@@ -217,7 +222,7 @@ def _select_outside(
 
 
 def _is_misplaced(change: Series, cut: Cut) -> bool:
-    """Whether there is a jump near the edit point that is not on it."""
+    """Check whether there is a jump near the edit point that is not on it."""
     first = max(1, cut.start_frame - NEAR_FRAMES)
     near = change[first : cut.start_frame + NEAR_FRAMES + 1]
     if not len(near) or near.max() < JUMP:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""A verdict on one measurement, and the row it becomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifests.timebase import format_timecode, round_half_up
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """A check before it knows its file."""
+    """A check before it knows its file. `at`: seconds from the start."""
 
     name: str
     value: str
@@ -23,6 +23,7 @@ class CheckVerdict:
 
 
 def build_check(verdict: CheckVerdict, version: str, profile: str, rate: Fraction) -> Check:
+    """Build the row of a verdict; only checks that did not pass keep their advice."""
     at = (
         ""
         if verdict.at is None

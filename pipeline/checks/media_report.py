@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Measure a media file: one ffmpeg run decodes all of it and reports what it found.
+
+The report covers frames, samples, black, freezes, silence, loudness and peaks (ITU-R BS.1770, EBU R
+128).
+"""
 
 from __future__ import annotations
 
@@ -26,8 +30,9 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaReport:
-    """What one decode of a file said. Intervals are seconds; `loudness` is None when the file has
-    no sound.
+    """The result of one decode of a file.
+
+    Intervals are in seconds; `loudness` is None when the file has no sound.
     """
 
     width: int
@@ -46,8 +51,9 @@ class MediaReport:
 
 
 def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -> MediaReport:
-    """Decode all of a file once and read ffmpeg's report. Raises ToolError when it cannot be
-    decoded at all.
+    """Decode all of a file once and read ffmpeg's report.
+
+    Raises ToolError when it cannot be decoded at all.
     """
     frames = 0
 
@@ -99,20 +105,20 @@ def _count_samples(said: str) -> int:
 
 
 def _count_clipped(said: str) -> int:
-    """Samples at full scale, as astats counts peaks: only when the peak is full scale."""
+    """Count samples at full scale, as astats counts peaks: only when the peak is full scale."""
     level = re.search(r"Peak level dB: (\S+)", said)
     count = re.search(r"Peak count: ([\d.]+)", said)
     return round(float(count[1])) if level and count and float(level[1]) >= -0.0005 else 0
 
 
 def _read_colour_tags(said: str) -> str:
-    """`tv, bt709` when range, matrix, primaries and transfer are all said to be those."""
+    """Read the colour tags: `tv, bt709` when range, matrix, primaries and transfer all say so."""
     found = re.search(r"Video: .*?\((tv|pc), (bt709|[a-z0-9/]+)[,)]", said)
     return f"{found[1]}, {found[2]}" if found else "untagged"
 
 
 def _find_errors(said: str) -> tuple[str, ...]:
-    """Lines in which a decoder or demuxer complains."""
+    """Find the lines in which a decoder or demuxer reports an error."""
     complaint = re.compile(r"^\[[^\]]+\] .*(error|invalid|corrupt|missing|truncat)", re.IGNORECASE)
     return tuple(line for line in said.splitlines() if complaint.match(line))
 
@@ -122,8 +128,9 @@ def _find_intervals(said: str, pattern: str) -> tuple[Interval, ...]:
 
 
 def _pair_intervals(said: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
-    """Starts and ends that ffmpeg prints on separate lines; one that is open at the end lasts to
-    the end.
+    """Pair starts and ends that ffmpeg prints on separate lines.
+
+    An interval that is open at the end lasts to the end.
     """
     starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", said)]
     ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", said)]

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks: every deliverable is opened again and measured. Nothing here trusts what was asked of the
-encoder.
+"""Quality control: every delivered file is opened again and measured.
 
-One ffmpeg run per file decodes all of it and reports frames, samples, black, freezes, silence,
-loudness and peaks (ITU-R BS.1770, EBU R 128); pure functions turn the report into verdicts against
-what was expected. A check that fails stops publishing.
+Nothing here trusts the settings of the encoder. `media_report` decodes a file once; pure functions
+compare its report with what was expected. A check that fails stops publishing.
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ PEAK_TOLERANCE = 0.5  # AAC may overshoot the master by some tenths of a decibel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedMedia:
-    """What a deliverable must be. `speech`: spans in seconds in which somebody speaks; elsewhere
-    silence is nobody's fault. `still`: where a card stands and nothing should move.
+    """What a delivered file must be.
 
-    `loudness`: settings of the master sound; `missed_lu`: what the peak limit is known to have
-    cost.
+    `speech`: spans in seconds in which somebody speaks; silence elsewhere is fine. `still`: spans
+    in which a card is shown and nothing should move. `loudness`: settings of the master sound;
+    `missed_lu`: what the peak limit is known to have cost.
     """
 
     frames: int
@@ -55,8 +53,9 @@ def check_file(
     profile: str,
     progress: Callable[[int], None] | None = None,
 ) -> list[Check]:
-    """Open a deliverable, measure it, and judge it. A file that cannot be opened or decoded fails
-    instead of raising.
+    """Measure a delivered file and check it.
+
+    A file that cannot be opened or decoded fails the check instead of raising.
     """
     try:
         report = measure_file(path, progress=progress)
@@ -76,7 +75,7 @@ def check_file(
 def check_report(
     report: MediaReport, expected: ExpectedMedia, *, version: str, profile: str
 ) -> list[Check]:
-    """What a report says of a file, against what was expected of it."""
+    """Compare a report with what was expected of the file."""
     return [
         build_check(verdict, version, profile, expected.rate)
         for verdict in judge_report(report, expected)
@@ -84,7 +83,7 @@ def check_report(
 
 
 def judge_report(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
-    """All verdicts on a report, in the order in which a person would look."""
+    """Judge a report, in the order in which a person would look at the file."""
     return [
         _check_equal(
             "decodes",
@@ -114,7 +113,7 @@ def judge_report(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerd
 
 
 def check_credentials(found: Credentials, *, version: str, profile: str) -> Check:
-    """A signed file must verify; a signer that no trust list knows is worth a warning."""
+    """Check a file's credentials: it must verify; an untrusted signer is worth a warning."""
     verdict = "fail" if found.state != "valid" else "pass" if found.trusted else "warn"
     advice = {
         "fail": "sign again",
@@ -133,7 +132,7 @@ def check_credentials(found: Credentials, *, version: str, profile: str) -> Chec
 
 
 def select_failures(checks: Sequence[Check]) -> list[Check]:
-    """The checks that stop publishing."""
+    """Select the checks that stop publishing."""
     return [check for check in checks if check.verdict == "fail"]
 
 
@@ -143,9 +142,9 @@ def write_checks(
     *,
     waived: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
 ) -> Path:
-    """Write `checks.json`: a summary of verdicts and every check as an object, in one step.
+    """Write `checks.json`, atomically: a summary of verdicts and every check as an object.
 
-    `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass; they
+    `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass. They
     stand beside its verdict.
     """
     known = waived or {}
@@ -178,7 +177,7 @@ def _check_equal(name: str, value: str, limit: str, *, advice: str = "") -> Chec
 
 
 def _check_length(report: MediaReport, expected: ExpectedMedia) -> CheckVerdict:
-    """Sound and picture must be equally long to within one frame."""
+    """Check that sound and picture are equally long, to within one frame."""
     apart = Fraction(report.samples, report.hz) - Fraction(expected.frames) / expected.rate
     in_frames = float(abs(apart) * expected.rate)
     verdict = "pass" if in_frames < 1 else "fail"
@@ -200,7 +199,7 @@ def _check_stretches(name: str, found: Sequence[Interval], *, advice: str) -> li
 
 
 def _exclude_allowed(found: Sequence[Interval], allowed: Sequence[Interval]) -> list[Interval]:
-    """The intervals that do not lie, but for a tenth of a second, in one where they are allowed."""
+    """Exclude intervals that lie within an allowed one, give or take a tenth of a second."""
     return [
         (a, b)
         for a, b in found
@@ -209,7 +208,7 @@ def _exclude_allowed(found: Sequence[Interval], allowed: Sequence[Interval]) -> 
 
 
 def _check_silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> list[CheckVerdict]:
-    """Silence counts only where somebody should be heard."""
+    """Check for silence where somebody should be heard."""
     lost = []
     for start, end in silence:
         covered = sum(max(0.0, min(end, last) - max(start, first)) for first, last in speech)

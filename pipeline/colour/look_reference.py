@@ -161,6 +161,7 @@ def _find_face(picture: Picture, path: Path) -> colour_transfer.Box | None:
 
 
 def digest_reference(reference: Path) -> str:
+    """Compute the digest of a look's reference. Raises InputError when it cannot be read."""
     try:
         return identity.digest_file(reference)
     except OSError as error:

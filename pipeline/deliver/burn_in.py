@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Burn-ins: marks and labels over the picture, and captions written into it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ MARK_INK, MARK_EDGE = (255, 255, 255, 150), (0, 0, 0, 110)
 
 
 def build_overlays(segment: edit_list.Segment, job: DeliveryJob) -> list[Overlay]:
-    """What is laid over a segment's frames: the mark of takes that are no finals, the label when it
-    is asked for.
+    """Build the overlays of a segment.
+
+    They are the mark of takes that are not final, and the label when it is asked for.
     """
     laid = []
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
@@ -34,7 +35,7 @@ def build_overlays(segment: edit_list.Segment, job: DeliveryJob) -> list[Overlay
 
 
 def _find_mark(text: str, job: DeliveryJob) -> Path:
-    """The picture of a mark, drawn once per text and size."""
+    """Return the picture of a mark, drawn once per text and size."""
     short_side = min(job.picture.size)
     path = job.root / "media" / "marks" / f"{text.lower()}_{short_side}.png"
     if not path.exists():
@@ -43,8 +44,9 @@ def _find_mark(text: str, job: DeliveryJob) -> Path:
 
 
 def burn_captions(captions: Sequence[Caption], job: DeliveryJob) -> DeliveryJob:
-    """The job with its captions written into the picture, in the font that Pillow carries (Aileron,
-    CC0), so that machines agree.
+    """Return the job with its captions burned into the picture.
+
+    They are set in the font that comes with Pillow (Aileron, CC0), so that all machines agree.
     """
     from PIL import ImageFont
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Content credentials (C2PA 2): says in the file itself that it was generated, from what, and by
-whom. The one door to c2pa.
+"""C2PA signing: write content credentials (C2PA 2) into files, and verify them.
 
-Signing is the last thing that happens to a file. Without a signer of its own an installation makes
-a test key, which proves that a file was not changed since but not who made it; verifiers call it
-untrusted, and so do we.
+Credentials say in the file itself that it was generated, from what, and by whom. Signing is the
+last thing that happens to a file. With the test key of an installation (`signing_key`) they prove
+that a file was not changed since, but not who made it; verifiers call it untrusted, and so does
+Callsheet. This is the one door to c2pa.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ State = Literal["valid", "tampered", "missing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredient:
-    """What a file was made from: a name for people and the identity of its content; never a
-    path.
-    """
+    """A source of a file: a name for people and the digest of its content, never a path."""
 
     title: str
     digest: str
@@ -46,8 +44,9 @@ class Ingredient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What is said of a file. `labels`: what made the pictures (`previs`, `DICE-Talk`); `licences`:
-    of the weights used.
+    """The claim about a file.
+
+    `labels`: what generated the pictures (`previs`, `DICE-Talk`); `licences`: of the weights used.
     """
 
     title: str
@@ -59,8 +58,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a file's credentials are worth. `trusted` only when the signer's certificate is on a
-    trust list; `detail` says why not.
+    """The result of verifying a file's credentials.
+
+    `trusted` only when the signer's certificate is on a trust list; `detail` gives the reason if
+    not.
     """
 
     state: State
@@ -70,9 +71,7 @@ class Credentials:
 
 
 def sign_file(path: Path, claim: Claim, *, keys: Path) -> None:
-    """Write credentials into a file, which is replaced only when that went well. Raises
-    ToolError.
-    """
+    """Write credentials into a file, which is replaced only on success. Raises ToolError."""
     import c2pa  # type: ignore[import-untyped]
 
     info = c2pa.C2paSignerInfo(
@@ -92,10 +91,10 @@ def sign_file(path: Path, claim: Claim, *, keys: Path) -> None:
 
 
 def verify_credentials(path: Path) -> Credentials:
-    """Open a file's credentials: valid, tampered (there, but the file or they were changed), or
-    missing (never signed, or stripped).
+    """Verify a file's credentials: valid, tampered or missing.
 
-    Raises InputError when there is no such file.
+    Tampered: they exist, but they or the file were changed. Missing: the file was never signed, or
+    they were stripped. Raises InputError when there is no such file.
     """
     import c2pa  # type: ignore[import-untyped]
 
@@ -133,7 +132,7 @@ def _explain_unreadable(path: Path, said: str) -> str:
 
 
 def _contains_store(path: Path) -> bool:
-    """Whether a file holds the label of a C2PA store anywhere."""
+    """Check whether a file contains the label of a C2PA store anywhere."""
     before = b""
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -144,8 +143,10 @@ def _contains_store(path: Path) -> bool:
 
 
 def build_manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
-    """The manifest definition: created by a trained model and composed, what from, with which
-    weights' licences.
+    """Build the manifest definition.
+
+    It says that a trained model created the file, that it was composed, from what, and under which
+    licences of weights.
     """
     actions = [
         {"action": "c2pa.created", "digitalSourceType": GENERATED},

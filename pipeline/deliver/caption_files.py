@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Write captions as SRT, WebVTT and ASS. This is the one door to pysubs2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOINERS = "\u200c\u200d\u200e\u200f"
 def write_captions(
     captions: Sequence[Caption], folder: Path, *, rate: Fraction
 ) -> tuple[Path, Path]:
-    """Write `captions.srt` and `captions.vtt` (UTF-8) into a folder and return both."""
+    """Write `captions.srt` and `captions.vtt` (UTF-8) into a folder; return both paths."""
     srt, vtt = folder / "captions.srt", folder / "captions.vtt"
     srt.write_text(_format_captions(captions, "srt", rate), encoding="utf-8")
     vtt.write_text(_format_captions(captions, "vtt", rate) or "WEBVTT\n", encoding="utf-8")
@@ -28,10 +28,10 @@ def write_captions(
 def write_ass(
     captions: Sequence[Caption], path: Path, *, size: tuple[int, int], rate: Fraction, font: str
 ) -> Path:
-    """Write captions as an ASS file to be burned into a picture of `size` (width, height): white
-    with a dark edge, low in the middle.
+    """Write captions as an ASS file that can be burned into a picture of `size` (width, height).
 
-    A line of 42 characters fits into upright pictures too.
+    They are white with a dark edge, low in the middle. A line of 42 characters also fits into
+    upright pictures.
     """
     import pysubs2
 
@@ -81,8 +81,9 @@ def _build_events(captions: Sequence[Caption], form: str, rate: Fraction) -> lis
 
 
 def _escape_markup(text: str, form: str) -> str:
-    """Text that no player takes for markup: braces and backslashes steer pysubs2, angle brackets
-    are tags, `-->` is a time line.
+    """Escape what a player would take for markup.
+
+    Braces and backslashes steer pysubs2, angle brackets are tags, and `-->` is a time line.
     """
     plain = "".join(c for c in text if c.isprintable() or c in JOINERS)
     plain = plain.translate({ord("{"): "(", ord("}"): ")", ord("\\"): "＼"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Caption lint: report the captions that break a rule of their language."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.deliver.captions import Caption
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionFinding:
-    """A rule that a caption breaks. `number` counts from 1 as in the SRT file."""
+    """A rule that a caption breaks. `number` counts from 1, as in the SRT file."""
 
     rule: str
     number: int
@@ -27,8 +27,9 @@ class CaptionFinding:
 def lint_captions(
     captions: Sequence[Caption], *, rate: Fraction, shot_changes: Sequence[int], rules: CaptionRules
 ) -> list[CaptionFinding]:
-    """Every rule that a caption breaks, by name: line length, lines, duration, reading speed, gap,
-    shot change.
+    """Find every rule that a caption breaks.
+
+    The rules are line length, lines, durations, reading speed, gap and shot change.
     """
     findings: list[CaptionFinding] = []
     for number, (caption, after) in enumerate(

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Caption rules: the limits of a language for lines, durations and reading speed.
+
+They follow the Netflix Timed Text Style Guide (general requirements and the English, Japanese,
+Chinese and Korean pages).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,10 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionRules:
-    """Limits of a language: characters a line and a second (wide ones count once), lines, seconds
-    shown, frames between captions.
+    """The limits of a language.
+
+    They are characters a line and a second (a wide character counts once), lines, seconds on
+    screen, and frames between captions.
     """
 
     line_characters: int = 42
@@ -29,7 +35,8 @@ LANGUAGE_RULES = {
 
 
 def rules_for(language: str) -> CaptionRules:
-    """The limits for a language tag such as `en`, `ja` or `zh-Hant`; English limits for all
-    others.
+    """Choose the limits for a language tag such as `en`, `ja` or `zh-Hant`.
+
+    Languages without limits of their own use those of English.
     """
     return LANGUAGE_RULES.get(language.partition("-")[0].lower(), CaptionRules())

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Caption splitting: divide a cue's text into captions, and captions into lines.
+
+Text breaks after sentences, else after clauses, else where a word ends.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ PAUSE = MASTER_HZ * 4 // 5  # a pause this long ends a caption
 
 @dataclass(frozen=True, slots=True)
 class CaptionPiece:
-    """A stretch of text with its time in samples; spaces and punctuation stay with the word before
-    them.
+    """A stretch of text with its time in samples.
+
+    Spaces and punctuation stay with the word before them.
     """
 
     text: str
@@ -28,10 +32,11 @@ class CaptionPiece:
 
 
 def wrap_lines(text: str, width: int) -> tuple[str, ...]:
-    """Break a text into lines of about equal length, at most `width` where it has places to break;
-    one line when it fits.
+    """Break a text into lines of about equal length, at most `width` where a break is possible.
 
-    >>> wrap("The lamp was never out, the keeper was.", 24)
+    A text that fits stays on one line.
+
+    >>> wrap_lines("The lamp was never out, the keeper was.", 24)
     ('The lamp was never out,', 'the keeper was.')
     """
     text = text.strip()
@@ -46,7 +51,7 @@ def wrap_lines(text: str, width: int) -> tuple[str, ...]:
 
 
 def count_characters(text: str) -> int:
-    """Characters that take room: combining marks and zero-width characters do not count."""
+    """Count the characters that take room; combining marks and zero-width characters do not."""
     return sum(
         1
         for c in unicodedata.normalize("NFC", text)
@@ -55,8 +60,9 @@ def count_characters(text: str) -> int:
 
 
 def split_cue(cue: Cue) -> list[CaptionPiece]:
-    """The cue's text cut at its timed words. Text whose words are not found in it is timed
-    evenly.
+    """Split the cue's text at its timed words.
+
+    Text in which the timed words are not found is timed evenly.
     """
     text = " ".join(cue.text.split())
     starts, times, place = [], [], 0
@@ -90,9 +96,7 @@ def _split_evenly(text: str, start: int, end: int) -> list[CaptionPiece]:
 def group_pieces(
     pieces: Sequence[CaptionPiece], *, rules: CaptionRules
 ) -> list[list[CaptionPiece]]:
-    """Pieces of one cue in groups that fit a caption, broken after sentences or clauses where
-    possible.
-    """
+    """Group the pieces of one cue into captions; break after sentences or clauses if possible."""
     blocks: list[list[CaptionPiece]] = []
     current: list[CaptionPiece] = []
     for piece in pieces:
@@ -116,8 +120,9 @@ def _fits_caption(pieces: Sequence[CaptionPiece], rules: CaptionRules) -> bool:
 
 
 def _find_best_break(pieces: Sequence[CaptionPiece]) -> int:
-    """How many pieces to keep: up to the last sentence end, else clause end, beyond the first
-    third; else all.
+    """Find how many pieces to keep.
+
+    They reach up to the last sentence end, else clause end, beyond the first third; else all stay.
     """
     for ends in (SENTENCE_ENDS, CLAUSE_ENDS):
         for count in range(len(pieces), len(pieces) // 3, -1):
@@ -130,8 +135,9 @@ def _find_best_break(pieces: Sequence[CaptionPiece]) -> int:
 
 
 def _can_break(text: str, index: int) -> bool:
-    """Whether a line may break before `text[index]`: after a space, or beside a wide character that
-    is no closing mark.
+    """Check whether a line may break before `text[index]`.
+
+    It may after a space, or beside a wide character that is not a closing mark.
     """
     if text[index - 1] == " ":
         return True

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions: the script's own words at the times at which they are spoken, as SRT and WebVTT. The
-one door to pysubs2.
+"""Captions: the script's own words at the times at which they are spoken.
 
-Rules and their limits follow the Netflix Timed Text Style Guide (general requirements and English,
-Japanese, Chinese, Korean pages): at most two lines, characters a line, five sixths of a second to
-seven seconds, two frames between captions, reading speed, and no caption that hangs a few frames
-over a shot change. Composing keeps them where speech allows; `lint` names those it could not keep.
+Composing keeps the rules of `caption_rules` where speech allows: at most two lines, five sixths of
+a second to seven seconds, two frames between captions, and no caption that hangs a few frames over
+a shot change. `caption_lint` reports the rules that could not be kept.
 """
 
 from __future__ import annotations
@@ -31,8 +29,9 @@ LINGER = MASTER_HZ // 4  # how long a caption stays after its last word when not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """Lines of text shown from `start` to `end` (frames of the timeline). `spoken_end`: the frame
-    at which its last word is over.
+    """Lines of text shown from `start` to `end` (frames of the timeline).
+
+    `spoken_end`: the frame at which the last word is over.
     """
 
     start: int
@@ -50,10 +49,9 @@ def compose_captions(
     shot_changes: Sequence[int] = (),
     rules: CaptionRules | None = None,
 ) -> list[Caption]:
-    """Captions of all cues that were found, in order of time, on the frame grid, none past
-    `frames`.
+    """Compose the captions of all cues that were found, in order of time, on the frame grid.
 
-    `shot_changes`: first frames of the shots.
+    No caption passes `frames`. `shot_changes`: first frames of the shots.
     """
     rules = rules or CaptionRules()
     spoken = sorted(
@@ -72,7 +70,7 @@ def compose_captions(
 
 
 def delay_captions(captions: Sequence[Caption], frames: int) -> list[Caption]:
-    """The captions moved by a number of frames, behind a slate."""
+    """Move captions by a number of frames, behind a slate."""
     if not frames:
         return list(captions)
     return [
@@ -92,8 +90,10 @@ def _build_caption(
 
 
 def _merge_overlaps(blocks: Sequence[Caption], rate: Fraction) -> list[Caption]:
-    """People who speak at once share a caption, one line each, marked with a hyphen; a short
-    overlap only shortens the first one.
+    """Merge the captions of people who speak at once.
+
+    They share a caption, one line each, marked with a hyphen. A short overlap only shortens the
+    first caption.
     """
     merged: list[Caption] = []
     for caption in blocks:
@@ -127,8 +127,9 @@ def _extend_captions(
     changes: Sequence[int],
     rules: CaptionRules,
 ) -> list[Caption]:
-    """Let captions stay long enough to be read, as far as the next caption, the shot change and the
-    end allow.
+    """Keep captions on screen long enough to be read.
+
+    The next caption, the shot change and the end of the programme limit them.
     """
     fitted: list[Caption] = []
     for caption, after in itertools.zip_longest(captions, captions[1:]):

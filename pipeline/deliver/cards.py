@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cards before and after the programme: what they say (pure), and their stills.
+"""Cards before and after the programme: their text, and their stills.
 
-They name the title, the format and what made the pictures; no date and no machine, so that the same
-film gives the same bytes.
+They name the title, the format and what generated the pictures. They bear no date and no machine,
+so that the same film gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Lines = tuple[str, ...]
 
 
 def slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture) -> Lines:
-    """What the slate says: title, episode, format and length, and what the pictures are."""
+    """Build the text of the slate: title, episode, format and length, and the kind of pictures."""
     rate = float(picture.rate)
     length = format_timecode(edit_list.total_frames(cuts), picture.rate)
     form = f"{picture.width}x{picture.height}   {rate:.6g} frames a second   {length}"
@@ -36,14 +36,14 @@ def slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture)
 
 
 def end_lines(title: str, cuts: Sequence[Cut]) -> Lines:
-    """What the end card says."""
+    """Build the text of the end card."""
     return title, credit_pictures(cuts), "The people in these pictures are animated portraits."
 
 
 def credit_pictures(cuts: Sequence[Cut]) -> str:
-    """Who drew the pictures, in words for everybody.
+    """Name what generated the pictures, in plain words.
 
-    >>> made_by([])
+    >>> credit_pictures([])
     'AI-generated pictures'
     """
     labels = sorted({cut.label for cut in cuts if cut.label})
@@ -51,8 +51,9 @@ def credit_pictures(cuts: Sequence[Cut]) -> str:
 
 
 def make_card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> Card | None:
-    """The still with these lines for a number of seconds, drawn once under `root/media/cards`; None
-    for no time at all.
+    """Make the still with these lines for a number of seconds; None for no time at all.
+
+    It is drawn once, under `root/media/cards`.
     """
     frames = round_half_up(picture.rate * round(seconds * 1000) / 1000)
     if not frames:
@@ -83,8 +84,10 @@ def _draw_card(lines: Lines, picture: Picture, path: Path) -> None:
 
 
 def _fit_line(text: str, size: int, width: int) -> tuple[str, Any]:
-    """The text on one line. Latin text is set in the font that Pillow carries, so that machines
-    agree; other scripts need the system's.
+    """Fit the text on one line.
+
+    Latin text is set in the font that comes with Pillow, so that machines agree; other scripts need
+    a font of the system.
     """
     from PIL import ImageFont
 

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chapters of a file: named stretches on the frame grid, and the ffmetadata text with which ffmpeg
-writes them into a container.
-"""
+"""Chapters of a file, and the ffmetadata text with which ffmpeg writes them into a container."""
 
 from __future__ import annotations
 
@@ -13,16 +11,17 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChapter:
-    """A named stretch of the programme that begins at a frame and lasts until the next."""
+    """A named part of the programme that begins at a frame and lasts until the next."""
 
     frame: int
     title: str
 
 
 def format_chapters(chapters: Sequence[FileChapter], *, end: int, rate: Fraction) -> str:
-    """The chapters as an ffmetadata file; the last one lasts until frame `end`.
+    """Format chapters as an ffmetadata file; the last chapter lasts until frame `end`.
 
-    >>> print(format_chapters([FileChapter(frame=0, title="One; two")], end=50, rate=Fraction(25)).replace(chr(10), "|"))
+    >>> chapters = [FileChapter(frame=0, title="One; two")]
+    >>> print(format_chapters(chapters, end=50, rate=Fraction(25)).replace(chr(10), "|"))
     ;FFMETADATA1|[CHAPTER]|TIMEBASE=1/25|START=0|END=50|title=One\\; two|
     """
     lines = [";FFMETADATA1"]
@@ -39,8 +38,10 @@ def format_chapters(chapters: Sequence[FileChapter], *, end: int, rate: Fraction
 
 
 def _escape_title(title: str) -> str:
-    """Ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its
-    full-width likeness.
+    """Escape a chapter title.
+
+    Ffmpeg takes an escaped backslash for an escaped line end, so a backslash becomes its full-width
+    likeness.
     """
     plain = " ".join(title.split()).replace("\\", "\uff3c")
     return re.sub(r"([=;#])", r"\\\1", plain)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contact sheets: one frame per shot, labelled, as one PNG. Pictures are drawn with Pillow; no text
-ever reaches a filter string.
+"""Contact sheets: one labelled frame per shot, in one PNG.
+
+Pillow draws the text; no text ever reaches a filter string.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ Frame = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetCell:
-    """One picture of a sheet: the frame of the programme it shows and two lines of text below
-    it.
-    """
+    """One picture of a sheet: a frame of the programme and two lines of text below it."""
 
     frame: int
     title: str
@@ -50,10 +49,10 @@ def make_contact_sheet(
     rate: Fraction,
     cell_size: tuple[int, int] = (320, 180),
 ) -> Path:
-    """Write a PNG with the given frames of `video`, in reading order, each with its text and
-    timecode. Raises ToolError.
+    """Write a PNG with frames of `video` in reading order, each with its text and timecode.
 
-    The video is decoded once. `cell_size`: width and height of one picture in pixels.
+    The video is decoded once. `cell_size`: width and height of one picture in pixels. Raises
+    ToolError.
     """
     return lay_out(
         pick_frames(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate
@@ -63,7 +62,7 @@ def make_contact_sheet(
 def lay_out(
     pictures: Mapping[int, Frame], cells: Sequence[SheetCell], path: Path, *, rate: Fraction
 ) -> Path:
-    """Write the sheet of pictures that are at hand, by frame."""
+    """Write a sheet from pictures that are already decoded, by frame."""
     ordered = sorted(cells, key=lambda cell: cell.frame)
     labelled = [
         (pictures[cell.frame], cell.title, f"{format_timecode(cell.frame, rate)}  {cell.note}")
@@ -83,8 +82,9 @@ def write_poster(video: Path, frame: int, path: Path, *, size: tuple[int, int]) 
 
 
 def write_before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], path: Path) -> Path:
-    """Write a PNG of graded shots: as it came on the left, as it is on the right; each with a title
-    and a note (differences).
+    """Write a PNG of graded shots: ungraded on the left, graded on the right.
+
+    Each pair has a title and a note (its differences).
     """
     cells = []
     for before, after, title, note in pairs:
@@ -93,8 +93,9 @@ def write_before_after_sheet(pairs: Sequence[tuple[Frame, Frame, str, str]], pat
 
 
 def tile_pictures(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, columns: int) -> Path:
-    """Write pictures, each with a title and a note below it, as one PNG; columns are as wide as the
-    widest picture, rows as high as their highest.
+    """Write pictures as one PNG, each with a title and a note below it.
+
+    Columns are as wide as the widest picture, rows as high as their highest.
     """
     from PIL import Image, ImageDraw
 
@@ -127,7 +128,7 @@ def tile_pictures(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, col
 
 
 def resize_to_width(picture: Frame, width: int) -> Frame:
-    """The picture enlarged or reduced to that width."""
+    """Enlarge or reduce a picture to a width."""
     from PIL import Image
 
     height = max(1, round(picture.shape[0] * width / picture.shape[1]))
@@ -136,7 +137,7 @@ def resize_to_width(picture: Frame, width: int) -> Frame:
 
 @functools.cache
 def load_font(size: int) -> Any:
-    """The first of `FONTS` that the system has, else the one inside Pillow (Latin only)."""
+    """Load the first of `FONTS` that the system has, else the font inside Pillow (Latin only)."""
     from PIL import ImageFont
 
     for name in FONTS:
@@ -148,7 +149,7 @@ def load_font(size: int) -> Any:
 
 
 def shorten_text(text: str, size: int, width: int) -> str:
-    """One line of printable text no wider than `width` pixels, shortened with an ellipsis."""
+    """Shorten text to one printable line no wider than `width` pixels, with an ellipsis."""
     measure: Callable[[str], float] = load_font(size).getlength
     plain = " ".join(
         "".join(c for c in text if unicodedata.category(c)[0] != "C" or c == " ").split()
@@ -161,8 +162,9 @@ def shorten_text(text: str, size: int, width: int) -> str:
 
 
 def pick_frames(video: Path, frames: Iterable[int], *, size: tuple[int, int]) -> dict[int, Frame]:
-    """Frames of a video by number, each once, in `size` (width, height), from one decode. Raises
-    ToolError.
+    """Decode frames of a video by number, each once, in `size` (width, height).
+
+    Everything is one decode. Raises ToolError.
     """
     numbers = sorted(set(frames))
     if not numbers:
@@ -175,6 +177,6 @@ def pick_frames(video: Path, frames: Iterable[int], *, size: tuple[int, int]) ->
 
 
 def _choose_columns(count: int) -> int:
-    """As near to square cells of 16:9 on a 16:10 page as whole columns allow, at most eight."""
+    """Choose columns so that cells of 16:9 fill a 16:10 page, at most eight."""
     across: float = (count * 0.9) ** 0.5 + 0.4
     return max(1, min(8, round(across)))

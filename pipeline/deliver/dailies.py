@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a review page plays and draws: small copies of takes that browsers can step through,
-thumbnails, the waveform. Each made once.
+"""Dailies: small copies of takes for the review page, with thumbnails and the waveform.
 
 Takes are lossless RGB, which no browser decodes. Their copies are H.264 in which every frame is a
 key frame: a seek decodes one frame, and frame n of the copy is frame n of the take. They are not
-graded, so that they can be held against the version, which is. What is made lies under its
-content's name in `media/dailies`, where anything may be deleted at any time.
+graded, so that they can be compared with the version, which is. Each file is made once and lies
+under the digest of its content in `media/dailies`, where anything may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -48,8 +47,10 @@ Pairs = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeFraming:
-    """How a take is seen: the crop in its pixels (`left,top,width,height`) and the size that it is
-    brought to (both even).
+    """How a take is framed.
+
+    `crop` is in the take's pixels (`left,top,width,height`); `size` is the size of the copy (both
+    even).
     """
 
     crop: str
@@ -58,8 +59,9 @@ class TakeFraming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeSound:
-    """The master sound under a take: its file, its identity, and the timeline frame at which the
-    take begins.
+    """The master sound under a take.
+
+    It has a file, an identity, and the timeline frame at which the take begins.
     """
 
     sound_id: str
@@ -69,8 +71,10 @@ class TakeSound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoStill:
-    """One frame of a file: `frame` at `rate`, of which `crop` is seen (as in `Framing`; "": all).
-    `key`: the file's digest.
+    """One frame of a file.
+
+    It is `frame` at `rate`, of which `crop` is shown (as in `TakeFraming`; "": all). `key`: the
+    file's digest.
     """
 
     video: Path
@@ -81,9 +85,7 @@ class VideoStill:
 
 
 def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
-    """The framing of an edit list's event in a picture of `size`, made smaller to fit into
-    `LARGEST`.
-    """
+    """Frame the copy of a cut in a picture of `size`, reduced to fit into `LARGEST`."""
     wide, high = cut.place_box.size if cut.place_box else size
     scale = min(1.0, LARGEST[0] / wide, LARGEST[1] / high)
     return TakeFraming(
@@ -92,7 +94,7 @@ def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
 
 
 def copy_path(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
-    """Where the browser's copy of a take stands, made or not."""
+    """Return the path of the browser's copy of a take, whether it exists or not."""
     sound = [heard.sound_id, heard.first_frame] if heard else []
     return (
         root
@@ -102,8 +104,9 @@ def copy_path(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: P
 
 
 def make_copy(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
-    """The browser's copy of a take, with the sound of its span. Made when it is not there. Raises
-    ToolError.
+    """Make the browser's copy of a take, with the sound of its span, if it does not exist.
+
+    Raises ToolError.
     """
     path = copy_path(take, seen, heard, root=root)
     if path.is_file():
@@ -119,8 +122,9 @@ def make_copy(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: P
 
 
 def prune_copies(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> list[Path]:
-    """Delete the copies that were not used for longest until the rest is within `most_bytes`;
-    returns them. `keep` stays.
+    """Delete the least recently used copies until the rest is within `most_bytes`.
+
+    `keep` stays. Returns the deleted copies.
     """
     copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
     left, gone = sum(facts.st_size for facts, _ in copies), []
@@ -135,7 +139,7 @@ def prune_copies(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> l
 
 
 def make_thumbnail(still: VideoStill, *, root: Path) -> Path:
-    """A small JPEG of one frame of a file; where the file has no such frame, none is written."""
+    """Write a small JPEG of one frame of a file, unless the file has no such frame."""
     path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
         start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
@@ -159,7 +163,7 @@ def _read_thumbnail_frames(
 
 
 def save_jpeg(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
-    """Write RGB pixels as a JPEG, in one step."""
+    """Write RGB pixels as a JPEG, atomically."""
     from PIL import Image
 
     with atomic_write(path) as partial:
@@ -167,7 +171,10 @@ def save_jpeg(picture: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
 
 
 def read_peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root: Path) -> Pairs:
-    """The lowest and highest sample (-1 to 1, three decimals) of each frame of the timeline."""
+    """Return the lowest and highest sample of each frame of the timeline.
+
+    Samples are -1 to 1, with three decimals.
+    """
     path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
     if not path.is_file():
         with atomic_write(path) as partial:
@@ -178,9 +185,9 @@ def read_peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root:
 
 
 def thin_peaks(pairs: Pairs, width: int) -> Pairs:
-    """At most `width` pairs of the same waveform.
+    """Reduce a waveform to at most `width` pairs.
 
-    >>> fewer([(-0.1, 0.2), (-0.3, 0.1), (0.0, 0.4)], 2)
+    >>> thin_peaks([(-0.1, 0.2), (-0.3, 0.1), (0.0, 0.4)], 2)
     [(-0.1, 0.2), (-0.3, 0.4)]
     """
     if width >= len(pairs):
@@ -193,7 +200,10 @@ def thin_peaks(pairs: Pairs, width: int) -> Pairs:
 
 
 def _measure_peaks(sound: Path, frames: int, rate: Fraction) -> Iterator[tuple[float, float]]:
-    """Frame by frame; memory does not grow with length. Frames past the sound's end are silent."""
+    """Measure peaks frame by frame; memory does not grow with length.
+
+    Frames past the end of the sound are silent.
+    """
     waiting = np.zeros(0, dtype=np.float32)
     origin, frame = 0, 0
     for block in media.read_audio(sound, hz=PEAK_HZ, channels=1):
@@ -228,7 +238,7 @@ def _reader_settings(take: Take, seen: TakeFraming, root: Path) -> ReaderSetting
 
 
 def _build_source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSource:
-    """All frames of a take as the edit list would show them, without a grade."""
+    """Build the source of all frames of a take, framed as in the edit list, without a grade."""
     event = Cut(
         version="",
         order=0,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliver: every profile of a version from one decode, and the folder that appears whole or not at
-all.
+"""Deliver: encode every profile of a version from one decode.
 
-Files are written into a hidden folder beside the versions and renamed once; a version is never
-overwritten, and `latest` moves last.
+Raw frames of slate, segments and end card are piped into one ffmpeg that writes all files.
+`versions` publishes the folder they are written into.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ def render_profiles(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Path]:
-    """Write every profile into `folder` from one decode and return the files by profile.
-    `progress(frames done, frames)`.
+    """Write every profile into `folder` from one decode; return the files by profile.
 
-    Raises ToolError naming the event whose take cannot be read, or the encoder's last words.
+    `progress(frames done, frames)`. Raises ToolError that names the cut whose take cannot be read,
+    or quotes the encoder's last words.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for profile in job.profiles:
@@ -66,7 +65,7 @@ def render_profiles(
 
 
 def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.FrameSource]:
-    """What is poured into the encoder: the slate, every segment of the edit list, the end card."""
+    """Build the inputs of the encoder: the slate, every segment of the edit list, the end card."""
     settings = job.reader_settings
     poured = []
     for segment in edit_list.split_segments(cuts):
@@ -84,8 +83,9 @@ def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.FrameSour
 def build_encoder(
     cuts: Sequence[Cut], job: DeliveryJob, *, folder: Path, chapters: Path
 ) -> list[str]:
-    """The arguments of the one encoder: raw frames from `pipe:0` and the master sound in, all
-    profiles out.
+    """Build the arguments of the one encoder.
+
+    Raw frames from `pipe:0` and the master sound go in; all profiles come out.
     """
     import ffmpeg
 
@@ -129,7 +129,7 @@ def build_encoder(
 
 
 def _add_watermark(picture: Any, job: DeliveryJob, pattern: Path) -> Any:
-    """The picture with the steps of the pattern added to it, which turn over from slot to slot."""
+    """Add the steps of the watermark's pattern to the picture; they turn over from slot to slot."""
     import ffmpeg
 
     per_second = job.picture.rate / watermark.slot_frames(job.picture.rate)
@@ -143,14 +143,14 @@ def _add_watermark(picture: Any, job: DeliveryJob, pattern: Path) -> Any:
 
 
 def _fit_profile(picture: Any, profile: Profile) -> Any:
-    """The picture in a profile's size and pixel format."""
+    """Bring the picture to a profile's size and pixel format."""
     if profile.size is not None:
         picture = picture.filter("zscale", *profile.size, filter="spline36")
     return picture.filter("format", profile.pixel_format)
 
 
 def format_job_chapters(cuts: Sequence[Cut], job: DeliveryJob) -> str:
-    """The job's chapters as an ffmetadata file, behind its slate."""
+    """Format the job's chapters as an ffmetadata file, behind its slate."""
     moved = [
         FileChapter(frame=chapter.frame + job.lead_frames, title=chapter.title)
         for chapter in job.chapters
@@ -163,7 +163,7 @@ def format_job_chapters(cuts: Sequence[Cut], job: DeliveryJob) -> str:
 def describe_files(
     files: dict[str, Path], cuts: Sequence[Cut], job: DeliveryJob, *, version: str
 ) -> list[Deliverable]:
-    """The rows of rendered files; paths are relative to the version's folder."""
+    """Build the rows of rendered files; paths are relative to the folder of all versions."""
     frames = total_frames(cuts, job)
     return [
         Deliverable(
@@ -182,7 +182,7 @@ def describe_files(
 
 
 def _split_sound(cuts: Sequence[Cut], job: DeliveryJob) -> list[Any]:
-    """The master sound for every profile, moved behind the slate and padded to the end card."""
+    """Provide the master sound for every profile, behind the slate and padded to the end card."""
     import ffmpeg
 
     sound = ffmpeg.input(f"file:{job.sound_path.resolve()}").audio

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""A delivery job: what is delivered in one pass, and the identity of each file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ VERSION = "3"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A still before or after the programme (a slate, an end card): a picture of the delivered size
-    and how many frames it stands.
+    """A still before or after the programme (a slate, an end card).
+
+    It is a picture of the delivered size, and `frames` is how long it is shown.
     """
 
     path: Path
@@ -30,14 +31,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryJob:
-    """What is delivered: the picture's size and rate, the master sound, the profiles. `root`: the
-    build folder.
+    """What is delivered: the picture's size and rate, the master sound, the profiles.
 
-    `burn_in`: write the mark into the pictures of previs takes; `label`: write `LABEL` into all.
-    `title` goes into the files' metadata. `watermark`: whose mark lies in all pictures, and `code`
-    the number that it is (`pipeline.deliver.watermark`); "" for none. `slate` and `end_card` stand
-    in silence before and after the programme. `captions`: an ASS file to write into the picture,
-    and its digest; fonts lie beside it.
+    `root`: the build folder. `burn_in`: write the mark into the pictures of previs takes; `label`:
+    write `LABEL` into all. `title` goes into the files' metadata. `watermark`: the text whose mark
+    lies in all pictures, and `code` its number (`pipeline.deliver.watermark`); "" for none. `slate`
+    and `end_card` are shown in silence before and after the programme. `captions`: an ASS file to
+    burn into the picture, and its digest; fonts lie beside it.
     """
 
     picture: Picture
@@ -57,8 +57,9 @@ class DeliveryJob:
 
     @property
     def reader_settings(self) -> ReaderSettings:
-        """How the picture is read: with ten bits as soon as one profile keeps them, and with alpha
-        when one asks for it.
+        """How the picture is read.
+
+        It has ten bits as soon as one profile keeps them, and alpha when a profile asks for it.
         """
         deep = any(profile.pixel_format != assemble.FLAT for profile in self.profiles)
         transparent = any(profile.transparent for profile in self.profiles)
@@ -94,11 +95,11 @@ class DeliveryPass:
 
 
 def deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> str:
-    """The identity of one file: the cut, the sound, the picture and the profile; not the version or
-    any path.
+    """Compute the identity of one file.
 
-    A watermark counts by its text, so a film that stands is not made anew for the number of a
-    version.
+    It depends on the cut, the sound, the picture and the profile, not on the version or any path. A
+    watermark counts by its text, so that an existing film is not encoded again for the number of a
+    new version.
     """
     events = [
         [
@@ -135,7 +136,7 @@ def deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> s
 
 
 def total_frames(cuts: Sequence[Cut], job: DeliveryJob) -> int:
-    """Frames of the files: the programme and its cards."""
+    """Count the frames of the files: the programme and its cards."""
     return edit_list.total_frames(cuts) + sum(
         card.frames for card in (job.slate, job.end_card) if card
     )

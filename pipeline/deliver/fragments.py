@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a fragmented MP4 holds: where its fragments lie, when they begin, whether they begin with
-key frames, and its codecs' names.
+"""Read a fragmented MP4: where its fragments lie, when they begin, and its codecs' names.
 
-Reads the boxes of ISO/IEC 14496-12 that this needs and no pictures. Codec names follow RFC 6381.
-Not a general reader: H.264 with AAC, one fragment a group of pictures, as `profiles.ladder` has
-them made.
+It reads the boxes of ISO/IEC 14496-12 that this needs, and no pictures. Codec names follow RFC
+6381. It is not a general reader: it reads H.264 with AAC, one fragment per group of pictures, as
+`profiles.build_ladder` specifies.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ NOT_SYNC = 0x10000  # of sample flags: not a key frame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """Part of a file (`start` and `size` in bytes) with `frames` pictures from `time` (seconds) on;
-    `key`: it begins with a key frame.
+    """A part of a file with its pictures.
+
+    `start` and `size` are bytes. It has `frames` pictures from `time` (seconds) on; `key`: it
+    begins with a key frame.
     """
 
     start: int
@@ -37,8 +38,10 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FragmentedFile:
-    """A fragmented file: the bytes of its header, its fragments in order, and its codecs, such as
-    `avc1.64001F,mp4a.40.2`.
+    """A fragmented file.
+
+    `header` is the size of its header in bytes; `fragments` are in order; `codecs` are names such
+    as `avc1.64001F,mp4a.40.2`.
     """
 
     header: int
@@ -58,6 +61,7 @@ class Mp4Box:
 
 @dataclass(frozen=True, slots=True)
 class Mp4Track:
+    """A track of a file: its number, ticks a second, codec and default sample flags."""
     number: int
     ticks: int
     codec: str
@@ -65,7 +69,7 @@ class Mp4Track:
 
 
 def read_fragments(path: Path) -> FragmentedFile:
-    """Read a file's boxes. Raises InputError when it is no fragmented MP4 with H.264."""
+    """Read a file's boxes. Raises InputError when it is not a fragmented MP4 with H.264."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             boxes = list(_read_boxes(data))
@@ -98,7 +102,7 @@ def read_fragments(path: Path) -> FragmentedFile:
 
 
 def _read_boxes(data: bytes | mmap.mmap) -> Iterator[Mp4Box]:
-    """The boxes that lie one after another."""
+    """Read the boxes that lie one after another."""
     place, end = 0, len(data)
     while place + 8 <= end:
         size, kind = struct.unpack(">I4s", data[place : place + 8])
@@ -120,7 +124,7 @@ def _read_body(data: bytes | mmap.mmap, box: Mp4Box) -> bytes:
 
 
 def _find_boxes(data: bytes, *path: bytes) -> Iterator[bytes]:
-    """The contents of all boxes that lie at a path of names in a box's content."""
+    """Find the contents of all boxes at a path of names in a box's content."""
     for box in _read_boxes(data):
         if box.kind == path[0]:
             body = _read_body(data, box)
@@ -128,8 +132,9 @@ def _find_boxes(data: bytes, *path: bytes) -> Iterator[bytes]:
 
 
 def _read_tracks(header: bytes) -> list[Mp4Track]:
-    """The tracks of a `moov` box with what `trex` says of their samples where fragments say
-    nothing.
+    """Read the tracks of a `moov` box.
+
+    `trex` gives the flags of their samples where fragments give none.
     """
     extends = [struct.unpack(">5I", one[4:24]) for one in _find_boxes(header, b"mvex", b"trex")]
     defaults = {number: flags for number, _, _, _, flags in extends}
@@ -145,7 +150,7 @@ def _read_tracks(header: bytes) -> list[Mp4Track]:
 
 
 def _name_codec(entries: bytes) -> str:
-    """The name of a sample description by RFC 6381."""
+    """Name a sample description by RFC 6381."""
     entry = next(_read_boxes(entries))
     body = _read_body(entries, entry)
     if entry.kind == b"avc1":
@@ -158,8 +163,9 @@ def _name_codec(entries: bytes) -> str:
 
 
 def _read_audio_object(stream: bytes) -> int:
-    """The audio object type of an `esds` box: the first five bits of the decoder's own
-    configuration (ISO/IEC 14496-1 and -3).
+    """Read the audio object type of an `esds` box.
+
+    It is the first five bits of the decoder's own configuration (ISO/IEC 14496-1 and -3).
     """
     place = 4
     while stream[place] != 0x05:
@@ -170,14 +176,14 @@ def _read_audio_object(stream: bytes) -> int:
 
 
 def _skip_length(stream: bytes, place: int) -> int:
-    """Behind a length of up to four bytes, of which the highest bit says that another follows."""
+    """Skip a length of up to four bytes; the highest bit of each says that another follows."""
     while stream[place] & 0x80:
         place += 1
     return place + 1
 
 
 def _read_fragment(index: bytes, picture: Mp4Track, *, start: int, size: int) -> Fragment:
-    """What a `moof` box says of the pictures in its fragment."""
+    """Read a `moof` box: the pictures in its fragment."""
     for part in _find_boxes(index, b"traf"):
         (head,) = _find_boxes(part, b"tfhd")
         flags, number = struct.unpack(">II", head[:8])
@@ -199,7 +205,7 @@ def _read_fragment(index: bytes, picture: Mp4Track, *, start: int, size: int) ->
 
 
 def _read_default_flags(head: bytes, flags: int, picture: Mp4Track) -> int:
-    """The sample flags of a `tfhd` box, behind the optional fields that it says it has."""
+    """Read the sample flags of a `tfhd` box, behind the optional fields that it announces."""
     if not flags & 0x20:
         return picture.flags
     place = 8 + sum(size for bit, size in ((0x1, 8), (0x2, 4), (0x8, 4), (0x10, 4)) if flags & bit)
@@ -208,7 +214,7 @@ def _read_default_flags(head: bytes, flags: int, picture: Mp4Track) -> int:
 
 
 def _read_first_flags(run: bytes, default: int) -> int:
-    """The sample flags of the first sample of a `trun` box."""
+    """Read the sample flags of the first sample of a `trun` box."""
     flags = struct.unpack(">I", run[:4])[0] & 0xFFFFFF
     place = 8 + (4 if flags & 0x1 else 0)
     if flags & 0x4:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP Live Streaming: the playlists of a ladder of renditions, and whether what they say is so.
+"""HTTP Live Streaming: write the playlists of a ladder of renditions, and check them.
 
 Playlists follow RFC 8216 (version 6). A rendition is one fragmented MP4, sound included, and its
-segments are ranges of bytes in it, so a ladder is a handful of files that can be signed, measured
-and played alone like any other. All numbers are read from those files (`fragments`), never from
-what was asked of the encoder; so playlists are written last, after credentials have moved the
+segments are ranges of bytes in it. So a ladder is a handful of files that can be signed, measured
+and played alone like any other. All numbers are read from those files (`fragments`), never from the
+settings of the encoder; playlists are therefore written last, after credentials have moved the
 bytes.
 """
 
@@ -29,9 +29,7 @@ ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """One film of a ladder: its file, what it holds, its width and height, and how long each of its
-    segments is (seconds).
-    """
+    """One film of a ladder: its file, its content, its width and height, and its frame rate."""
 
     path: Path
     content: FragmentedFile
@@ -50,8 +48,9 @@ class Rendition:
 
     @property
     def bandwidth(self) -> int:
-        """Peak bits a second, as RFC 8216 (4.3.4.2) has it: of any run of segments between 0.5 and
-        1.5 target durations long.
+        """Peak bits a second, as RFC 8216 (4.3.4.2) defines them.
+
+        They are those of any run of segments between 0.5 and 1.5 target durations long.
         """
         return _measure_peak([fragment.size for fragment in self.content.fragments], self.lengths)
 
@@ -63,7 +62,7 @@ class Rendition:
 
 
 def open_rendition(path: Path) -> Rendition:
-    """Measure a rendition's file. Raises InputError when it is none."""
+    """Measure a rendition's file. Raises InputError when it is not a rendition."""
     info = media.probe(path)
     if info.video is None or info.audio is None:
         raise InputError(Problem(file=str(path), message="a rendition needs picture and sound"))
@@ -80,9 +79,9 @@ def write_playlists(
     captions: Path | None = None,
     language: str = "en",
 ) -> Path:
-    """Write the playlists of renditions that lie in `folder`, and return the master playlist.
+    """Write the playlists of renditions that lie in `folder`; return the master playlist.
 
-    `captions`: a WebVTT file on the frames of the renditions, copied in with the clock that players
+    `captions`: a WebVTT file on the frames of the renditions, copied with the clock that players
     need.
     """
     length = sum(renditions[0].lengths, start=Fraction(0))
@@ -109,7 +108,7 @@ def write_playlists(
 
 
 def build_media_playlist(rendition: Rendition) -> list[str]:
-    """The lines of a rendition's media playlist."""
+    """Build the lines of a rendition's media playlist."""
     name, content = rendition.path.name, rendition.content
     lines = [*HEAD, *_head_lines(rendition.lengths), "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines.append(f'#EXT-X-MAP:URI="{name}",BYTERANGE="{content.header}@0"')
@@ -123,7 +122,7 @@ def build_media_playlist(rendition: Rendition) -> list[str]:
 
 
 def build_master_playlist(renditions: Sequence[Rendition], *, captions: str = "") -> list[str]:
-    """The lines of the master playlist. `captions`: their language, "" when there are none."""
+    """Build the lines of the master playlist. `captions`: their language, "" without captions."""
     lines = [*HEAD, "#EXT-X-INDEPENDENT-SEGMENTS"]
     if captions:
         shown = f'GROUP-ID="captions",NAME="{captions}",LANGUAGE="{captions}",AUTOSELECT=YES,DEFAULT=NO,FORCED=NO'
@@ -141,9 +140,7 @@ def build_master_playlist(renditions: Sequence[Rendition], *, captions: str = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """What a master playlist leads to: its renditions as measured, and everything that is wrong, by
-    subject.
-    """
+    """The renditions of a master playlist as measured, and the problems found, by subject."""
 
     renditions: tuple[Rendition, ...]
     playlists: tuple[str, ...] = ()
@@ -152,13 +149,14 @@ class Ladder:
 
     @property
     def problems(self) -> list[str]:
-        """Everything that is wrong."""
+        """All problems."""
         return [*self.playlists, *self.segments, *self.attributes]
 
 
 def inspect_playlists(master: Path) -> Ladder:
-    """Follow a master playlist and hold what it says against its files. What cannot be read is
-    told, not raised.
+    """Follow a master playlist and compare it with its files.
+
+    What cannot be read becomes a problem; nothing is raised.
     """
     folder, lines = master.parent, _read_lines(master)
     if lines[:1] != ["#EXTM3U"]:
@@ -192,10 +190,10 @@ def inspect_playlists(master: Path) -> Ladder:
 
 
 def play_rendition(master: Path, number: int) -> int:
-    """Let ffmpeg's own HLS reader fetch a rendition through the master playlist; return how many
-    pictures came. Raises ToolError.
+    """Fetch a rendition through the master playlist with ffmpeg's HLS reader; count its pictures.
 
-    Nothing is decoded: that the pictures can be is measured on the rendition's file.
+    Nothing is decoded: the rendition's own file shows whether the pictures can be. Raises
+    ToolError.
     """
     came = 0
 
@@ -219,8 +217,9 @@ def play_rendition(master: Path, number: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _ListedRendition:
-    """What a media playlist says: its file, the bytes of the header, and of each segment its
-    seconds and bytes (size, start).
+    """The content of a media playlist.
+
+    It has a file, the bytes of the header, and of each segment the seconds and bytes (size, start).
     """
 
     file: str
@@ -231,8 +230,9 @@ class _ListedRendition:
 
 
 def _parse_playlist(folder: Path, uri: str) -> _ListedRendition:
-    """Parse a media playlist of ours. Raises ValueError when it is none, or leads out of its
-    folder.
+    """Parse a media playlist that Callsheet wrote.
+
+    Raises ValueError when it is not one, or leads out of its folder.
     """
     lines = _read_lines(folder / _check_local(uri))
     text = "\n".join(lines)
@@ -256,7 +256,7 @@ def _parse_playlist(folder: Path, uri: str) -> _ListedRendition:
 
 
 def _find_differences(listed: _ListedRendition, rendition: Rendition) -> list[str]:
-    """Where a media playlist says something else than its file."""
+    """Find where a media playlist differs from its file."""
     content = rendition.content
     wrong = [] if listed.ended else ["it does not end"]
     if listed.header != (content.header, 0):
@@ -281,8 +281,10 @@ def _find_differences(listed: _ListedRendition, rendition: Rendition) -> list[st
 
 
 def _find_unaligned(renditions: Sequence[Rendition]) -> list[str]:
-    """Segments that do not begin with key frames, or elsewhere than those of the first rendition,
-    or leave gaps.
+    """Find segments that are not aligned.
+
+    They do not begin with key frames, begin elsewhere than those of the first rendition, or leave
+    gaps.
     """
     wrong = []
     for rendition in renditions:
@@ -303,7 +305,7 @@ def _find_unaligned(renditions: Sequence[Rendition]) -> list[str]:
 
 
 def _describe_rendition(rendition: Rendition) -> Mapping[str, str]:
-    """The attributes that a master playlist gives a rendition."""
+    """Build the attributes of a rendition in the master playlist."""
     width, height = rendition.size
     return {
         "BANDWIDTH": str(rendition.bandwidth),
@@ -319,8 +321,9 @@ def _parse_attributes(tag: str) -> dict[str, str]:
 
 
 def _head_lines(lengths: Sequence[Fraction]) -> list[str]:
-    """What every media playlist begins with. The target duration is at least every segment's,
-    rounded.
+    """Build the first lines of a media playlist.
+
+    The target duration is at least the rounded duration of every segment.
     """
     return [f"#EXT-X-TARGETDURATION:{max(1, *map(round, lengths))}", "#EXT-X-PLAYLIST-TYPE:VOD"]
 
@@ -348,7 +351,7 @@ def _format_seconds(length: Fraction) -> str:
 
 
 def _check_local(uri: str) -> str:
-    """A name of a file in the same folder. Raises ValueError for anything else."""
+    """Return a name of a file in the same folder. Raises ValueError for anything else."""
     if not re.fullmatch(r"[\w-][\w.-]*", uri):
         raise ValueError(f"{uri!r} is no file beside it")
     return uri

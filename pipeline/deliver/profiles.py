@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Delivery profiles as data: what each kind of file is encoded with. All pictures are BT.709 in
-tags and in pixels, limited range.
+"""Delivery profiles as data: the encoders and options of each kind of file.
+
+All pictures are BT.709 in tags and in pixels, limited range.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ BT709: Options = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One kind of file: its name, its file name, the pixel format it is encoded in, and ffmpeg's
-    output options without their dash.
+    """One kind of file: its name, its file name, its pixel format and its encoding options.
 
-    `tall`: the picture is the production's turned upright (9:16 of a 16:9 production), framed anew
-    from the takes. `transparent`: only the people are shown. `signable`: whether C2PA knows how to
-    put credentials into such a file. `size`: width and height when they are others than the
-    picture's.
+    Options are ffmpeg's output options without their dash. `tall`: the picture is the production's
+    turned upright (9:16 of a 16:9 production), framed anew from the takes. `transparent`: only the
+    people are shown. `signable`: whether C2PA can put credentials into such a file. `size`: width
+    and height when they differ from the picture's.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Profile:
 
     @property
     def kind(self) -> tuple[bool, bool]:
-        """Profiles of one kind show the same picture and are made from one decode."""
+        """What the picture shows; profiles of one kind share one decode."""
         return self.tall, self.transparent
 
     @property
@@ -52,7 +52,7 @@ class Profile:
         return str(self.picture["c:v"]), str(self.sound["c:a"])
 
     def plain(self) -> list[object]:
-        """What the file's identity is made of."""
+        """List the settings that the file's identity depends on."""
         return [
             self.name,
             self.pixel_format,
@@ -169,13 +169,13 @@ NEAR = Fraction(4, 5)  # a rung this near to the picture's own size is not worth
 
 
 def build_ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
-    """The renditions of a picture for HLS, largest first: its own size, then every rung that is
-    clearly smaller; never an enlargement.
+    """Build the renditions of a picture for HLS, largest first.
 
-    One fragmented MP4 each, sound included. Fragments begin with key frames at the same frames in
-    all of them.
+    They are the picture's own size, then every rung that is clearly smaller; never an enlargement.
+    Each is one fragmented MP4, sound included. Fragments begin with key frames at the same frames
+    in all of them.
 
-    >>> [rendition.size for rendition in ladder((1280, 720), Fraction(25))]
+    >>> [rendition.size for rendition in build_ladder((1280, 720), Fraction(25))]
     [(1280, 720), (960, 540), (640, 360), (416, 234)]
     """
     short = min(size)
@@ -184,14 +184,16 @@ def build_ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
 
 
 def _scale_size(size: tuple[int, int], short: int) -> tuple[int, int]:
-    """The size with another short side, both sides even."""
+    """Scale a size to another short side, both sides even."""
     width, height = (2 * round(Fraction(side * short, 2 * min(size))) for side in size)
     return width, height
 
 
 def _build_rendition(size: tuple[int, int], rate: Fraction) -> Profile:
-    """One rung. Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for
-    Great Video and Audio", 2009) and with the root of the rate.
+    """Build one rung of the ladder.
+
+    Its bits grow with the 0.75th power of the pixels (B. Waggoner, "Compression for Great Video and
+    Audio", 2009) and with the square root of the rate.
     """
     share = (size[0] * size[1] / (1920 * 1080)) ** 0.75 * (float(rate) / 25) ** 0.5
     most = f"{max(100, round(LARGEST_BITS * share / 1000))}k"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""The signing key of an installation: find it, check it, and make a test key.
+
+An installation without a signer of its own makes a test key, which no trust list knows.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ TEST_NAME = "Callsheet test key (not trusted)"
 
 
 def find_key_folder() -> Path:
-    """Where this installation keeps its signing key: $CALLSHEET_SIGNING, else `callsheet/signing`
-    in the user's configuration.
+    """Return the folder of this installation's signing key.
+
+    It is $CALLSHEET_SIGNING, else `callsheet/signing` in the user's configuration.
     """
     named = os.environ.get("CALLSHEET_SIGNING")
     base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
@@ -29,8 +33,9 @@ def find_key_folder() -> Path:
 
 
 def ensure_signing_key(folder: Path) -> Path:
-    """The folder with `key.pem` (mode 0600) and `chain.pem`; a test key is made there when it holds
-    none. Raises as `check_key`.
+    """Return the folder with `key.pem` (mode 0600) and `chain.pem`.
+
+    A test key is made when the folder has no key. Raises as `check_key`.
     """
     check_key(folder)
     if not (folder / KEY).exists():
@@ -39,11 +44,11 @@ def ensure_signing_key(folder: Path) -> Path:
 
 
 def check_key(folder: Path) -> None:
-    """Look at a signing key before anything is made; none at all is no problem.
+    """Check a signing key before anything is rendered; no key at all is fine.
 
-    Raises InputError when only one of the two files is there, others than its owner may read the
-    key, it is encrypted or of a kind that C2PA does not sign with, or the first certificate is
-    another key's or not valid today.
+    Raises InputError when only one of the two files exists, when others than its owner may read the
+    key, when the key is encrypted or of a kind that C2PA does not sign with, or when the first
+    certificate belongs to another key or is not valid today.
     """
     key, chain = folder / KEY, folder / CHAIN
     if key.exists() != chain.exists():
@@ -82,7 +87,7 @@ def _load_private_key(path: Path) -> Any:
 
 
 def find_algorithm(path: Path) -> bytes:
-    """What C2PA calls the algorithm of a key."""
+    """Find C2PA's name for the algorithm of a key."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     key = _load_private_key(path)
@@ -102,7 +107,7 @@ def find_algorithm(path: Path) -> bytes:
 
 
 def _check_certificate(key: Path, chain: Path) -> None:
-    """The chain begins with the key's own certificate, which holds today."""
+    """Check that the chain begins with the key's own certificate, and that it is valid today."""
     from cryptography import x509
 
     try:
@@ -125,10 +130,10 @@ def _check_certificate(key: Path, chain: Path) -> None:
 
 
 def _make_test_key(folder: Path) -> None:
-    """A root and a leaf for this installation, ten years; the root's key is thrown away.
+    """Make a root and a leaf for this installation, valid for ten years.
 
-    Key and certificates appear together: another process may make them at the same time, and the
-    first one's count.
+    The root's key is thrown away. Key and certificates appear together; when another process makes
+    them at the same time, those of the first count.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -161,8 +166,9 @@ def _make_test_key(folder: Path) -> None:
 
 
 def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
-    """A certificate that C2PA accepts (its certificate profile, C2PA 2.1 section 14.5): a root, or
-    a leaf for documents.
+    """Build a certificate that C2PA accepts: a root, or a leaf for documents.
+
+    Reference: C2PA 2.1, section 14.5 (certificate profile).
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

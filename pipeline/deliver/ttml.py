@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions as TTML: `captions.ttml`, in the text profile of IMSC 1.1, which broadcasters and
-streaming services take in.
+"""Write captions as TTML: `captions.ttml` in the text profile of IMSC 1.1.
 
-Times are counted in frames of the delivery rate, so they are exact at every rate. The document is
-built as a tree, so that text is text. Source: W3C Recommendations TTML2 and "TTML Profiles for
-Internet Media Subtitles and Captions 1.1" (2018).
+Broadcasters and streaming services accept this format. Times are counted in frames of the delivery
+rate, so they are exact at every rate. The document is built as a tree, so that text is text.
+Source: W3C Recommendations TTML2 and "TTML Profiles for Internet Media Subtitles and Captions 1.1"
+(2018).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_ttml(captions: Sequence[Caption], folder: Path, *, rate: Fraction, lan
 def build_document(
     captions: Sequence[Caption], *, rate: Fraction, language: str
 ) -> ElementTree.Element:
-    """The document as a tree: one paragraph a caption."""
+    """Build the document as a tree: one paragraph per caption."""
     frame_rate, multiplier = express_rate(rate)
     root = ElementTree.Element(
         f"{{{TT}}}tt",
@@ -69,9 +69,9 @@ def build_document(
 
 
 def express_rate(rate: Fraction) -> tuple[int, Fraction]:
-    """A frame rate as TTML has it: a whole number and what it is multiplied by.
+    """Express a frame rate as TTML does: a whole number and its multiplier.
 
-    >>> counting(Fraction(30000, 1001))
+    >>> express_rate(Fraction(30000, 1001))
     (30, Fraction(1000, 1001))
     """
     whole = -(-rate.numerator // rate.denominator)
@@ -103,15 +103,14 @@ def _add_paragraph(division: ElementTree.Element, caption: Caption, number: int)
 
 
 def _remove_forbidden(text: str) -> str:
-    """The text without control characters, surrogates and what Unicode gives no meaning: XML cannot
-    hold most of them.
+    """Remove control characters, surrogates and unassigned characters.
+
+    XML cannot hold most of them.
     """
     return "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cs", "Cn"))
 
 
 def _is_right_to_left(lines: Sequence[str]) -> bool:
-    """Whether the first letter with a direction is of a script that is written from right to
-    left.
-    """
+    """Check whether the first letter with a direction is of a script written from right to left."""
     directions = (unicodedata.bidirectional(letter) for line in lines for letter in line)
     return next((one in ("R", "AL") for one in directions if one in ("L", "R", "AL")), False)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO."""
+"""Versions: the folders v001, v002 ... of delivered files, each published whole or not at all.
+
+Files are written into a hidden folder beside the versions, which is renamed once. A version is
+never overwritten, and `latest` moves last.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ LATEST = "latest"
 
 
 def version_number(name: str) -> int:
-    """The number in a version's name.
+    """Parse the number in a version's name.
 
     >>> version_number("v012")
     12
@@ -24,29 +28,29 @@ def version_number(name: str) -> int:
 
 
 def list_versions(deliverables: Path) -> list[str]:
-    """The versions that stand, oldest first: folders named v001, v002 ..."""
+    """List the versions that exist, oldest first: folders named v001, v002 ..."""
     names = [entry.name for entry in deliverables.iterdir()] if deliverables.is_dir() else []
     return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=version_number)
 
 
 def next_version(deliverables: Path) -> str:
-    """The name of the version to be made."""
+    """Name the next version."""
     standing = list_versions(deliverables)
     return f"v{version_number(standing[-1]) + 1 if standing else 1:03}"
 
 
 @contextmanager
 def stage_version(deliverables: Path, version: str) -> Iterator[Path]:
-    """A hidden folder to write a version into; it is removed unless `publish` has taken it."""
+    """Make a hidden folder for a version; remove it in the end unless `publish_version` took it."""
     with hidden_folder(deliverables / version) as folder:
         yield folder
 
 
 def publish_version(staged: Path, deliverables: Path, version: str, *, latest: bool = True) -> Path:
-    """Give the staged folder its version's name, then point `latest` at it (not when a check
-    failed: `latest=False`).
+    """Give the staged folder its version's name, then point `latest` at it.
 
-    Raises ToolError when the version already stands.
+    `latest=False` leaves `latest` alone, because a check failed. Raises ToolError when the version
+    already exists.
     """
     final = deliverables / version
     if final.exists():
@@ -58,6 +62,6 @@ def publish_version(staged: Path, deliverables: Path, version: str, *, latest: b
 
 
 def point_latest(deliverables: Path, version: str) -> None:
-    """Let `latest` lead to a version that stands, in one step."""
+    """Point `latest` at an existing version, atomically."""
     with atomic_write(deliverables / LATEST) as pointer:
         pointer.symlink_to(version, target_is_directory=True)

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watermark: a number of 32 bits that nobody sees in the picture and that is still found in many
-copies of it.
+"""A watermark: an invisible number of 32 bits in the picture that survives in many copies.
 
 A pattern of light and dark squares, one step of 255 of luma, tiles the picture; its signs spell the
 number, and all of them turn over every two seconds. What stands still in a film cancels between one
 slot of time and the next, which is most of a talking portrait, and the pattern remains; what moves
-is left out. Some squares are the same in every mark and tell where the tiles lie and how large they
-are; half of them are blank, so that less is changed. Spread spectrum after Cox, Kilian, Leighton
-and Shamoon (1997), tiled and found by correlation after Kalker, Depovere, Haitsma and Maes (JAWS,
-1999). It is no protection against somebody who knows it: this source says how to take it off.
+is left out. Some squares are the same in every mark and show where the tiles lie and how large they
+are; half of them are blank, so that less of the picture is changed.
+
+Sources: spread spectrum after Cox, Kilian, Leighton and Shamoon (1997), tiled and found by
+correlation after Kalker, Depovere, Haitsma and Maes (JAWS, 1999). It is no protection against
+somebody who knows it: this source shows how to remove it.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ Tile = Float32[np.ndarray, "128 128"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundWatermark:
-    """A mark that was read: its number as eight hexadecimal digits, and how far it stands out
-    (standard deviations).
+    """A watermark that was read.
+
+    `code` is its number as eight hexadecimal digits; `strength` is how far it stands out (standard
+    deviations).
     """
 
     code: str
@@ -57,17 +60,18 @@ class FoundWatermark:
 
 
 def compute_code(text: str, version: str) -> str:
-    """The number that marks a version: the first 32 bits of a digest of a studio's text and the
-    version's name.
+    """Compute the number that marks a version.
 
-    >>> code_of("Studio Nord", "v001")
+    It is the first 32 bits of a digest of a studio's text and the version's name.
+
+    >>> compute_code("Studio Nord", "v001")
     '6f289538'
     """
     return hashlib.sha256(f"{text}\n{version}".encode()).hexdigest()[: BITS // 4]
 
 
 def draw_pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height width"]:
-    """The steps of luma (-1, 0 or 1) that spell a code in a picture of a size (width, height)."""
+    """Draw the steps of luma (-1, 0 or 1) that spell a code; `size` is (width, height)."""
     tile, (width, height) = _build_squares(code), size
     rows, columns = (_find_square(np.arange(side), min(size)) for side in (height, width))
     steps: Int8[np.ndarray, "height width"] = tile[np.ix_(rows, columns)]
@@ -75,9 +79,7 @@ def draw_pattern(code: str, size: tuple[int, int]) -> Int8[np.ndarray, "height w
 
 
 def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format: str) -> None:
-    """Write the pattern and its opposite as two raw frames that ffmpeg's `grainmerge` adds to a
-    picture.
-    """
+    """Write the pattern and its opposite as two raw frames for ffmpeg's `grainmerge`."""
     bits = 10 if pixel_format.endswith("10le") else 8
     middle, step, kind = 1 << (bits - 1), 1 << (bits - 8), np.dtype("<u2" if bits > 8 else "u1")
     width, height = size
@@ -92,12 +94,13 @@ def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format:
 
 
 def slot_frames(rate: Fraction) -> int:
-    """Frames for which a pattern stands."""
+    """Count the frames for which a pattern stands."""
     return max(1, round(SLOT_SECONDS * rate))
 
 
 def find_watermark(path: Path) -> FoundWatermark | None:
-    """Look for a mark in the first minute of a film; None when there is none that can be read.
+    """Look for a watermark in the first minute of a film; None when there is none to read.
+
     Raises ToolError, InputError.
     """
     info = media.probe(path)
@@ -115,13 +118,13 @@ def find_watermark(path: Path) -> FoundWatermark | None:
 
 
 def _find_strongest(sums: list[Plane], scales: Sequence[float]) -> tuple[float, Tile]:
-    """The tile that stands out most, of all phases of the slots and all scales."""
+    """Find the tile that stands out most, over all phases of the slots and all scales."""
     tried = (_align_tile(plane, scale) for plane in _build_phases(sums) for scale in scales)
     return max(tried, key=lambda one: one[0])
 
 
 def _average_parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]:
-    """The luma of a film, averaged over parts of a slot."""
+    """Average the luma of a film over parts of a slot."""
     per_part = Fraction(SLOT_SECONDS, PARTS) * rate
     total, count, part = np.zeros(size[::-1], np.float32), 0, 0
     for number, frame in enumerate(
@@ -137,8 +140,9 @@ def _average_parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterato
 
 
 def _sum_changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
-    """What changes from each part of a slot to the same part of the next, where nothing moves,
-    added up by place in two slots.
+    """Sum the changes from each part of a slot to the same part of the next, where nothing moves.
+
+    They are added up by place in two slots.
     """
     sums = [np.zeros(size[::-1], np.float32) for _ in range(2 * PARTS)]
     waiting = list[Plane]()
@@ -152,8 +156,9 @@ def _sum_changes(parts: Iterator[Plane], size: tuple[int, int]) -> list[Plane]:
 
 
 def _build_phases(sums: list[Plane]) -> Iterator[Plane]:
-    """The pattern as it would be if a slot began at each part, without what is coarser than
-    squares.
+    """Build the pattern for a slot that begins at each part.
+
+    Structure that is coarser than the squares is removed.
     """
     import cv2
 
@@ -166,8 +171,9 @@ def _build_phases(sums: list[Plane]) -> Iterator[Plane]:
 
 
 def _align_tile(plane: Plane, scale: float) -> tuple[float, Tile]:
-    """How far the known squares stand out at a scale, and the tile where they lie best, the right
-    way up.
+    """Measure how far the known squares stand out at a scale.
+
+    The second result is the tile where they lie best, the right way up.
     """
     import cv2
 
@@ -189,7 +195,7 @@ def _align_tile(plane: Plane, scale: float) -> tuple[float, Tile]:
 
 
 def _read_code(strength: float, tile: Tile) -> FoundWatermark | None:
-    """The number in a tile, when its check agrees."""
+    """Read the number in a tile; None when its check does not agree."""
     squares = tile.reshape(TILE // SQUARE, SQUARE, TILE // SQUARE, SQUARE).sum(axis=(1, 3)).ravel()
     carriers, signs = _assign_carriers()
     votes = np.zeros(BITS + CHECK_BITS)
@@ -203,9 +209,7 @@ def _read_code(strength: float, tile: Tile) -> FoundWatermark | None:
 
 @functools.cache
 def _assign_carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray, " squares"]]:
-    """Which bit each square of the tile carries (else `IS_KNOWN` or `IS_BLANK`) and with which
-    sign.
-    """
+    """Assign to each square of the tile a bit (else `IS_KNOWN` or `IS_BLANK`) and a sign."""
     count = (TILE // SQUARE) ** 2
     random = np.random.Generator(np.random.PCG64(1997))
     order = random.permutation(count)
@@ -216,7 +220,7 @@ def _assign_carriers() -> tuple[Int64[np.ndarray, " squares"], Int64[np.ndarray,
 
 
 def _build_squares(code: str) -> Int8[np.ndarray, "rows columns"]:
-    """The tile's squares for a code."""
+    """Build the tile's squares for a code."""
     number = int(code, 16)
     spelled = [
         int(bit) * 2 - 1 for bit in f"{number:0{BITS}b}{_compute_check(number):0{CHECK_BITS}b}"
@@ -232,9 +236,7 @@ def _build_squares(code: str) -> Int8[np.ndarray, "rows columns"]:
 
 @functools.cache
 def _correlate_known() -> Complex128[np.ndarray, "128 65"]:
-    """What a tile's spectrum is multiplied by, to correlate it with the squares that every mark
-    has.
-    """
+    """Build the factor of a tile's spectrum that correlates it with the squares of every mark."""
     carriers, signs = _assign_carriers()
     side = TILE // SQUARE
     known = np.where(carriers == IS_KNOWN, signs, 0).reshape(side, side)
