@@ -213,6 +213,7 @@ def test_rttm_holds_every_full_turn_in_seconds() -> None:
         for a, b, who, alone in ((0, 2, "A", True), (0, 2, "A", False), (1, 3, "B C", False))
     ]
     assert turns.format_rttm(rows, uri="film") == (
-        "SPEAKER film 1 0.000 2.000 <NA> <NA> A <NA> <NA>\nSPEAKER film 1 1.000 2.000 <NA> <NA> B_C <NA> <NA>\n"
+        "SPEAKER film 1 0.000 2.000 <NA> <NA> A <NA> <NA>\n"
+        "SPEAKER film 1 1.000 2.000 <NA> <NA> B_C <NA> <NA>\n"
     )
     assert turns.format_rttm([], uri="film") == ""
