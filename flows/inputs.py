@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.inventory import inventory
-from flows.project import BUILD, Project, open_project
+from flows.project import Project, open_project
 from flows.trust.consents import known_withdrawn, refusals
+from manifests import layout
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Line
 from manifests.run_rows import ModelFile
@@ -67,7 +68,9 @@ def _problems_beside(folder: Path) -> list[Problem]:
     if wanted is None or wanted.kind == "lesson":
         return []
     project = Project(
-        production=wanted, root=folder / BUILD, store=Store(folder / BUILD / "manifests")
+        production=wanted,
+        root=folder / layout.BUILD,
+        store=Store(folder / layout.BUILD / layout.RECORD),
     )
     there = {
         key

@@ -62,7 +62,7 @@ def read(
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        expected, got = " or ".join(SUFFIXES), path.suffix or "no suffix"
+        expected, got = ".fountain, .txt, .csv or .xlsx", path.suffix or "no suffix"
         message = "not a supported script format"
         raise InputError(Problem(file=path.name, message=message, expected=expected, got=got))
     if suffix in {".csv", ".xlsx"}:

@@ -87,7 +87,7 @@ def _check_file(path: Path, file: str) -> None:
             Problem(file=file, message="no such file", nearest=find_nearest(path.name, siblings))
         )
     if path.suffix.lower() not in SUFFIXES:
-        message, expected = "not a supported sheet format", " or ".join(SUFFIXES)
+        message, expected = "not a supported sheet format", ".csv, .xlsx, .yaml or .yml"
         raise InputError(Problem(file=file, message=message, expected=expected, got=path.suffix))
     check_size(path, file)
 

@@ -480,7 +480,11 @@ CAST = [
     Bad(
         "a portrait is a text",
         change("cast.csv", "portraits/mara.png", "script.fountain"),
-        ("cast.csv, row 3, column portrait", "the portrait is the wrong type of file", "got .fountain"),
+        (
+            "cast.csv, row 3, column portrait",
+            "the portrait is the wrong type of file",
+            "got .fountain",
+        ),
     ),
     Bad(
         "a choice of face is misspelt",

@@ -131,7 +131,7 @@ def test_the_consents_that_the_cast_names_are_the_ones_that_count() -> None:
     naming = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", consent="c1|c2")
     assert refusals(naming, given_by(), given_by(consent_id="c2", covers="voice")) == []
     (unknown,) = refusals(naming, given_by())
-    assert "names the consent 'c2', which is not in this sheet" in unknown
+    assert "relies on consent 'c2', which is not in this sheet" in unknown
     ended = given_by(valid_until="2026-01-01")
     (refusal,) = refusals(
         naming, ended, given_by(consent_id="c2", covers="voice"), given_by(consent_id="c3")
@@ -142,7 +142,7 @@ def test_the_consents_that_the_cast_names_are_the_ones_that_count() -> None:
 def test_somebody_elses_consent_is_none() -> None:
     naming = Actor(character="MARA", actor="Mara Dahl", portrait="mara.png", consent="c1")
     first, second = refusals(naming, given_by("Jonas Berg"))
-    assert "which was given by 'Jonas Berg'" in first
+    assert "which 'Jonas Berg' gave" in first
     assert "no valid consent for likeness" in second
 
 

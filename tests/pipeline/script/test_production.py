@@ -42,7 +42,7 @@ def test_a_title_and_a_recording_are_enough(folder: Path) -> None:
         found.delivery.loudness_lufs,
         found.delivery.burn_in,
     ) == (1.2, -16.0, True)
-    assert found.path(found.script) == folder / "script.fountain"
+    assert found.resolve_path(found.script) == folder / "script.fountain"
 
 
 @pytest.mark.parametrize(

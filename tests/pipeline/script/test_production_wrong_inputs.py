@@ -33,9 +33,11 @@ def problems_of(folder: Path) -> list[Problem]:
         return problems
     own = wanted.resolve_path(wanted.emotions) if wanted.emotions else None
     words = gather(lambda: emotion_synonyms.load_words(own)) or {}
-    lines = gather(lambda: script.read(wanted.path(wanted.script), words=words, folder=folder))
-    actors = gather(lambda: cast.read(wanted.path(wanted.cast), words=words, folder=folder))
-    consents = gather(lambda: consent.read(wanted.path(wanted.consents)))
+    lines = gather(
+        lambda: script.read(wanted.resolve_path(wanted.script), words=words, folder=folder)
+    )
+    actors = gather(lambda: cast.read(wanted.resolve_path(wanted.cast), words=words, folder=folder))
+    consents = gather(lambda: consent.read(wanted.resolve_path(wanted.consents)))
     if lines and actors:
         problems.extend(cast.find_unknown_characters(lines, actors))
     if actors and consents is not None:

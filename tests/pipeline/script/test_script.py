@@ -118,8 +118,8 @@ def test_every_wrong_note_of_a_script_is_reported_with_its_line(tmp_path: Path) 
     text = stray + "JONAS\n[[emotoin: sad]]\nB.\n\nMARA\nC. [[emotion: sad]] [[emotion: fear 2]]\n"
     assert problems_of(tmp_path, text) == [
         (2, "unknown emotion 'hapy'"),
-        (4, "this emotion note belongs to no speech"),
-        (7, "unknown note"),
+        (4, "this emotion note is outside any speech"),
+        (7, "this note looks like a misspelt emotion note"),
         (11, "intensity 2 of 'fear' is above 1.5"),
     ]
 
@@ -142,7 +142,7 @@ def test_extensions_may_share_a_bracket(tmp_path: Path, extension: str) -> None:
 def test_a_note_that_names_an_emotion_without_the_word_for_it_is_not_passed_over(
     tmp_path: Path, note: str
 ) -> None:
-    with pytest.raises(InputError, match=r"unknown note .*'emotion: "):
+    with pytest.raises(InputError, match=r"a misspelt emotion note .*'emotion: "):
         lines_of(tmp_path, f"MARA\n[[{note}]]\nHi.\n")
 
 
@@ -176,7 +176,10 @@ def test_line_ids_stay_when_other_lines_moods_and_directions_come_and_go(tmp_pat
 def test_a_script_of_unknown_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "script.pdf"
     path.touch()
-    with pytest.raises(InputError, match=r"script.pdf: not a script \(expected .fountain"):
+    with pytest.raises(
+        InputError,
+        match=r"script.pdf: not a supported script format \(expected .fountain, .txt, .csv or .xlsx",
+    ):
         script.read(path, words=WORDS)
 
 
