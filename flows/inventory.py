@@ -9,6 +9,7 @@ from manifests.run_rows import ModelFile
 from model import nano, weights
 from model.affect import packaged
 from model.dice import released
+from model.weight_catalogue import CATALOGUE
 
 CARRIED = {
     "nano": (nano.WEIGHTS, f"{nano.LABEL}, trained on made faces and synthetic speech"),
@@ -29,7 +30,7 @@ def inventory() -> list[ModelFile]:
             licence=weight.licence,
             commercial=weight.commercial,
         )
-        for weight in weights.CATALOGUE
+        for weight in CATALOGUE
     ]
     dice = [
         ModelFile(
@@ -60,6 +61,6 @@ def is_here(row: ModelFile) -> bool:
     """Whether the weights are in place."""
     if row.name in CARRIED:
         return CARRIED[row.name][0].is_dir()
-    if any(weight.name == row.name for weight in weights.CATALOGUE):
+    if any(weight.name == row.name for weight in CATALOGUE):
         return weights.is_present(row.name)
     return (released.locate_weights() / released.RECORD).is_file()

@@ -43,6 +43,13 @@ INERT_NAMES = (
 )
 
 
+BAD_PRIOR = (
+    *(pickle.UnpicklingError, ValueError, KeyError, TypeError),
+    *(AttributeError, EOFError, OSError),
+)
+"""What reading an emotion prior raises when the file holds something else."""
+
+
 class _Inert:
     """A stand-in that accepts whatever an unpickler does to it and does nothing."""
 
@@ -65,7 +72,7 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # an unpickler trips over strange bytes in many ways
-        message = "not a plain file of tensors, so it is not read"
+        message = "not a plain file of tensors; Callsheet does not read it"
         got = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(Problem(file=str(path), message=message, got=got)) from error
     if not isinstance(loaded, dict) or not all(
@@ -95,36 +102,29 @@ def read_prior(path: Path) -> Tensor:
         InputError: The file holds anything else.
     """
     try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(file)
-            if shape != () or not dtype.hasobject:
-                raise ValueError(f"an array of {dtype}, shape {shape}")
-            content = _PriorUnpickler(io.BytesIO(file.read())).load()
+        content = _unpickle_prior(path)
         mean = np.asarray(content.item()["mu"], dtype=np.float32).reshape(-1)
-    except (
-        pickle.UnpicklingError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        OSError,
-    ) as error:
+    except BAD_PRIOR as error:
+        expected = "a pickled {'mu': float array}"
         message = "not an emotion prior"
-        problem = Problem(
-            file=str(path),
-            message=message,
-            expected="a pickled {'mu': float array}",
-            got=str(error),
-        )
-        raise InputError(problem) from error
+        raise InputError(
+            Problem(file=str(path), message=message, expected=expected, got=str(error))
+        ) from error
     return torch.from_numpy(mean.copy())
+
+
+def _unpickle_prior(path: Path) -> Any:
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read_header(file)
+        if shape != () or not dtype.hasobject:
+            raise ValueError(f"an array of {dtype}, shape {shape}")
+        return _PriorUnpickler(io.BytesIO(file.read())).load()
 
 
 def convert_pickle(

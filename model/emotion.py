@@ -100,7 +100,7 @@ def parse_curve(text: str, *, words: Mapping[str, Mix] = _NO_WORDS) -> EmotionCu
     """
     if len(text) > LONGEST:
         raise EmotionError(
-            f"an emotion of {len(text)} characters, at most {LONGEST}", got=text[:20]
+            f"an emotion of {len(text)} characters; at most {LONGEST} are allowed", got=text[:20]
         )
     return EmotionCurve(
         tuple(_parse_mix(part, words) for part in text.replace("→", "->").split("->"))
@@ -151,7 +151,7 @@ class Performance:
 
     @classmethod
     def from_curve(cls, curve: EmotionCurve, *, start: int, end: int) -> Performance:
-        """Spread a line's curve over frames `start` to `end`, counted from the shot's first frame."""
+        """Spread a line's curve over frames `start` to `end`, from the shot's first frame."""
         last = max(end - 1, start)
         places = np.linspace(0, 1, len(curve.mixes)) if len(curve.mixes) > 1 else np.zeros(1)
         keys = {
@@ -193,7 +193,7 @@ class Performance:
 
 def _drop_repeated_keys(keys: list[PerformanceKey]) -> tuple[PerformanceKey, ...]:
     """Drop keys that repeat their neighbours; an unchanging performance is one key at frame 0."""
-    kept = [
+    changing = [
         key
         for index, key in enumerate(keys)
         if any(
@@ -202,23 +202,22 @@ def _drop_repeated_keys(keys: list[PerformanceKey]) -> tuple[PerformanceKey, ...
             if 0 <= beside < len(keys)
         )
     ]
-    return tuple(kept) or (PerformanceKey(0, keys[0].weights),)
+    return tuple(changing) or (PerformanceKey(0, keys[0].weights),)
 
 
 def _parse_mix(text: str, words: Mapping[str, Mix]) -> Mix:
-    found: dict[str, float] = {}
+    weights: dict[str, float] = {}
     for term in text.split("+"):
         for label, weight in _parse_term(term.strip(), text, words):
-            if label in found:
+            if label in weights:
                 raise EmotionError(
                     f"{label!r} is named twice in {text.strip()!r}",
                     got=term.strip(),
                     expected="each label once",
                 )
-            found[label] = weight
-    return tuple((label, found[label]) for label in sorted(found) if found[label]) or (
-        ("neutral", 1.0),
-    )
+            weights[label] = weight
+    mix = tuple((label, weights[label]) for label in sorted(weights) if weights[label])
+    return mix or (("neutral", 1.0),)
 
 
 def _parse_term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
@@ -235,11 +234,8 @@ def _parse_term(term: str, whole: str, words: Mapping[str, Mix]) -> Mix:
     scaled = tuple((label, round(weight * factor, DIGITS)) for label, weight in mix)
     for label, weight in scaled:
         if weight > MAXIMUM:
-            raise EmotionError(
-                f"intensity {weight:g} of {label!r} is above {MAXIMUM}",
-                got=term,
-                expected=f"0 to {MAXIMUM:g}",
-            )
+            message = f"intensity {weight:g} of {label!r} is above {MAXIMUM}"
+            raise EmotionError(message, got=term, expected=f"0 to {MAXIMUM:g}")
     return scaled
 
 

@@ -21,7 +21,7 @@ from manifests.errors import ToolError
 
 
 def run_archive(
-    module: str, archive: Path, given: np.ndarray, *, what: str, seconds: float
+    module: str, archive: Path, values: np.ndarray, *, what: str, seconds: float
 ) -> np.ndarray:
     """Run an archive on an array by way of `python -m module`.
 
@@ -31,27 +31,27 @@ def run_archive(
     command = [sys.executable, "-m", module, str(archive)]
     try:
         done = subprocess.run(
-            command, input=_pack_array(given), capture_output=True, timeout=seconds, check=False
+            command, input=_pack_array(values), capture_output=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{what} took longer than {seconds:g} s", command=command) from error
     if done.returncode:
         stderr = done.stderr.decode(errors="replace")
         raise ToolError(f"{what} failed", command=command, code=done.returncode, stderr=stderr)
-    made: np.ndarray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
-    return made
+    result: np.ndarray = np.load(io.BytesIO(done.stdout), allow_pickle=False)
+    return result
 
 
 def serve_archive(run: Callable[[Any, np.ndarray], np.ndarray]) -> None:
-    """Load the archive named on the command line, call `run(network, values)`, and send its result."""
+    """Load the archive that the command line names; send the result of `run(network, values)`."""
     import torch
 
     torch.set_num_threads(1)
-    given = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+    values = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
     load: Any = torch.jit.load
     network = load(sys.argv[1], map_location="cpu").eval()
     with torch.no_grad():
-        sys.stdout.buffer.write(_pack_array(run(network, given)))
+        sys.stdout.buffer.write(_pack_array(run(network, values)))
 
 
 def _pack_array(values: np.ndarray) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from manifests.errors import InputError
-from model.previs.landmarks import Face, Landmarker
+from model.previs.landmarks import Face, FaceDetection, Landmarker
 from model.previs.portrait import find_face
 from model.talker import Portrait
 
@@ -42,18 +42,18 @@ class FaceRecogniser:
         self._tensors = _read_tensors(weights, layout)
 
     def find_face_near(self, rgb: Rgb, place: tuple[float, float]) -> Face | None:
-        """Find the face whose middle is nearest to a place (fractions of the picture), None without a face."""
+        """Find the face whose middle is nearest to a place (fractions of the picture), if any."""
         height, width = rgb.shape[:2]
-        wanted = np.array([place[0] * width, place[1] * height])
-        found = self.landmarker.detect(rgb)
-        if not found:
+        target = np.array([place[0] * width, place[1] * height])
+        detections = self.landmarker.detect(rgb)
+        if not detections:
             return None
-        nearest = min(
-            found,
-            key=lambda one: float(
-                np.hypot(*(np.array(one.box).reshape(2, 2).mean(axis=0) - wanted))
-            ),
-        )
+
+        def measure_offset(detection: FaceDetection) -> float:
+            middle = np.array(detection.box).reshape(2, 2).mean(axis=0)
+            return float(np.hypot(*(middle - target)))
+
+        nearest = min(detections, key=measure_offset)
         face = self.landmarker.fit_mesh(rgb, nearest)
         return face if face.confidence > 0.5 else None
 
@@ -75,10 +75,8 @@ class FaceRecogniser:
         size = float(np.linalg.norm(centres[:2] - mouth, axis=1).mean()) / 0.45
         scale = min(1.0, 1.2 * SIDE / size)  # averaging first keeps the crop from aliasing
         if scale < 1:
-            rgb, size = (
-                cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA),
-                size * scale,
-            )
+            rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            size *= scale
         left, top = centres.mean(axis=0) * scale - (0.5 * size, 0.43 * size)
         matrix = np.array([[size / SIDE, 0, left], [0, size / SIDE, top]])
         crop = cv2.warpAffine(
@@ -116,30 +114,32 @@ class FaceRecogniser:
         side = kernel.shape[0]
         padding = side // 2 if stride == 1 else 0
         x = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
-        seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[
-            ::stride, ::stride
-        ]
-        rows = seen.transpose(0, 1, 3, 4, 2).reshape(-1, side * side * x.shape[2])
-        y = (rows @ kernel.reshape(-1, kernel.shape[3])).reshape(*seen.shape[:2], -1)
+        windows = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))
+        windows = windows[::stride, ::stride]
+        rows = windows.transpose(0, 1, 3, 4, 2).reshape(-1, side * side * x.shape[2])
+        y = (rows @ kernel.reshape(-1, kernel.shape[3])).reshape(*windows.shape[:2], -1)
         y = (y + self._tensors[f"{name}/conv/bias"]) * self._tensors[f"{name}/scale/weights"]
-        made: Map = y + self._tensors[f"{name}/scale/biases"]
-        return made
+        convolved: Map = y + self._tensors[f"{name}/scale/biases"]
+        return convolved
 
 
-def measure_distance(one: Embedding, other: Embedding) -> float:
+def measure_distance(face: Embedding, other: Embedding) -> float:
     """Return the L2 distance of two faces; below `SAME_PERSON` they count as one person."""
-    return float(np.linalg.norm(one - other))
+    return float(np.linalg.norm(face - other))
 
 
 def _pool_windows(x: Map, side: int, combine: object) -> Map:
     """Combine windows of side x side at every second place."""
-    seen = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::2, ::2]
-    made: Map = combine(seen, axis=(3, 4))  # type: ignore[operator]
-    return made
+    windows = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))[::2, ::2]
+    pooled: Map = combine(windows, axis=(3, 4))  # type: ignore[operator]
+    return pooled
 
 
 def _read_tensors(weights: Path, layout: Path) -> dict[str, Float32[np.ndarray, "*shape"]]:
-    """Read the package's flat file by its layout; eight-bit tensors are unpacked by scale and minimum."""
+    """Read the package's flat file by its layout.
+
+    Eight-bit tensors are unpacked by their scale and minimum.
+    """
     raw, place, tensors = weights.read_bytes(), 0, {}
     for entry in json.loads(layout.read_text())[0]["weights"]:
         packing = entry.get("quantization")

@@ -78,7 +78,7 @@ class TakeMeasures:
 
 
 class Clip(Protocol):
-    """A clip in the making: its size is known before the first frame, its measures after the last."""
+    """A clip in the making: size known before the first frame, measures after the last."""
 
     width: int
     height: int
@@ -101,7 +101,7 @@ class LayeredClip(Protocol):
     """
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
-        """Yield exactly `frames` pairs of an RGB frame and the talker's matte (straight alpha), once."""
+        """Yield exactly `frames` pairs: an RGB frame and the talker's matte (straight alpha)."""
         ...
 
 
@@ -167,11 +167,11 @@ class Talker(Protocol):
 class Description:
     """What a plan needs to know about a talker without loading it.
 
-    `label`: the name of its frames wherever they are shown. `weights`: names in the catalogue of
-    `model.weights`. `shaping`: the settings that shape pixels, for identities. `wants_gpu`: it
-    takes a whole GPU where there is one. `frugal`: settings that need less memory and change no
-    pixels, for a second try after it ran out. `embedder`: digest of the emotion embedder that its
-    weights were trained with, "" when they know the eight labels only.
+    `label`: the name of its frames wherever they are shown. `weights`: names in
+    `model.weight_catalogue`. `shaping`: the settings that shape pixels, for identities.
+    `wants_gpu`: it takes a whole GPU where there is one. `frugal`: settings that need less memory
+    and change no pixels, for a second try after it ran out. `embedder`: digest of the emotion
+    embedder that its weights were trained with, "" when they know the eight labels only.
     """
 
     name: str

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """v-prediction: add noise, scale the input, compute the target, recover the clean latent, step.
 
-All talkers and all trainings use these formulas; nothing else here knows a network. A network F
-sees the noisy latent x at unit deviation and predicts v. The clean latent is D = c_skip x + c_out F,
-with the constants of Stable Video Diffusion for data of unit deviation:
+Samplers and trainings share these formulas, which know no network. A network F sees the noisy
+latent x at unit deviation and predicts v. The clean latent is c_skip x + c_out F, with the
+constants of Stable Video Diffusion for data of unit deviation:
 
     c_skip = 1 / (s^2 + 1), c_out = -s / sqrt(s^2 + 1), c_in = 1 / sqrt(s^2 + 1),
     c_noise = 0.25 ln s
 
-A plain squared error of v is the squared error of D weighted by (s^2 + 1) / s^2.
+A plain squared error of v is the squared error of the clean latent weighted by (s^2 + 1) / s^2.
 
 `sigma` is the noise level: one number for all (a tensor without dimensions), or one for each item
 of the batch.
@@ -22,7 +22,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-Latents = Float[Tensor, ...]
+Latents = Float[Tensor, "..."]
 Sigma = Float[Tensor, ""] | Float[Tensor, " batch"]
 
 

@@ -21,6 +21,7 @@ from flows.doctor import places as doctor_places
 from flows.doctor.finding import SETUP, Finding, broken, doubtful, fine
 from flows.inventory import inventory, is_here
 from model import weights
+from model.weight_catalogue import CATALOGUE
 
 __all__ = ["Finding", "examine"]
 
@@ -171,7 +172,7 @@ def _sqlalchemy() -> Finding:
 
 
 def _weights() -> Iterator[Finding]:
-    for weight in weights.CATALOGUE:
+    for weight in CATALOGUE:
         if not weights.is_present(weight.name):
             yield broken(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):

