@@ -84,10 +84,14 @@ def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, li
         lambda: diarize.diarize([recording], root=root, settings=settings)
     )
     words, transcribe_seconds = _timed(
-        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.TranscriptionSettings())
+        lambda: transcribe.transcribe(
+            [recording], root=root, settings=transcribe.TranscriptionSettings()
+        )
     )
     lines = [true.line for true in known.sheet]
-    cues, align_seconds = _timed(lambda: align.align_cues(lines, turns, words, recordings=[recording]))
+    cues, align_seconds = _timed(
+        lambda: align.align_cues(lines, turns, words, recordings=[recording])
+    )
     spent = ingest_seconds + diarize_seconds + transcribe_seconds + align_seconds
     seconds = recording.samples / MASTER_HZ
     scores = Scores(name=known.sound.stem, seconds=seconds, speakers=count, speed=spent / seconds)
@@ -122,9 +126,7 @@ def _score_others(scores: Scores, known: Known, recording: Recording, root: Path
 
 
 def _ingest(wav: Path, root: Path) -> Recording:
-    recording = ingest.ingest(
-        wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent
-    )
+    recording = ingest.ingest(wav, order=0, offset_samples=0, root=root, folder=wav.parent)
     # named like a line or a character it would be searched for that alone
     return replace(recording, source="")
 

@@ -67,10 +67,14 @@ def steps_of(
     words = _step(
         taken,
         "what",
-        lambda: transcribe.transcribe([recording], root=root, settings=transcribe.TranscriptionSettings()),
+        lambda: transcribe.transcribe(
+            [recording], root=root, settings=transcribe.TranscriptionSettings()
+        ),
     )
     lines = [true.line for true in sheet]
-    cues = _step(taken, "match", lambda: align.align_cues(lines, turns, words, recordings=[recording]))
+    cues = _step(
+        taken, "match", lambda: align.align_cues(lines, turns, words, recordings=[recording])
+    )
     error = diarization_error(read_turns(wav.with_suffix(".rttm")), full_spans(turns))
     found, _, _ = line_errors(cues, sheet)
     return taken, [
@@ -106,7 +110,8 @@ def in_rooms_or_not(wav: Path, root: Path, *, speakers: int) -> list[str]:
     true = read_turns(wav.with_suffix(".rttm"))
     left, taken_off = (
         diarization_error(
-            true, _heard(sound, settings=diarize.DiarizationSettings(speakers=speakers, rooms=rooms))
+            true,
+            _heard(sound, settings=diarize.DiarizationSettings(speakers=speakers, rooms=rooms)),
         )
         for rooms in (False, True)
     )
@@ -176,7 +181,7 @@ def _moved(true: TrueLine, samples: int, *, scene: int, order: int) -> TrueLine:
 
 
 def _ingest(wav: Path, root: Path) -> Recording:
-    return ingest.ingest(wav, order=0, offset_samples=0, media=root / "media", folder=wav.parent)
+    return ingest.ingest(wav, order=0, offset_samples=0, root=root, folder=wav.parent)
 
 
 def _step(taken: list[Step], name: str, work: Callable[[], T]) -> T:

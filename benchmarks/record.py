@@ -152,7 +152,7 @@ def mark_as_heard(folder: Path) -> None:
         film.production.resolve_path(first),
         order=0,
         offset_samples=0,
-        media=film.root / "media",
+        root=film.root,
         folder=film.folder,
     )
     film.store.replace(Recording, [known])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.rows import Actor, Cue
 from manifests.run_rows import Event
@@ -23,7 +24,6 @@ from pipeline.align.align import Alignment
 from pipeline.align.cue_overrides import CueOverride, OverrideConflict
 from pipeline.script import tables
 
-SHEET = "listening/cues.csv"
 EVENT = "cue"
 
 
@@ -54,7 +54,7 @@ def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[Over
     """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
     that makes no sense.
     """
-    path = root / SHEET
+    path = root / layout.CUE_SHEET
     if not path.is_file():
         return []
     table = tables.read(path, needed=cue_overrides.COLUMNS, known=cue_overrides.COLUMNS)
@@ -72,7 +72,7 @@ def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[Over
 def export_sheet(root: Path, corrected: CorrectedCues) -> Path:
     """Write the sheet anew, with all decisions in it."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
-    path = root / SHEET
+    path = root / layout.CUE_SHEET
     with atomic_write(path) as partial:
         partial.write_text(
             cue_overrides.export(replace(corrected.found, cues=corrected.cues), at=at),

@@ -20,11 +20,11 @@ from flows.farm.worker import Failure, Job, Loader
 from flows.ledger.slates import make_slates
 from flows.progress import reporter
 from flows.project import Project, commit_orphans, done
+from manifests import layout
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Shot, Take
 from manifests.run_rows import Reject
 from model import talkers
-from pipeline.render import render
 from pipeline.render.slate import SLATE
 from pipeline.storage import Storage
 
@@ -260,7 +260,7 @@ def _sweep(project: Project) -> None:
     """Remove what writers that were killed left half: nothing else writes while a run holds the
     production.
     """
-    folder = project.root / render.TAKES
+    folder = project.root / layout.TAKES
     for path in folder.glob(".*") if folder.is_dir() else ():
         path.unlink(missing_ok=True)
 

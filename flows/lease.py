@@ -29,12 +29,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.leftovers import sweep
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
 
 log = logging.getLogger(__name__)
 
-FOLDER = "lease"
 KEPT = 8  # earlier numbers that stay, for those who still look at an old listing of the folder
 
 
@@ -164,7 +164,7 @@ def acquire(
     on_wait: Callable[[Note], None] = _say_nothing,
 ) -> Lease:
     """As `held`, for those who release it themselves."""
-    folder = root / FOLDER
+    folder = root / layout.LEASE
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     watch = _Watch(pace.patience_seconds)
@@ -190,7 +190,7 @@ def is_abandoned(root: Path, *, since: str) -> bool:
     gone: its lease was let go, went to another, or was held by a process of this machine that is no
     more.
     """
-    number, holder = _newest(root / FOLDER)
+    number, holder = _newest(root / layout.LEASE)
     if number == 0 or holder is None:
         return False
     gone = holder.released or datetime.fromisoformat(holder.since) > datetime.fromisoformat(since)

@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-MEDIA = "media"
-# written under the lease only; by name, since who holds a lease needs no stage
-OURS = ("media/takes", "deliverables")
+from manifests import layout
+
+OURS = (layout.TAKES, layout.DELIVERABLES)  # written under the lease only
 QUIET_SECONDS = 3600.0  # a writer that still works touches its file more often
 
 
@@ -35,8 +35,8 @@ def _left(root: Path) -> Iterator[Path]:
     for name in OURS:
         yield from _hidden(root / name)
     before = time.time() - QUIET_SECONDS
-    for folder in (root / MEDIA).iterdir() if (root / MEDIA).is_dir() else ():
-        for path in _hidden(folder):
+    for folder in layout.MEDIA_FOLDERS:
+        for path in _hidden(root / folder.path):
             with contextlib.suppress(FileNotFoundError):  # its writer was ready just now
                 if path.lstat().st_mtime < before:
                     yield path

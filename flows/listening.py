@@ -50,7 +50,7 @@ def ingest_recordings(project: Project, inputs: Inputs) -> list[Recording]:
             project.production.resolve_path(name),
             order=0,
             offset_samples=0,
-            media=project.root / "media",
+            root=project.root,
             folder=project.folder,
         )
         for name in project.production.recordings

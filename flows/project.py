@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from manifests import layout
 from manifests.errors import InputError, Problem
 from manifests.rows import Recording, Row, Shot, Take
 from manifests.run_rows import Event
@@ -24,7 +25,6 @@ from pipeline.script import production as productions
 from pipeline.script.production import Production
 
 R = TypeVar("R", bound=Row)
-BUILD = "build"
 _UNFIT = re.compile(
     r"[\[\]^|\\\x00-\x1f]|%[0-9A-Fa-f]{2}"
 )  # deltalake 1.6.6 panics over these, or reads them as escapes
@@ -65,12 +65,12 @@ class Project:
 def open_project(folder: Path, out: Path | None = None) -> Project:
     """Read `production.toml`. Nothing is created. Raises InputError."""
     production = productions.load(folder)
-    root = (out or folder / BUILD).resolve()
+    root = (out or folder / layout.BUILD).resolve()
     if unfit := _UNFIT.search(str(root)):
         message = f"the record cannot lie in a folder whose path holds {unfit[0]!r}"
         expected = "another name, or --out with a folder elsewhere"
         raise InputError(Problem(file=str(root), message=message, expected=expected))
-    return Project(production=production, root=root, store=Store(root / "manifests"))
+    return Project(production=production, root=root, store=Store(root / layout.RECORD))
 
 
 def done(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:

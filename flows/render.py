@@ -14,6 +14,7 @@ from flows.plan import find_standing_version
 from flows.progress import bars, reporter
 from flows.project import Project
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, shorten_path
+from manifests import layout
 from manifests.delivery_rows import Deliverable
 from manifests.timebase import format_clock
 
@@ -65,7 +66,7 @@ def _say_who_holds_it(holder: Note) -> None:
 
 def _nothing_to_do(project: Project, standing: list[Deliverable], *, as_json: bool) -> int:
     version = standing[0].version
-    place = project.root / "deliverables" / version
+    place = project.root / layout.DELIVERABLES / version
     if as_json:
         say_json(
             {
@@ -100,7 +101,7 @@ def _show_outcome(project: Project, outcome: Any, *, as_json: bool) -> int:
         f"{project.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
     )
     for row in version.deliverables:
-        say(f"  {row.profile:8} {shorten_path(project.root / 'deliverables' / row.path)}")
+        say(f"  {row.profile:8} {shorten_path(project.root / layout.DELIVERABLES / row.path)}")
     for mark in outcome.marks:
         say(f"marked: {mark}")
     for check in version.failed:

@@ -21,8 +21,6 @@ from pipeline.deliver.delivery_job import DeliveryJob, DeliveryPass
 from pipeline.deliver.profiles import Profile
 from pipeline.script.settings import SHOT_REFERENCE
 
-DELIVERABLES = "deliverables"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionInputs:

@@ -13,14 +13,12 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from manifests import layout
 from manifests.identity import digest_file
 from manifests.rows import Recording, Shot, Take
 from pipeline.render import render
 from pipeline.storage import Storage
 
-INPUTS = "inputs"
-PORTRAITS = f"{INPUTS}/portraits"
-TAKES = "takes"
 AT_ONCE = 8
 
 
@@ -35,7 +33,10 @@ def send_inputs(
     """Put what workers read where they find it; returns the stored name of each portrait path."""
     portraits = {path: _stored(folder / path) for path in {shot.portrait for shot in shots}}
     wanted = {name: folder / path for path, name in portraits.items()}
-    wanted |= {f"{INPUTS}/{row.analysis_path}": root / row.analysis_path for row in recordings}
+    wanted |= {
+        f"{layout.STORED_INPUTS}/{row.analysis_path}": root / row.analysis_path
+        for row in recordings
+    }
     for name, path in wanted.items():
         if not storage.exists(name):
             storage.put(path, name)
@@ -45,7 +46,11 @@ def send_inputs(
 def fetch_recordings(storage: Storage, recordings: Iterable[Recording], *, root: Path) -> None:
     """Bring the sound to a worker's machine, once."""
     for recording in recordings:
-        fetch(storage, f"{INPUTS}/{recording.analysis_path}", root / recording.analysis_path)
+        fetch(
+            storage,
+            f"{layout.STORED_INPUTS}/{recording.analysis_path}",
+            root / recording.analysis_path,
+        )
 
 
 def fetch(storage: Storage, name: str, target: Path) -> Path:
@@ -60,14 +65,14 @@ def keep(storage: Storage, take: Take, *, root: Path) -> None:
     row = render.row_path(take.shot_id, root=root)
     files = [render.take_path(take.shot_id, root=root), render.matte_path(take.shot_id, root=root)]
     for path in [*(path for path in files if path.is_file()), row]:
-        storage.put(path, f"{TAKES}/{path.name}")
+        storage.put(path, f"{layout.STORED_TAKES}/{path.name}")
     for path in [row, *files]:
         path.unlink(missing_ok=True)
 
 
 def standing(storage: Storage, shot_id: str) -> Take | None:
     """The take that is stored under an identity."""
-    text = storage.read_text(f"{TAKES}/{shot_id}.json")
+    text = storage.read_text(f"{layout.STORED_TAKES}/{shot_id}.json")
     return None if text is None else Take(**json.loads(text))
 
 
@@ -75,8 +80,8 @@ def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take
     """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
     that are damaged count as not stored.
     """
-    stored = set(storage.list_names(TAKES))
-    wanted = [shot_id for shot_id in shot_ids if f"{TAKES}/{shot_id}.json" in stored]
+    stored = set(storage.list_names(layout.STORED_TAKES))
+    wanted = [shot_id for shot_id in shot_ids if f"{layout.STORED_TAKES}/{shot_id}.json" in stored]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         found = threads.map(lambda shot_id: _brought(storage, shot_id, stored, root), wanted)
         return [take for take in found if take is not None]
@@ -88,10 +93,10 @@ def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Ta
         for place in (render.take_path, render.matte_path, render.row_path)
     )
     try:
-        storage.get(f"{TAKES}/{row.name}", row)
-        if f"{TAKES}/{matte.name}" in stored:
-            storage.get(f"{TAKES}/{matte.name}", matte)
-        storage.get(f"{TAKES}/{media.name}", media)
+        storage.get(f"{layout.STORED_TAKES}/{row.name}", row)
+        if f"{layout.STORED_TAKES}/{matte.name}" in stored:
+            storage.get(f"{layout.STORED_TAKES}/{matte.name}", matte)
+        storage.get(f"{layout.STORED_TAKES}/{media.name}", media)
     except FileNotFoundError:
         return None
     take = Take(**json.loads(row.read_text()))
@@ -102,4 +107,4 @@ def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Ta
 
 
 def _stored(path: Path) -> str:
-    return f"{PORTRAITS}/{digest_file(path)}{path.suffix.lower()}"
+    return f"{layout.STORED_PORTRAITS}/{digest_file(path)}{path.suffix.lower()}"

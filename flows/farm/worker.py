@@ -25,6 +25,7 @@ from pathlib import Path
 from flows.engines import settle
 from flows.farm import shared
 from flows.farm.policy import Kind, Task
+from manifests import layout
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest
 from manifests.rows import Recording, Shot, Take
@@ -255,7 +256,7 @@ def scratch(url: str) -> Path:
     """Where workers of one machine keep what they fetched from a storage, and make takes before
     they put them there.
     """
-    return cache_folder() / "farm" / digest(url)
+    return cache_folder() / layout.CACHED_WORK / digest(url)
 
 
 def end_process(name: str) -> None:

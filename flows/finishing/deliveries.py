@@ -14,7 +14,7 @@ from flows.finishing import sidecars
 from flows.progress import reporter
 from flows.project import Project
 from flows.version import Draft, VersionInputs, loudness_settings
-from manifests import identity
+from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut
 from manifests.timebase import MASTER_HZ, sample_of_frame
@@ -95,7 +95,7 @@ def write_stems(
     """The stems that are wanted, in a folder of their own."""
     if profiles.STEMS not in project.production.delivery.profiles:
         return {}
-    return stems.write_stems(project.root / master.path, reel.cues, folder / profiles.STEMS)
+    return stems.write_stems(project.root / master.path, reel.cues, folder / layout.STEMS)
 
 
 def describe(draft: Draft) -> list[Deliverable]:

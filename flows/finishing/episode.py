@@ -16,14 +16,8 @@ from flows.progress import reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import (
-    DELIVERABLES,
-    Draft,
-    Version,
-    VersionInputs,
-    look_settings,
-    loudness_settings,
-)
+from flows.version import Draft, Version, VersionInputs, look_settings, loudness_settings
+from manifests import layout
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade, Shot, Take
 from manifests.timebase import sample_of_frame
@@ -87,7 +81,7 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves
     to it when no check failed.
     """
-    place = project.root / DELIVERABLES
+    place = project.root / layout.DELIVERABLES
     name = versions.next_version(place)
     samples = sample_of_frame(edit_list.total_frames(cuts), project.production.rate)
     master = master_mix.render_master(

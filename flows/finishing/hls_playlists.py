@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.version import Draft
-from manifests import identity
+from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import ToolError
 from pipeline.deliver import delivery_job, hls
@@ -45,7 +45,7 @@ def write(draft: Draft) -> list[Check]:
     master = hls.write_playlists(
         files[0].parent,
         [hls.open_rendition(path) for path in files],
-        captions=draft.folder / "captions.vtt" if wanted else None,
+        captions=draft.folder / layout.VTT if wanted else None,
         language=draft.project.production.language,
     )
     return _check(draft, master, hls.inspect_playlists(master))

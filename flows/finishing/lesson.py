@@ -22,15 +22,8 @@ from flows.progress import reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import (
-    DELIVERABLES,
-    Draft,
-    Version,
-    VersionInputs,
-    look_settings,
-    loudness_settings,
-)
-from manifests import identity
+from flows.version import Draft, Version, VersionInputs, look_settings, loudness_settings
+from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade, Shot
 from manifests.store import new_event
@@ -128,7 +121,7 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     lesson = lay_out(
         project, reel, project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
-    place = project.root / DELIVERABLES
+    place = project.root / layout.DELIVERABLES
     name = versions.next_version(place)
     fresh = compose.render_sections(
         lesson.composed, lesson.making, _profiles(project), progress=reporter().count
@@ -236,12 +229,12 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
         lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
     )
     texts = {
-        "chapters.vtt": transcript.render_chapters_vtt(told, frames=lesson.frames, rate=rate),
-        "transcript.txt": transcript.render_text(production.title, told, rate=rate),
-        "transcript.html": transcript.render_page(
+        layout.CHAPTERS: transcript.render_chapters_vtt(told, frames=lesson.frames, rate=rate),
+        layout.TRANSCRIPT_TEXT: transcript.render_text(production.title, told, rate=rate),
+        layout.TRANSCRIPT_PAGE: transcript.render_page(
             production.title, told, rate=rate, language=production.language
         ),
-        "sections.json": json.dumps(
+        layout.SECTION_LIST: json.dumps(
             [_section_facts(one, lesson) for one in lesson.composed], indent=1, ensure_ascii=False
         )
         + "\n",
@@ -260,7 +253,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
         within = min(
             one.timed.frames - 1, one.timed.chapter - one.timed.start + 2 * one.timed.frames // 3
         )
-        path = draft.folder / "thumbnails" / f"{number:02}.jpg"
+        path = draft.folder / layout.THUMBNAILS / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
         contact_sheet.write_poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
         note = f"slide {', '.join(shown.slide for shown in one.timed.slides)}"
@@ -273,13 +266,13 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
     frames = [*(cell.frame for cell in cells), *map(export.find_middle_frame, shown)]
     pictures = contact_sheet.pick_frames(video, frames, size=_inside((320, 180), picture.size))
-    contact_sheet.lay_out(pictures, cells, draft.folder / "contact_sheet.png", rate=picture.rate)
+    contact_sheet.lay_out(pictures, cells, draft.folder / layout.CONTACT_SHEET, rate=picture.rate)
     export.write_thumbnails(pictures, shown, draft.folder)
     first = lesson.stretches[0]
     contact_sheet.write_poster(
         compose.locate_section(lesson.composed[0], lesson.making, profile),
         first.frames // 2,
-        draft.folder / "poster.jpg",
+        draft.folder / layout.POSTER,
         size=picture.size,
     )
 
@@ -300,9 +293,9 @@ def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
         rate=production.rate,
         transcript=told,
         video=draft.files["web"],
-        captions=draft.folder / "captions.vtt",
-        chapters=draft.folder / "chapters.vtt",
-        poster=draft.folder / "poster.jpg",
+        captions=draft.folder / layout.VTT,
+        chapters=draft.folder / layout.CHAPTERS,
+        poster=draft.folder / layout.POSTER,
     )
     wanted = dict.fromkeys(production.lesson.packages)
     return {

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from flows.project import Project
-from flows.version import DELIVERABLES
+from manifests import layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade
 from pipeline.deliver.versions import version_number
@@ -31,7 +31,7 @@ def remember_grades(project: Project, grades: Sequence[Grade]) -> None:
 def standing_version(project: Project, wanted: Collection[str]) -> list[Deliverable] | None:
     """The newest version's files when they are exactly these deliverables and stand, else None."""
     found = project.store.read(Deliverable, deliverable_id=list(wanted))
-    found = [row for row in found if (project.root / DELIVERABLES / row.path).is_file()]
+    found = [row for row in found if (project.root / layout.DELIVERABLES / row.path).is_file()]
     latest = max((version_number(row.version) for row in found), default=0)
     newest = [row for row in found if version_number(row.version) == latest]
     return newest if {row.deliverable_id for row in newest} == set(wanted) else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from flows.project import Project
 from flows.review import export
 from flows.version import VersionInputs
+from manifests import layout
 from manifests.rows import Cut, Grade, Shot
 from pipeline.assemble import edit_list, edl, timeline
 from pipeline.assemble.assemble import Picture
@@ -70,7 +71,7 @@ def write_pictures(
     contact_sheet.write_poster(
         video,
         (longest.start_frame + longest.end_frame) // 2,
-        folder / "poster.jpg",
+        folder / layout.POSTER,
         size=picture.size,
     )
     takes = {take.shot_id: take for take in reel.takes}
@@ -86,7 +87,7 @@ def write_pictures(
         )
         for shot in sorted(firsts.values(), key=lambda shot: shot.order)
     ]
-    contact_sheet.write_before_after_sheet(pairs, folder / "grades.png")
+    contact_sheet.write_before_after_sheet(pairs, folder / layout.GRADES_SHEET)
 
 
 def _contact_sheet(
@@ -106,7 +107,7 @@ def _contact_sheet(
     wide = 320 if picture.width >= picture.height else 180
     size = (wide, round(wide * picture.height / picture.width))
     pictures = contact_sheet.pick_frames(video, [cell.frame for cell in cells], size=size)
-    contact_sheet.lay_out(pictures, cells, folder / "contact_sheet.png", rate=picture.rate)
+    contact_sheet.lay_out(pictures, cells, folder / layout.CONTACT_SHEET, rate=picture.rate)
     export.write_thumbnails(pictures, cuts, folder)
 
 

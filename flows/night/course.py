@@ -16,7 +16,7 @@ from typing import get_args
 from flows.night.nightly import Asked, night
 from flows.night.summary import STATES, Report, Summary
 from flows.project import open_project
-from flows.version import DELIVERABLES
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Deliverable
 from manifests.errors import InputError
@@ -90,13 +90,13 @@ def _row(report: Report, root: Path) -> LessonRow:
         return row
     row = replace(row, title=project.production.title)
     version = report.version or next(
-        reversed(versions.list_versions(project.root / DELIVERABLES)), ""
+        reversed(versions.list_versions(project.root / layout.DELIVERABLES)), ""
     )
     if not version:
         return row
     files = {made.profile: made for made in project.store.read(Deliverable, version=version)}
     paths = {
-        name: str((project.root / DELIVERABLES / made.path).relative_to(root))
+        name: str((project.root / layout.DELIVERABLES / made.path).relative_to(root))
         for name, made in files.items()
     }
     seconds = max((made.seconds for made in files.values()), default=0.0)

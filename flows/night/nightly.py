@@ -27,11 +27,12 @@ from flows.lease import BusyError, held
 from flows.night.limits import Limits, limits
 from flows.night.look import DEPTH, look, scan
 from flows.night.report import finished, refused, unexpected
-from flows.night.summary import FINE, NIGHTS, Report, Summary, for_others, write
+from flows.night.summary import FINE, Report, Summary, for_others, write
 from flows.night.webhook import Webhook, post
 from flows.night.webhook import webhook as read_webhook
 from flows.progress import reporter
 from flows.project import open_project
+from manifests import layout
 from manifests.errors import InputError, Problem, ToolError, collect_problems
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _posted(summary: Summary, hook: Webhook) -> Summary:
     except ToolError as error:
         code = summary.exit_code if summary.exit_code != DONE else SOME_LEFT
         summary = replace(summary, message=str(error), exit_code=code)
-        write(summary, summary.root / NIGHTS / summary.night)
+        write(summary, summary.root / layout.NIGHTS / summary.night)
     return summary
 
 
@@ -248,7 +249,7 @@ def _new_night(root: Path) -> Path:
     """The folder of a new night: the date, with a number when it is not the first of that date."""
     today = datetime.now().astimezone().date().isoformat()
     for name in (today, *(f"{today}.{number:02d}" for number in range(2, 100))):
-        place = root / NIGHTS / name
+        place = root / layout.NIGHTS / name
         try:
             place.mkdir(parents=True)
         except FileExistsError:
@@ -256,12 +257,12 @@ def _new_night(root: Path) -> Path:
         except OSError as error:
             raise ToolError(f"the summary of the night cannot be written: {error}") from error
         return place
-    raise ToolError(f"{root / NIGHTS} holds a hundred nights of {today}")
+    raise ToolError(f"{root / layout.NIGHTS} holds a hundred nights of {today}")
 
 
 def _waiting_before(root: Path, tonight: Path) -> dict[str, str]:
     """Since when productions wait, as the last night with a readable summary knew."""
-    for place in sorted((root / NIGHTS).iterdir(), reverse=True):
+    for place in sorted((root / layout.NIGHTS).iterdir(), reverse=True):
         if place == tonight or not (place / "summary.json").is_file():
             continue
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.night.summary import Report
 from flows.project import Project
-from flows.version import DELIVERABLES
+from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError
 from manifests.rows import Cue, Shot, Take
@@ -124,9 +124,9 @@ def _warned_takes(project: Project, takes: list[Take]) -> Iterator[str]:
 
 
 def _worth_opening(project: Project, version: str) -> Iterator[str]:
-    folder = project.root / DELIVERABLES / version
+    folder = project.root / layout.DELIVERABLES / version
     return (
         name
-        for name in ("contact_sheet.png", "web.mp4", "checks.json")
+        for name in (layout.CONTACT_SHEET, layout.WEB, layout.CHECKS)
         if (folder / name).is_file()
     )

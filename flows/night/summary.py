@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.night.limits import UNLIMITED, Limits
+from manifests import layout
 from manifests.atomic_write import atomic_write
 
-NIGHTS = ".callsheet/nights"
 State = Literal["done", "standing", "left", "busy", "failed", "refused"]
 STATES: dict[State, str] = {
     "done": "done",
@@ -117,7 +117,7 @@ def lines(summary: Summary) -> list[str]:
         for r in summary.reports
     ]
     advice = [f"{report.name}: {line}" for report in summary.reports for line in report.advice]
-    place = summary.root / NIGHTS / summary.night / "summary.html"
+    place = summary.root / layout.NIGHTS / summary.night / "summary.html"
     return [
         *told,
         *advice,

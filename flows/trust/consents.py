@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows import who
-from flows.project import BUILD, Project
+from flows.project import Project
+from manifests import layout
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.query import run_query
 from manifests.rows import Actor, Consent
@@ -133,6 +133,7 @@ def revoke(
     person: str,
     *,
     covers: Sequence[str] = COVERS,
+    by: str,
     reason: str = "",
     name: str = REVOKED,
 ) -> Event:
@@ -146,9 +147,7 @@ def revoke(
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
-    made = new_event(
-        name, person, actor=who.current_user(), detail=json.dumps(detail, ensure_ascii=False)
-    )
+    made = new_event(name, person, actor=by, detail=json.dumps(detail, ensure_ascii=False))
     for store in _stores(project):
         store.append([made])
     return made
@@ -158,8 +157,8 @@ def _stores(project: Project) -> list[Store]:
     """The record, and that of the production's own build folder when results go elsewhere
     (`--out`).
     """
-    home = (project.folder / BUILD).resolve()
-    return [project.store] if project.root == home else [project.store, Store(home / "manifests")]
+    home = (project.folder / layout.BUILD).resolve()
+    return [project.store] if project.root == home else [project.store, Store(home / layout.RECORD)]
 
 
 def people_named(project: Project, name: str) -> list[str]:
@@ -181,7 +180,7 @@ def people_named(project: Project, name: str) -> list[str]:
 def touched(project: Project, person: str) -> list[Touched]:
     """Every file that was ever delivered with somebody in it."""
     answer = run_query(project.store, TOUCHED, [person])
-    place = project.root / "deliverables"
+    place = project.root / layout.DELIVERABLES
     return [
         Touched(
             **dict(zip(answer.columns, row, strict=True)),

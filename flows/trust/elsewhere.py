@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from flows.farm import shared
 from flows.farm.worker import scratch
 from flows.project import Project
+from manifests import layout
 from manifests.identity import digest_file
 from manifests.rows import Recording
 from model.weights import cache_folder
@@ -37,16 +37,22 @@ def stored(
     if storage is None:
         return {}
     known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
-    found = {name: "take" for name in storage.list_names(shared.TAKES) if stem(name) in known}
+    found = {
+        name: "take"
+        for name in storage.list_names(layout.STORED_TAKES)
+        if layout.identity_of(name) in known
+    }
     return found | {
-        name: "portrait" for name in storage.list_names(shared.PORTRAITS) if stem(name) in digests
+        name: "portrait"
+        for name in storage.list_names(layout.STORED_PORTRAITS)
+        if layout.identity_of(name) in digests
     }
 
 
 def stored_sound(project: Project, recordings: Iterable[Recording]) -> dict[str, str]:
     """Copies of recordings in the shared storage."""
     storage = storage_of(project)
-    names = [f"{shared.INPUTS}/{row.analysis_path}" for row in recordings]
+    names = [f"{layout.STORED_INPUTS}/{row.analysis_path}" for row in recordings]
     return {name: "copy of a recording" for name in names if storage and storage.exists(name)}
 
 
@@ -58,11 +64,11 @@ def cached(
         return
     place, known = scratch(project.production.storage.url), set(shot_ids)
     digests = {digest_file(path) for path in portraits if path.is_file()}
-    for path in _files(place / "media" / "takes"):
-        if stem(path.name) in known:
+    for path in _files(place / layout.TAKES):
+        if layout.identity_of(path.name) in known:
             yield path, "take in a worker's cache"
-    for path in _files(place / shared.PORTRAITS):
-        if stem(path.name) in digests:
+    for path in _files(place / layout.STORED_PORTRAITS):
+        if layout.identity_of(path.name) in digests:
             yield path, "portrait in a worker's cache"
 
 
@@ -94,11 +100,6 @@ def other_machines(project: Project) -> list[str]:
     return [
         f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"
     ]
-
-
-def stem(name: str) -> str:
-    """A file's name up to its first point, hidden ones without the point before it."""
-    return name.rpartition("/")[2].lstrip(".").partition(".")[0]
 
 
 def _files(folder: Path) -> list[Path]:

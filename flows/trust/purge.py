@@ -14,12 +14,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from flows import who
 from flows.lease import held
 from flows.project import Project
 from flows.trust import elsewhere
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Actor, Cue, Grade, Recording, Shot, Take
@@ -27,14 +28,10 @@ from manifests.run_rows import Event
 from manifests.store import new_event
 from model.weights import cache_folder
 from pipeline.corpus.emotion_sample import PICTURES
-from pipeline.deliver import dailies
-from pipeline.deliver.versions import LATEST, list_versions
+from pipeline.deliver.versions import list_versions
 from pipeline.script.consent import COVERS
 
-TOMBSTONE = "purged.json"
-MASTERS, SPANS, TAKES, SECTIONS = "media/masters", "media/spans", "media/takes", "media/sections"
 SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aiff", ".aif")  # a likeness cannot be in these
-GRADES, RECORDINGS = "media/grades", "media/recordings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +72,8 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
     for version in doomed:
         files |= {
             path: f"version {version}"
-            for path in _below(project.root / "deliverables" / version)
-            if path.name != TOMBSTONE
+            for path in _below(project.root / layout.DELIVERABLES / version)
+            if path.name != layout.TOMBSTONE
         }
     return Purge(
         person=person,
@@ -92,7 +89,7 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
     )
 
 
-def carry_out(project: Project, purge: Purge, *, reason: str = "") -> Event:
+def carry_out(project: Project, purge: Purge, *, by: str, reason: str = "") -> Event:
     """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again
     while or after this runs.
 
@@ -105,12 +102,12 @@ def carry_out(project: Project, purge: Purge, *, reason: str = "") -> Event:
         if one.word == "purged" and one.person == purge.person
     }
     if not begun.issuperset(purge.covers):
-        revoke(project, purge.person, covers=purge.covers, reason=reason, name=PURGING)
+        revoke(project, purge.person, covers=purge.covers, by=by, reason=reason, name=PURGING)
     with held(project.root, purpose="purge"):
         # again: a run may have made more since
         purge = plan(project, purge.person, covers=purge.covers)
         freed = purge.bytes
-        _delete(project, purge)
+        _delete(project, purge, by=by)
     gone = [
         {"path": one.path, "digest": one.media_digest}
         for one in touched(project, purge.person)
@@ -123,59 +120,47 @@ def carry_out(project: Project, purge: Purge, *, reason: str = "") -> Event:
         "versions": purge.versions,
     }
     detail |= {"deliverables": gone, "remains": purge.remains, "reason": reason}
-    made = new_event(
-        PURGED,
-        purge.person,
-        actor=who.current_user(),
-        detail=json.dumps(detail, ensure_ascii=False),
-    )
+    made = new_event(PURGED, purge.person, actor=by, detail=json.dumps(detail, ensure_ascii=False))
     project.store.append([made])
     return made
 
 
-def _delete(project: Project, purge: Purge) -> None:
-    latest = project.root / "deliverables" / LATEST
+def _delete(project: Project, purge: Purge, *, by: str) -> None:
+    latest = project.root / layout.DELIVERABLES / layout.LATEST
     if latest.is_symlink() and latest.readlink().name in purge.versions:
         latest.unlink()
     for version in purge.versions:
-        _bury(project, version, purge)
+        _bury(project, version, purge, by=by)
     storage = elsewhere.storage_of(project)
     for name in purge.stored if storage else ():
         storage.remove(name)  # type: ignore[union-attr]
     for path in purge.files:
         path.unlink(missing_ok=True)
     for version in purge.versions:
-        _remove_empty_folders(project.root / "deliverables" / version)
+        _remove_empty_folders(project.root / layout.DELIVERABLES / version)
 
 
 def tombstone(path: Path) -> dict[str, object] | None:
     """What is said of a file's version when it was purged, else None."""
     for folder in path.parents[:2]:  # stems lie one folder deeper
-        if (folder / TOMBSTONE).is_file():
-            return dict(json.loads((folder / TOMBSTONE).read_text(encoding="utf-8")))
+        if (folder / layout.TOMBSTONE).is_file():
+            return dict(json.loads((folder / layout.TOMBSTONE).read_text(encoding="utf-8")))
     return None
 
 
 def _likeness(project: Project, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
     shots = project.store.read(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
-    known = set(ids)
-    yield from (
-        (path, "take")
-        for path in _below(project.root / TAKES)
-        if elsewhere.stem(path.name) in known
-    )
-    for take in project.store.read(Take, shot_id=ids) if ids else []:
-        yield from _if_there(project.root / take.path, "take")
-    for grade in project.store.read(Grade, shot_id=ids) if ids else []:
-        yield from _if_there(project.root / grade.cube_path, "colour match")
     if ids:
-        yield from ((path, "section of a lesson") for path in _below(project.root / SECTIONS))
-        yield from ((path, "copy for dailies") for path in _below(project.root / dailies.FOLDER))
+        grades = project.store.read(Grade, shot_id=ids)
+        yield from _media(project, "likeness", {*ids, *(grade.grade_id for grade in grades)})
+        paths = [take.path for take in project.store.read(Take, shot_id=ids)]
+        for path in [*paths, *(grade.cube_path for grade in grades)]:
+            yield from _if_there(project.root / path, _folder_of(path).what)
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
             (path, "solved portrait in the cache")
-            for path in (cache_folder() / "previs").glob(f"{portrait[:20]}-*")
+            for path in (cache_folder() / layout.CACHED_PORTRAITS).glob(f"{portrait[:20]}-*")
         )
     yield from elsewhere.cached(
         project, shot_ids=ids, portraits=_named(project, person, "portrait")
@@ -193,7 +178,7 @@ def _voice(project: Project, person: str, remains: list[str]) -> Iterator[tuple[
     characters, heard = _characters(project, person), _heard(project)
     for row in _spoken_in(project, person):
         for copy in (row.master_path, row.analysis_path):
-            yield from _if_there(project.root / copy, "copy of a recording")
+            yield from _if_there(project.root / copy, _folder_of(copy).what)
         others = sorted(heard[row.recording_id] - characters)
         if others:
             remains.append(
@@ -202,13 +187,28 @@ def _voice(project: Project, person: str, remains: list[str]) -> Iterator[tuple[
         else:
             yield from _if_there(project.folder / row.source, "recording")
     if any(names & characters for names in heard.values()):
-        for folder in (MASTERS, SPANS, dailies.FOLDER):
-            yield from ((path, "mixed sound") for path in _below(project.root / folder))
+        spoken = {row.recording_id for row in _spoken_in(project, person)}
+        yield from _media(project, "voice", spoken)
     yield from elsewhere.cached_sound(project, _spoken_in(project, person))
     yield from elsewhere.felt(_named(project, person, "emotion_sample"))
     yield from _own_files(
         project, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
     )
+
+
+def _media(
+    project: Project, kind: Literal["likeness", "voice"], identities: set[str]
+) -> Iterator[tuple[Path, str]]:
+    """List the media that hold a person, or that may: `identities` name the files of one person."""
+    for folder in layout.MEDIA_FOLDERS:
+        whose = folder.likeness if kind == "likeness" else folder.voice
+        for path in _below(project.root / folder.path) if whose != "nobody" else []:
+            if whose == "everybody" or layout.identity_of(path.name) in identities:
+                yield path, folder.what
+
+
+def _folder_of(path: str) -> layout.MediaFolder:
+    return next(folder for folder in layout.MEDIA_FOLDERS if folder.path == path.rpartition("/")[0])
 
 
 def _stored(project: Project, person: str, covers: Sequence[str]) -> dict[str, str]:
@@ -258,17 +258,8 @@ def _named(project: Project, person: str, column: str) -> list[Path]:
 
 def _unfollowed(project: Project) -> list[str]:
     """Folders of the build that lead elsewhere: what lies there is not ours to delete."""
-    names = (
-        "media",
-        "deliverables",
-        TAKES,
-        GRADES,
-        MASTERS,
-        SPANS,
-        SECTIONS,
-        RECORDINGS,
-        dailies.FOLDER,
-    )
+    folders = (folder.path for folder in layout.MEDIA_FOLDERS)
+    names = (layout.MEDIA, layout.DELIVERABLES, *folders)
     linked = [project.root / name for name in names if (project.root / name).is_symlink()]
     return [
         f"{path} leads to {path.resolve()}, where nothing is deleted: look there" for path in linked
@@ -303,20 +294,15 @@ def _own_files(
             yield from _if_there(project.folder / name, column.replace("_", " "))
 
 
-def _bury(project: Project, version: str, purge: Purge) -> None:
+def _bury(project: Project, version: str, purge: Purge, *, by: str) -> None:
     """Say in the version's folder that it was, so that its name is not used again."""
-    folder = project.root / "deliverables" / version
+    folder = project.root / layout.DELIVERABLES / version
     folder.mkdir(parents=True, exist_ok=True)
     at = new_event(PURGED, purge.person, actor="").happened_at
     files = [one for one in touched(project, purge.person) if one.version == version]
-    said = {
-        "version": version,
-        "purged_at": at,
-        "by": who.current_user(),
-        "because": "consent withdrawn",
-    }
+    said = {"version": version, "purged_at": at, "by": by, "because": "consent withdrawn"}
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
-    with atomic_write(folder / TOMBSTONE) as partial:
+    with atomic_write(folder / layout.TOMBSTONE) as partial:
         partial.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 
@@ -353,8 +339,10 @@ def _unrecorded(project: Project, person: str) -> list[str]:
     """Versions that stand and that the record does not know: a run was killed when it had just
     published. Anybody may be in them.
     """
-    place = project.root / "deliverables"
-    standing = [name for name in list_versions(place) if not (place / name / TOMBSTONE).is_file()]
+    place = project.root / layout.DELIVERABLES
+    standing = [
+        name for name in list_versions(place) if not (place / name / layout.TOMBSTONE).is_file()
+    ]
     known = (
         {row.version for row in project.store.read(Deliverable, version=standing)}
         if standing

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.trust.purge import tombstone
+from manifests import layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest_file
@@ -133,18 +134,19 @@ def _delivered(file: Path, row: Deliverable | None) -> str:
 def _place(file: Path) -> Path | None:
     """The folder of deliverables that a file lies in."""
     return next(
-        (folder for folder in file.resolve().parents[:3] if folder.name == "deliverables"), None
+        (folder for folder in file.resolve().parents[:3] if folder.name == layout.DELIVERABLES),
+        None,
     )
 
 
 def _record(place: Path) -> Store:
-    return Store(place.parent / "manifests")
+    return Store(place.parent / layout.RECORD)
 
 
 def _row(file: Path) -> Deliverable | None:
     """The row of a file that lies in a production's deliverables."""
     place = _place(file)
-    if place is None or not (place.parent / "manifests").is_dir():
+    if place is None or not (place.parent / layout.RECORD).is_dir():
         return None
     rows = _record(place).read(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
@@ -155,7 +157,7 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     if row is None:
         return False
     try:
-        checks = json.loads((file.parent / "checks.json").read_text(encoding="utf-8"))["checks"]
+        checks = json.loads((file.parent / layout.CHECKS).read_text(encoding="utf-8"))["checks"]
     except (OSError, ValueError, KeyError):
         return True  # every delivered file is signed unless its checks say otherwise
     own = [

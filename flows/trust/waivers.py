@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from flows.project import Project
 from flows.trust import consents
-from flows.version import DELIVERABLES
-from flows.who import current_user
+from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.run_rows import Event
@@ -51,16 +50,16 @@ def waived(store: Store, version: str) -> Waived:
     return found
 
 
-def waive(project: Project, version: str, check: str, *, reason: str) -> Outcome:
+def waive(project: Project, version: str, check: str, *, reason: str, by: str) -> Outcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
     `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
     no such version or failure, when no reason is given, or when somebody in the cast does not allow
     it (a waiver is for measures, not for people).
     """
-    place = project.root / DELIVERABLES
+    place = project.root / layout.DELIVERABLES
     rows = project.store.read(Check, version=version)
-    if not (place / version / "checks.json").is_file() or not rows:
+    if not (place / version / layout.CHECKS).is_file() or not rows:
         message = f"there is no version {version!r} to waive anything of"
         raise InputError(
             Problem(
@@ -83,7 +82,7 @@ def waive(project: Project, version: str, check: str, *, reason: str) -> Outcome
         for one in chosen
     ]
     project.store.append(
-        [new_event(WAIVED, version, actor=current_user(), detail=detail) for detail in details]
+        [new_event(WAIVED, version, actor=by, detail=detail) for detail in details]
     )
     decided = waived(project.store, version)
     qc.write_checks(rows, place / version, waived=decided)
@@ -105,7 +104,7 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
         expected = "; ".join(dict.fromkeys(one.name for one in failed)) or None
         raise InputError(
             Problem(
-                file="checks.json",
+                file=layout.CHECKS,
                 message=message,
                 expected=expected,
                 nearest=find_nearest(check, known),
@@ -116,8 +115,8 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
 
 def _publish(project: Project, version: str) -> bool:
     """Move `latest` forward to the version; never back to an older one."""
-    place = project.root / DELIVERABLES
-    latest = place / versions.LATEST
+    place = project.root / layout.DELIVERABLES
+    latest = place / layout.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
     if now and versions.version_number(now) >= versions.version_number(version):
         return False

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.identity import digest, digest_file
 from model import weights
@@ -29,7 +30,7 @@ KEPT_FILES = 200
 
 def puppet_folder() -> Path:
     """Where solved portraits lie: `previs` in Callsheet's cache folder."""
-    return weights.cache_folder() / "previs"
+    return weights.cache_folder() / layout.CACHED_PORTRAITS
 
 
 def load_puppet(key: str) -> Puppet | None:

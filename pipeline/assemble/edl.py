@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from manifests import layout
 from manifests.rows import Cut
 from manifests.timebase import format_timecode, round_half_up
 from pipeline.assemble.edit_list import dissolve_span
@@ -18,7 +20,7 @@ def write_edl(programme: Programme, *, folder: Path) -> Path:
 
     Source names stand in `FROM CLIP NAME` comments.
     """
-    path = folder / "timeline.edl"
+    path = folder / layout.EDL
     path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
     return path
 
@@ -52,31 +54,26 @@ def _format_event(
     A dissolve is two lines with one number, the first of no length. It begins where the incoming
     picture does.
     """
-    early = cut.start_frame - dissolve_span(cut)[0]
-    source = max(cut.take_frame - early, 0)
-    lines = []
-    kind = "C       "
-    if cut.dissolve_frames and before is not None:
-        out = format_timecode(before.take_frame + before.frames - early, rate)
-        at = format_timecode(cut.start_frame - early, rate)
-        lines.append(
-            f"{number:03}  {_name_reel(before.number, number):<8} V     C        {out} {out} {at} {at}"
-        )
-        kind = f"D    {cut.dissolve_frames:03}"
-    start = cut.start_frame - early
-    times = " ".join(
-        format_timecode(frame, rate) for frame in (source, source + end - start, start, end)
-    )
-    lines.append(f"{number:03}  {_name_reel(cut.number, number):<8} V     {kind} {times}")
-    names = (
-        [("FROM", before), ("TO", cut)]
-        if cut.dissolve_frames and before is not None
-        else [("FROM", cut)]
-    )
+    start = dissolve_span(cut)[0]
+    source = max(cut.take_frame - (cut.start_frame - start), 0)
+    times = [format_timecode(frame, rate) for frame in (source, source + end - start, start, end)]
+    incoming = to_single_line(cut.number)
+    if not cut.dissolve_frames or before is None:
+        line = _format_line(number, cut, "C       ", times)
+        return [line, f"* FROM CLIP NAME: {incoming}"]
+    out = format_timecode(before.take_frame + before.frames - (cut.start_frame - start), rate)
+    at = format_timecode(start, rate)
     return [
-        *lines,
-        *(f"* {word} CLIP NAME: {to_single_line(named.number)}" for word, named in names),
+        _format_line(number, before, "C       ", [out, out, at, at]),
+        _format_line(number, cut, f"D    {cut.dissolve_frames:03}", times),
+        f"* FROM CLIP NAME: {to_single_line(before.number)}",
+        f"* TO CLIP NAME: {incoming}",
     ]
+
+
+def _format_line(number: int, cut: Cut, transition: str, times: Sequence[str]) -> str:
+    reel = _name_reel(cut.number, number)
+    return f"{number:03}  {reel:<8} V     {transition} {' '.join(times)}"
 
 
 def _name_reel(number: str, order: int) -> str:

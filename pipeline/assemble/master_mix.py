@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from manifests import identity
+from manifests import identity, layout
 from manifests.atomic_write import atomic_write, hidden_file
 from manifests.errors import ToolError
 from manifests.rows import Recording
@@ -30,7 +30,6 @@ from pipeline.assemble.loudness import (
 from pipeline.speech.ingest import read_master
 
 VERSION = "1"
-MASTERS = "media/masters"
 BLOCK = 10 * MASTER_HZ
 
 
@@ -59,7 +58,7 @@ def sound_id(recordings: Sequence[Recording], *, samples: int, settings: Loudnes
 
 def master_path(sound_id: str, *, root: Path) -> Path:
     """Return the path of a master sound, rendered or not. `root`: the build folder."""
-    return root / MASTERS / f"{sound_id}.flac"
+    return root / layout.master_file(sound_id)
 
 
 def render_master(
@@ -72,30 +71,27 @@ def render_master(
     recording is missing.
     """
     name = sound_id(recordings, samples=samples, settings=settings)
-    path, facts = master_path(name, root=root), master_path(name, root=root).with_suffix(".json")
+    path = master_path(name, root=root)
+    facts = path.with_suffix(".json")
     if path.exists() and facts.exists():
         return _read_facts(facts)
     if gone := [row.source for row in recordings if not (root / row.master_path).is_file()]:
         raise ToolError(
-            f"the sound cannot be put together: the copy of {', '.join(gone)} is gone; was it purged?"
+            f"the sound cannot be mixed: the copy of {', '.join(gone)} is missing; was it purged?"
         )
-    with hidden_file(path.with_suffix(".mix.wav")) as mix, atomic_write(path) as gained:
+    with hidden_file(path.with_suffix(".mix.wav")) as mix, atomic_write(path) as partial:
         _write_sound(mix, _read_blocks(recordings, samples, root), gain=1.0, subtype="FLOAT")
         before = measure_loudness(mix)
         gain_db, missed = settle_gain(mix, before, settings)
-        _write_sound(
-            gained,
-            _read_blocks(recordings, samples, root),
-            gain=10 ** (gain_db / 20),
-            subtype="PCM_24",
-        )
+        blocks, factor = _read_blocks(recordings, samples, root), 10 ** (gain_db / 20)
+        _write_sound(partial, blocks, gain=factor, subtype="PCM_24")
         sound = MasterSound(
             sound_id=name,
             path=path.relative_to(root).as_posix(),
             samples=samples,
             gain_db=gain_db,
             before=before,
-            after=measure_loudness(gained),
+            after=measure_loudness(partial),
             missed_lu=missed,
         )
     with atomic_write(facts) as partial:

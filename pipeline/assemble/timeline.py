@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from manifests import layout
 from manifests.rows import Cut, Recording, Shot
 from manifests.timebase import MASTER_HZ, format_timecode, frames_covering, round_half_up
 from pipeline.assemble.edit_list import dissolve_span
@@ -51,7 +52,7 @@ def write_otio(programme: Programme, *, folder: Path, at: Path | None = None) ->
     """
     import opentimelineio as otio
 
-    path = folder / "timeline.otio"
+    path = folder / layout.OTIO
     otio.adapters.write_to_file(_build_timeline(programme, at or folder), str(path))
     return path
 
@@ -68,7 +69,7 @@ def write_fcp_xml(programme: Programme, *, folder: Path, at: Path | None = None)
 
     if not otio.opentime.RationalTime.is_smpte_timecode_rate(float(programme.rate)):
         return None
-    path = folder / "timeline.xml"
+    path = folder / layout.FCP_XML
     declaration, _, tree = otio.adapters.write_to_string(
         _build_fcp_timeline(programme, at or folder), FCP
     ).partition("\n")
@@ -119,8 +120,8 @@ def _build_fcp_timeline(programme: Programme, folder: Path) -> Any:
     }
     for clip in timeline.find_clips():
         about = clip.metadata[KEY]
-        said = {name: to_single_line(about.get(name, "")) for name in ("scene", "text")}
-        clip.metadata[FCP] = {"logginginfo": {"scene": said["scene"], "description": said["text"]}}
+        scene, text = (to_single_line(about.get(name, "")) for name in ("scene", "text"))
+        clip.metadata[FCP] = {"logginginfo": {"scene": scene, "description": text}}
         clip.media_reference.metadata[FCP] = {
             "media": {"video": {"duration": _count_media_frames(clip)}}
         }

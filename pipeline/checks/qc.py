@@ -17,7 +17,7 @@ from pathlib import Path
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Check
 from manifests.errors import InputError, ToolError
-from pipeline.assemble.loudness import LoudnessSettings
+from pipeline.assemble.loudness import LoudnessSettings, MeasuredLoudness
 from pipeline.checks.check_verdict import CheckVerdict, build_check
 from pipeline.checks.media_report import Interval, MediaReport, measure_file
 from pipeline.deliver.c2pa_signing import Credentials
@@ -85,30 +85,31 @@ def check_report(
 def judge_report(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
     """Judge a report, in the order in which a person would look at the file."""
     return [
-        _check_equal(
-            "decodes",
-            f"{len(report.errors)} errors",
-            "0 errors",
-            advice="; ".join(report.errors[:3]),
-        ),
-        _check_equal(
-            "frame count", str(report.frames), str(expected.frames), advice="render again"
-        ),
-        _check_equal("frame rate", str(report.rate), str(expected.rate)),
-        _check_equal(
-            "picture size", f"{report.width}x{report.height}", f"{expected.width}x{expected.height}"
-        ),
-        _check_equal("colour tags", report.colour, "tv, bt709"),
+        *_check_format(report, expected),
         _check_length(report, expected),
-        *_check_stretches("black", report.black, advice="look at the take and its grade"),
+        *_check_stretches("black", report.black, advice="check the take and its grade"),
         *_check_stretches(
             "freeze",
             _exclude_allowed(report.freeze, expected.still),
-            advice="the portrait stands still: look at the take",
+            advice="the portrait stands still: check the take",
         ),
         *_check_silences(report.silence, expected.speech),
         *_check_loudness(report, expected),
         _check_clipping(report),
+    ]
+
+
+def _check_format(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
+    """Check what must be equal: errors, frames, rate, size, colour tags."""
+    errors, found = f"{len(report.errors)} errors", "; ".join(report.errors[:3])
+    frames, wanted = str(report.frames), str(expected.frames)
+    size = f"{report.width}x{report.height}"
+    return [
+        _check_equal("decodes", errors, "0 errors", advice=found),
+        _check_equal("frame count", frames, wanted, advice="render again"),
+        _check_equal("frame rate", str(report.rate), str(expected.rate)),
+        _check_equal("picture size", size, f"{expected.width}x{expected.height}"),
+        _check_equal("colour tags", report.colour, "tv, bt709"),
     ]
 
 
@@ -117,7 +118,8 @@ def check_credentials(found: Credentials, *, version: str, profile: str) -> Chec
     verdict = "fail" if found.state != "valid" else "pass" if found.trusted else "warn"
     advice = {
         "fail": "sign again",
-        "warn": "signed with this installation's test key: set CALLSHEET_SIGNING to your own",
+        "warn": "signed with this installation's test key: "
+        "set CALLSHEET_SIGNING to the folder of your own key",
         "pass": "",
     }
     return Check(
@@ -147,29 +149,27 @@ def write_checks(
     `waived`: by profile and name, the decisions (by, at, reason) that let a failed check pass. They
     stand beside its verdict.
     """
-    known = waived or {}
+    waivers = waived or {}
     counts = {
         verdict: sum(check.verdict == verdict for check in checks)
         for verdict in ("pass", "warn", "fail")
     }
-    if known:
-        counts["waived"] = sum(
-            (check.profile, check.name) in known for check in select_failures(checks)
-        )
-    rows = [
-        dataclasses.asdict(check)
-        | (
-            {"waived": dict(decision)}
-            if check.verdict == "fail" and (decision := known.get((check.profile, check.name)))
-            else {}
-        )
-        for check in checks
-    ]
+    if waivers:
+        failed = select_failures(checks)
+        counts["waived"] = sum((check.profile, check.name) in waivers for check in failed)
+    rows = [dataclasses.asdict(check) | _describe_waiver(check, waivers) for check in checks]
     path = folder / "checks.json"
     text = json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n"
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
+
+
+def _describe_waiver(
+    check: Check, waivers: Mapping[tuple[str, str], Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
+    decision = waivers.get((check.profile, check.name))
+    return {"waived": dict(decision)} if check.verdict == "fail" and decision else {}
 
 
 def _check_equal(name: str, value: str, limit: str, *, advice: str = "") -> CheckVerdict:
@@ -216,7 +216,7 @@ def _check_silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> 
             lost.append((start, covered))
     if not lost:
         return [CheckVerdict("silence", "none where there is speech", "none", "pass")]
-    advice = "a recording is missing or in another place"
+    advice = "a recording is missing or in the wrong place"
     return [
         CheckVerdict("silence", f"{covered:.2f} s of speech", "none", "fail", at=at, advice=advice)
         for at, covered in lost
@@ -226,42 +226,38 @@ def _check_silences(silence: Sequence[Interval], speech: Sequence[Interval]) -> 
 def _check_loudness(report: MediaReport, expected: ExpectedMedia) -> list[CheckVerdict]:
     measured, target = report.loudness, expected.loudness.target_lufs
     if measured is None or not measured.measurable:
+        advice = "check that there is a recording"
         return [
             CheckVerdict(
-                "loudness",
-                "unmeasurable: silence",
-                "none for silence",
-                "warn",
-                advice="is there a recording?",
+                "loudness", "unmeasurable: silence", "none for silence", "warn", advice=advice
             )
         ]
-    verdicts = []
-    if target is not None:
-        apart = measured.lufs - target
-        missed = expected.missed_lu > LOUDNESS_TOLERANCE
-        verdict = "pass" if abs(apart) <= LOUDNESS_TOLERANCE else "warn" if missed else "fail"
-        advice = (
-            f"the peak limit of {expected.loudness.peak_dbtp:g} dBTP cost {expected.missed_lu:.1f} LU"
-            if missed
-            else ""
-        )
-        limit = f"{target:g} +- {LOUDNESS_TOLERANCE:g} LUFS"
-        verdicts.append(
-            CheckVerdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice)
-        )
-    most = expected.loudness.peak_dbtp if target is not None else 0.0
-    over = measured.peak_dbtp - most
-    verdict = "pass" if over <= PEAK_TOLERANCE else "warn"
-    verdicts.append(
-        CheckVerdict(
-            "true peak",
-            f"{measured.peak_dbtp:.1f} dBTP",
-            f"{most:g} dBTP",
-            verdict,
-            advice="lower the loudness",
-        )
-    )
-    return verdicts
+    if target is None:
+        return [_check_true_peak(measured, 0.0)]
+    return [
+        _check_target(measured, target, expected),
+        _check_true_peak(measured, expected.loudness.peak_dbtp),
+    ]
+
+
+def _check_target(
+    measured: MeasuredLoudness, target: float, expected: ExpectedMedia
+) -> CheckVerdict:
+    """Check the loudness against its target; a gap that the peak limit explains is a warning."""
+    limit, advice = f"{target:g} +- {LOUDNESS_TOLERANCE:g} LUFS", ""
+    missed = expected.missed_lu > LOUDNESS_TOLERANCE
+    if missed:
+        peak = f"{expected.loudness.peak_dbtp:g} dBTP"
+        advice = f"the peak limit of {peak} keeps it {expected.missed_lu:.1f} LU below the target"
+    near = abs(measured.lufs - target) <= LOUDNESS_TOLERANCE
+    verdict = "pass" if near else "warn" if missed else "fail"
+    return CheckVerdict("loudness", f"{measured.lufs:.1f} LUFS", limit, verdict, advice=advice)
+
+
+def _check_true_peak(measured: MeasuredLoudness, limit: float) -> CheckVerdict:
+    verdict = "pass" if measured.peak_dbtp - limit <= PEAK_TOLERANCE else "warn"
+    value = f"{measured.peak_dbtp:.1f} dBTP"
+    return CheckVerdict("true peak", value, f"{limit:g} dBTP", verdict, advice="lower the loudness")
 
 
 def _check_clipping(report: MediaReport) -> CheckVerdict:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from manifests import identity
+from manifests import identity, layout
 from manifests.rows import Grade, Shot, Take
 from pipeline.colour import colour, colour_transfer
 from pipeline.colour.look_reference import (
@@ -33,7 +33,6 @@ from pipeline.cut import framing
 from pipeline.media import read_frames
 
 VERSION = "5"
-GRADES = "media/grades"
 SAMPLE_FRAMES = 5
 
 Pair = tuple[Shot, Take]
@@ -59,19 +58,19 @@ def grade_shots(
     ids = grade_ids(pairs, look)
     standing = [_find_grade(pair[0], ids[pair[0].shot_id], look, root) for pair in pairs]
     missing = [shot for (shot, _), row in zip(pairs, standing, strict=True) if row is None]
-    made = _grade_from_cubes(missing, ids, look, root)
-    matched = [shot for shot in missing if shot.shot_id not in made]
+    graded = _grade_from_cubes(missing, ids, look, root)
+    matched = [shot for shot in missing if shot.shot_id not in graded]
     if matched:
         affected = {shot.character for shot in matched}
         company = [pair for pair in pairs if pair[0].character in affected]
         transforms = _estimate_transforms(
             company, look, reference=_find_reference_pair(pairs, look), root=root, progress=progress
         )
-        made |= {
+        graded |= {
             s.shot_id: _write_grade(s, ids[s.shot_id], transforms[s.shot_id], look=look, root=root)
             for s in matched
         }
-    return [row or made[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
+    return [row or graded[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
 def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
@@ -129,12 +128,10 @@ def sample_take(
     scale = SAMPLE_SIZE / max(crop.width, crop.height)
     width, height = max(2, round(crop.width * scale)), max(2, round(crop.height * scale))
     step = max(1, take.frames // SAMPLE_FRAMES)
-    chosen = f"select='not(mod(n-{step // 2}\\,{step}))',crop={crop.width}:{crop.height}:{crop.left}:{crop.top}:exact=1"
-    pictures = list(
-        read_frames(
-            path, width=width, height=height, filters=f"{chosen},scale={width}:{height}:flags=area"
-        )
-    )
+    select = f"select='not(mod(n-{step // 2}\\,{step}))'"
+    cropped = f"crop={crop.width}:{crop.height}:{crop.left}:{crop.top}:exact=1"
+    filters = f"{select},{cropped},scale={width}:{height}:flags=area"
+    pictures = list(read_frames(path, width=width, height=height, filters=filters))
     across = [
         (edge * take.width - crop.left) / crop.width for edge in (take.face_left, take.face_right)
     ]
@@ -158,22 +155,15 @@ def _estimate_transforms(
 
     All takes are sampled, because a character's shots are matched to each other.
     """
-    samples: list[colour_transfer.ColourSample] = []
-    shapes = {shot.character: read_still_size(shot.character, look) for shot, _ in pairs}
-    for done, (shot, take) in enumerate(pairs, start=1):
-        samples.append(sample_take(root / take.path, take, shape=shapes[shot.character]))
-        if progress is not None:
-            progress(done, len(pairs))
+    samples = _sample_pairs(pairs, look, root, progress)
     characters = [shot.character for shot, _ in pairs]
-    shared = (
-        colour_transfer.build_look(sample_take(root / reference[1].path, reference[1]))
-        if reference
-        else None
-    )
-    goals = {
+    shared = None
+    if reference:
+        shared = colour_transfer.build_look(sample_take(root / reference[1].path, reference[1]))
+    looks = {
         character: _build_shared_look(character, look, shared) for character in set(characters)
     }
-    targets = colour_transfer.build_character_looks(characters, samples, goals)
+    targets = colour_transfer.build_character_looks(characters, samples, looks)
     return {
         shot.shot_id: colour_transfer.estimate_transfer(
             sample,
@@ -184,6 +174,18 @@ def _estimate_transforms(
         )
         for (shot, _), sample in zip(pairs, samples, strict=True)
     }
+
+
+def _sample_pairs(
+    pairs: Sequence[Pair], look: LookSettings, root: Path, progress: Progress | None
+) -> list[colour_transfer.ColourSample]:
+    samples: list[colour_transfer.ColourSample] = []
+    shapes = {shot.character: read_still_size(shot.character, look) for shot, _ in pairs}
+    for done, (shot, take) in enumerate(pairs, start=1):
+        samples.append(sample_take(root / take.path, take, shape=shapes[shot.character]))
+        if progress is not None:
+            progress(done, len(pairs))
+    return samples
 
 
 def _find_reference_pair(pairs: Sequence[Pair], look: LookSettings) -> Pair | None:
@@ -278,7 +280,7 @@ def _read_grade(shot: Shot, grade_id: str, look: LookSettings, root: Path) -> Gr
 
 
 def _locate_cube(grade_id: str, root: Path) -> Path:
-    return root / GRADES / f"{grade_id}.cube"
+    return root / layout.grade_file(grade_id)
 
 
 def _is_cube(still: ReferenceStill | None) -> bool:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sample of a performance feels like: a clip, a recording or a picture becomes a Gaussian,
-and words of the emotion grammar.
+"""Measure the emotion in a sample of a performance: a clip, a recording or a picture.
 
-Talkers whose weights were trained with the same embedder take the Gaussian; all others get the
-words: a blend over the eight labels with its intensity. Not the embedder (`model/training`) and not
-the preparing of media (`pipeline/corpus/prepare.py`).
+The result is a Gaussian in the embedder's space and a text of the emotion grammar. Talkers whose
+weights were trained with the same embedder take the Gaussian; all others get the text, a blend over
+the eight labels with its intensity. Not the embedder (`model/affect`) and not the preparation of
+media (`pipeline/corpus/prepare.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
@@ -43,8 +44,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEmotion:
-    """What a sample feels like. `words`: a mix of labels. `senses`: what there was to go by,
-    `audio`, `video` or both.
+    """The emotion of a sample.
+
+    `words`: a mix of labels. `senses`: what the embedder had to go by, `audio`, `video` or both.
     """
 
     gaussian: Gaussian
@@ -54,8 +56,9 @@ class SampleEmotion:
 
 
 def measure_emotion(path: Path) -> SampleEmotion:
-    """Ask the embedder. Raises InputError when the file is no sample of one person, or there is no
-    embedder.
+    """Measure a sample's emotion with the embedder.
+
+    Raises InputError when the file is no sample of one person, or there is no embedder.
     """
     from model.affect import packaged
     from model.affect.embedder import EmotionEmbedder
@@ -76,8 +79,9 @@ def measure_emotion(path: Path) -> SampleEmotion:
 
 
 def describe_emotion(path: Path) -> str:
-    """What a sample feels like as text of the grammar, from the cache when the same file was asked
-    of the same embedder before.
+    """Describe a sample's emotion as text of the grammar, from the cache when it is known.
+
+    The cache knows the file and the embedder by their bytes.
     """
     from model.affect import checkpoint, packaged
 
@@ -92,30 +96,31 @@ def describe_emotion(path: Path) -> str:
 
 
 def find_cached(path: Path) -> list[Path]:
-    """The files of the cache that were made of a sample, by whatever embedder."""
+    """Find the files of the cache that were made from a sample, by whatever embedder."""
     return sorted(_cache_folder().glob(f"{digest_file(path)}-*.json"))
 
 
 def _cache_folder() -> Path:
-    return cache_folder() / "emotions"
+    return cache_folder() / layout.CACHED_EMOTIONS
 
 
 def prepare_sample(path: Path) -> tuple[PreparedClip, tuple[str, ...]]:
-    """The sample's arrays and which senses they hold. Raises InputError when nothing can be made of
-    it.
+    """Prepare the sample's arrays; return them with the senses that they hold.
+
+    Raises InputError when the file is no sample of an emotion.
     """
     from pipeline.corpus.prepare import Preparer, UnfitError
 
     info = None if path.suffix.lower() in PICTURES else media.probe(path)
     frames = _read_frames(path, info)
     sound = _read_sound(path) if info and info.audio else np.zeros(0, np.float32)
-    heard = len(sound) > 0 and float(np.sqrt(np.mean(sound**2))) >= QUIET
-    if frames is None and not heard:
+    speaks = len(sound) > 0 and float(np.sqrt(np.mean(sound**2))) >= QUIET
+    if frames is None and not speaks:
         raise InputError(
-            Problem(file=str(path), message="there is neither a face nor speech in this sample")
+            Problem(file=str(path), message="this sample has neither a face nor speech")
         )
     try:
-        return _build_arrays(Preparer(), frames, sound if heard else None)
+        return _build_arrays(Preparer(), frames, sound if speaks else None)
     except UnfitError as error:
         raise InputError(
             Problem(file=str(path), message=f"not a sample of an emotion: {error}")
@@ -125,42 +130,47 @@ def prepare_sample(path: Path) -> tuple[PreparedClip, tuple[str, ...]]:
 def _build_arrays(
     preparer: Preparer, frames: Iterator[np.ndarray] | None, sound: np.ndarray | None
 ) -> tuple[PreparedClip, tuple[str, ...]]:
-    """One sense or both; what is not there is zeros, which the embedder is told not to look at."""
-    from model.affect.prepared_corpus import (
-        FACE_PX,
-        HEARD_PER_FRAME,
-        HEARD_WIDTH,
-        POINTS,
-        PROSODY,
-        SAMPLES_PER_FRAME,
-        PreparedClip,
+    """Build arrays of one sense or both.
+
+    A missing sense is zeros, which the embedder is told not to look at.
+    """
+    if sound is None:
+        assert frames is not None
+        return _add_silence(*preparer.prepare_pictures(frames)), ("video",)
+    if frames is None:
+        return _add_empty_pictures(preparer, sound), ("audio",)
+    return preparer.prepare_clip(frames, sound), ("audio", "video")
+
+
+def _add_silence(faces: np.ndarray, points: np.ndarray) -> PreparedClip:
+    from model.affect import prepared_corpus as corpus
+
+    count = len(faces)
+    return corpus.PreparedClip(
+        faces=faces,
+        points=points,
+        speech=np.zeros(count * corpus.SAMPLES_PER_FRAME, np.int16),
+        heard=np.zeros((count * corpus.HEARD_PER_FRAME, corpus.HEARD_WIDTH), np.float16),
+        prosody=np.zeros((count, len(corpus.PROSODY)), np.float32),
     )
 
-    if frames is not None and sound is not None:
-        return preparer.prepare_clip(frames, sound), ("audio", "video")
-    if frames is not None:
-        faces, points = preparer.prepare_pictures(frames)
-        count = len(faces)
-        speech = np.zeros(count * SAMPLES_PER_FRAME, np.int16)
-        heard = np.zeros((count * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
-        prosody = np.zeros((count, len(PROSODY)), np.float32)
-        return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
-            "video",
-        )
-    assert sound is not None
+
+def _add_empty_pictures(preparer: Preparer, sound: np.ndarray) -> PreparedClip:
+    from model.affect import prepared_corpus as corpus
+
     count = frames_covering(len(sound), RATE, ANALYSIS_HZ)
-    speech, heard, prosody = preparer.prepare_sound(sound, count)
-    faces = np.zeros((count, FACE_PX, FACE_PX, 3), np.uint8)
-    points = np.zeros((count, POINTS, 2), np.float16)
-    return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=prosody), (
-        "audio",
+    speech, states, prosody = preparer.prepare_sound(sound, count)
+    return corpus.PreparedClip(
+        faces=np.zeros((count, corpus.FACE_PX, corpus.FACE_PX, 3), np.uint8),
+        points=np.zeros((count, corpus.POINTS, 2), np.float16),
+        speech=speech,
+        heard=states,
+        prosody=prosody,
     )
 
 
 def _read_frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarray] | None:
-    """Frames at 25 a second: a film's, or a picture shown for a while; None of a recording without
-    picture.
-    """
+    """Read frames at 25 a second: a film's, or a picture repeated; None for a recording."""
     if info is None:
         return itertools.repeat(portraits.read(path, face="largest").pixels, STILL_FRAMES)
     if info.video is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from manifests import identity
+from manifests import identity, layout
 from manifests.atomic_write import atomic_write
 from model.talkers import MARKS
 from pipeline.assemble import edit_list
@@ -37,7 +37,7 @@ def build_overlays(segment: edit_list.Segment, job: DeliveryJob) -> list[Overlay
 def _find_mark(text: str, job: DeliveryJob) -> Path:
     """Return the picture of a mark, drawn once per text and size."""
     short_side = min(job.picture.size)
-    path = job.root / "media" / "marks" / f"{text.lower()}_{short_side}.png"
+    path = job.root / layout.MARKS / f"{text.lower()}_{short_side}.png"
     if not path.exists():
         _draw_mark(path, text, short_side)
     return path
@@ -50,7 +50,7 @@ def burn_captions(captions: Sequence[Caption], job: DeliveryJob) -> DeliveryJob:
     """
     from PIL import ImageFont
 
-    folder = job.root / "media" / "captions"
+    folder = job.root / layout.BURNED_CAPTIONS
     folder.mkdir(parents=True, exist_ok=True)
     font = ImageFont.load_default(20)
     assert isinstance(font, ImageFont.FreeTypeFont)  # Pillow's wheels are built with FreeType

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from manifests import layout
 from manifests.timebase import round_half_up
 from pipeline.deliver.captions import Caption
 
@@ -19,7 +20,7 @@ def write_captions(
     captions: Sequence[Caption], folder: Path, *, rate: Fraction
 ) -> tuple[Path, Path]:
     """Write `captions.srt` and `captions.vtt` (UTF-8) into a folder; return both paths."""
-    srt, vtt = folder / "captions.srt", folder / "captions.vtt"
+    srt, vtt = folder / layout.SRT, folder / layout.VTT
     srt.write_text(_format_captions(captions, "srt", rate), encoding="utf-8")
     vtt.write_text(_format_captions(captions, "vtt", rate) or "WEBVTT\n", encoding="utf-8")
     return srt, vtt

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from manifests import identity
+from manifests import identity, layout
 from manifests.atomic_write import atomic_write
 from manifests.rows import Cut
 from manifests.timebase import format_timecode, round_half_up
@@ -59,7 +59,7 @@ def make_card(lines: Lines, seconds: float, picture: Picture, *, root: Path) -> 
     if not frames:
         return None
     digest = identity.digest([VERSION, list(lines), picture.width, picture.height])
-    path = root / "media" / "cards" / f"{digest}.png"
+    path = root / layout.CARDS / f"{digest}.png"
     if not path.exists():
         _draw_card(lines, picture, path)
     return Card(path=path, frames=frames, digest=digest)

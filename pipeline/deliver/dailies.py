@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.box import Box
 from manifests.identity import digest
@@ -34,7 +35,6 @@ from pipeline.assemble.edit_list import Layer, Segment
 from pipeline.deliver.profiles import AAC, BT709
 
 VERSION = "1"
-FOLDER = "media/dailies"
 MOST_BYTES = 8 << 30  # of copies that are kept; the ones that were not asked for longest go first
 LARGEST = (1280, 720)
 THUMBNAIL = (240, 135)
@@ -93,29 +93,29 @@ def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
     )
 
 
-def copy_path(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
+def copy_path(take: Take, seen: TakeFraming, sound: TakeSound | None, *, root: Path) -> Path:
     """Return the path of the browser's copy of a take, whether it exists or not."""
-    sound = [heard.sound_id, heard.first_frame] if heard else []
+    laid = [sound.sound_id, sound.first_frame] if sound else []
     return (
         root
-        / FOLDER
-        / f"{digest([VERSION, take.media_digest, seen.crop, list(seen.size), sound])}.mp4"
+        / layout.DAILIES
+        / f"{digest([VERSION, take.media_digest, seen.crop, list(seen.size), laid])}.mp4"
     )
 
 
-def make_copy(take: Take, seen: TakeFraming, heard: TakeSound | None, *, root: Path) -> Path:
+def make_copy(take: Take, seen: TakeFraming, sound: TakeSound | None, *, root: Path) -> Path:
     """Make the browser's copy of a take, with the sound of its span, if it does not exist.
 
     Raises ToolError.
     """
-    path = copy_path(take, seen, heard, root=root)
+    path = copy_path(take, seen, sound, root=root)
     if path.is_file():
         # so that it is among the last to go
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         return path
     with atomic_write(path) as partial:
         media.run_piped(
-            [_build_source(take, seen, root)], _build_encoder(take, seen, heard, partial)
+            [_build_source(take, seen, root)], _build_encoder(take, seen, sound, partial)
         )
     prune_copies(path.parent, keep=path)
     return path
@@ -128,7 +128,7 @@ def prune_copies(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> l
     """
     copies = [(path.stat(), path) for path in folder.glob("*.mp4") if not path.name.startswith(".")]
     left, gone = sum(facts.st_size for facts, _ in copies), []
-    for facts, path in sorted(copies, key=lambda one: one[0].st_atime_ns):
+    for facts, path in sorted(copies, key=lambda copy: copy[0].st_atime_ns):
         if left <= most_bytes:
             break
         if path != keep:
@@ -140,7 +140,7 @@ def prune_copies(folder: Path, *, keep: Path, most_bytes: int = MOST_BYTES) -> l
 
 def make_thumbnail(still: VideoStill, *, root: Path) -> Path:
     """Write a small JPEG of one frame of a file, unless the file has no such frame."""
-    path = root / FOLDER / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
+    path = root / layout.DAILIES / f"{digest([VERSION, still.key, still.frame, still.crop])}.jpg"
     if not path.is_file():
         start = max(Fraction(0), (still.frame - Fraction(1, 4)) / still.rate)
         filters = ""
@@ -175,7 +175,7 @@ def read_peaks(sound: Path, *, sound_id: str, frames: int, rate: Fraction, root:
 
     Samples are -1 to 1, with three decimals.
     """
-    path = root / FOLDER / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
+    path = root / layout.DAILIES / f"{digest([VERSION, sound_id, frames, str(rate)])}.peaks.json"
     if not path.is_file():
         with atomic_write(path) as partial:
             partial.write_text(
@@ -256,35 +256,27 @@ def _build_source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSourc
     return media.FrameSource(name=take.path, arguments=tuple(arguments), frames=take.frames)
 
 
-def _build_encoder(take: Take, seen: TakeFraming, heard: TakeSound | None, path: Path) -> list[str]:
+def _build_encoder(take: Take, seen: TakeFraming, sound: TakeSound | None, path: Path) -> list[str]:
     settings = _reader_settings(take, seen, path.parent)
     width, height = settings.picture.size
-    arguments = [
-        "-v",
-        "error",
-        "-f",
-        "rawvideo",
-        "-pixel_format",
-        settings.pixel_format,
-        "-video_size",
-        f"{width}x{height}",
-    ]
-    arguments += ["-framerate", f"{take.rate_num}/{take.rate_den}", "-i", "pipe:0"]
+    raw = ["-f", "rawvideo", "-pixel_format", settings.pixel_format]
+    raw += ["-video_size", f"{width}x{height}", "-framerate", f"{take.rate_num}/{take.rate_den}"]
+    arguments = ["-v", "error", *raw, "-i", "pipe:0"]
     options = {**INTRA, **BT709, "movflags": "+faststart", "fflags": "+bitexact"}
-    if heard is not None:
-        rate = settings.picture.rate
-        first, last = (
-            sample_of_frame(heard.first_frame + frame, rate) for frame in (0, take.frames)
-        )
-        trim = f"atrim=start_sample={max(0, first)}:end_sample={max(0, last)},asetpts=N/SR/TB"
-        early = f",adelay={-first}S:all=1" if first < 0 else ""
-        arguments += ["-i", f"file:{heard.path.resolve()}", "-map", "0:v", "-map", "1:a"]
-        options |= {**AAC, "b:a": "128k", "af": f"{trim}{early},apad=whole_len={last - first}"}
-    return (
-        arguments
-        + [part for name, value in options.items() for part in (f"-{name}", str(value))]
-        + [f"file:{path}"]
-    )
+    if sound is not None:
+        arguments += ["-i", f"file:{sound.path.resolve()}", "-map", "0:v", "-map", "1:a"]
+        filters = _cut_sound(sound, take.frames, settings.picture.rate)
+        options |= {**AAC, "b:a": "128k", "af": filters}
+    flags = [part for name, value in options.items() for part in (f"-{name}", str(value))]
+    return [*arguments, *flags, f"file:{path}"]
+
+
+def _cut_sound(sound: TakeSound, frames: int, rate: Fraction) -> str:
+    """Build the filters that cut the span of a take out of the master sound."""
+    first, last = (sample_of_frame(sound.first_frame + frame, rate) for frame in (0, frames))
+    trim = f"atrim=start_sample={max(0, first)}:end_sample={max(0, last)},asetpts=N/SR/TB"
+    early = f",adelay={-first}S:all=1" if first < 0 else ""
+    return f"{trim}{early},apad=whole_len={last - first}"
 
 
 def _round_to_even(length: float) -> int:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from manifests import layout
+
 Options = Mapping[str, str | int]
 
 BT709: Options = {
@@ -69,7 +71,7 @@ H264: Options = {"c:v": "libx264", "preset": "medium", "crf": 18, "profile:v": "
 
 WEB = Profile(
     name="web",
-    file="web.mp4",
+    file=layout.WEB,
     pixel_format="yuv420p",
     picture=H264,
     sound=AAC,
@@ -79,7 +81,7 @@ WEB = Profile(
 # Apple's players open.
 HEVC = Profile(
     name="hevc",
-    file="hevc.mp4",
+    file=layout.HEVC,
     pixel_format="yuv420p10le",
     picture={
         "c:v": "libx265",
@@ -93,7 +95,7 @@ HEVC = Profile(
 )
 AV1 = Profile(
     name="av1",
-    file="av1.mp4",
+    file=layout.AV1,
     pixel_format="yuv420p10le",
     picture={"c:v": "libsvtav1", "preset": 6, "crf": 22},
     sound=AAC,
@@ -101,7 +103,7 @@ AV1 = Profile(
 )
 VERTICAL = Profile(
     name="vertical",
-    file="vertical.mp4",
+    file=layout.VERTICAL,
     pixel_format="yuv420p",
     picture=H264,
     sound=AAC,
@@ -112,7 +114,7 @@ VERTICAL = Profile(
 # 3 is HQ (apch).
 MASTER = Profile(
     name="master",
-    file="master.mov",
+    file=layout.MASTER,
     pixel_format="yuv422p10le",
     picture={"c:v": "prores_aw", "profile:v": 3, "vendor": "apl0"},
     sound={"c:a": "pcm_s24le", "ar": 48000},
@@ -122,7 +124,7 @@ MASTER = Profile(
 # it.
 ALPHA = Profile(
     name="alpha",
-    file="alpha.mov",
+    file=layout.ALPHA,
     pixel_format="yuva444p10le",
     picture={"c:v": "prores_ks", "profile:v": "4444", "alpha_bits": 16, "vendor": "apl0"},
     sound={"c:a": "pcm_s24le", "ar": 48000},
@@ -132,7 +134,7 @@ ALPHA = Profile(
 # Alternate reference frames do not go with alpha in VP9.
 ALPHA_WEB = Profile(
     name="alpha-web",
-    file="alpha.webm",
+    file=layout.ALPHA_WEB,
     pixel_format="yuva420p",
     picture={
         "c:v": "libvpx-vp9",
@@ -180,7 +182,7 @@ def build_ladder(size: tuple[int, int], rate: Fraction) -> tuple[Profile, ...]:
     """
     short = min(size)
     sizes = [size] + [_scale_size(size, rung) for rung in RUNGS if rung <= short * NEAR]
-    return tuple(_build_rendition(one, rate) for one in sizes)
+    return tuple(_build_rendition(scaled, rate) for scaled in sizes)
 
 
 def _scale_size(size: tuple[int, int], short: int) -> tuple[int, int]:
@@ -203,7 +205,7 @@ def _build_rendition(size: tuple[int, int], rate: Fraction) -> Profile:
     name = f"{min(size)}p"
     return Profile(
         name=f"{HLS}-{name}",
-        file=f"{HLS}/{name}.mp4",
+        file=f"{layout.HLS}/{name}.mp4",
         pixel_format="yuv420p",
         picture={**H264, "crf": 21, "maxrate": most, "bufsize": most, **grouped},
         sound={**AAC, "b:a": "128k"},

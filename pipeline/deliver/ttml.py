@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
+from manifests import layout
 from pipeline.deliver.captions import Caption
 
 TT = "http://www.w3.org/ns/ttml"
@@ -38,7 +39,7 @@ def write_ttml(captions: Sequence[Caption], folder: Path, *, rate: Fraction, lan
     """Write `captions.ttml` into a folder. `language` is a BCP 47 tag."""
     for prefix, name in PREFIXES.items():
         ElementTree.register_namespace(prefix, name)
-    path = folder / "captions.ttml"
+    path = folder / layout.TTML
     root = build_document(captions, rate=rate, language=language)
     ElementTree.indent(root)
     ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
@@ -113,4 +114,6 @@ def _remove_forbidden(text: str) -> str:
 def _is_right_to_left(lines: Sequence[str]) -> bool:
     """Check whether the first letter with a direction is of a script written from right to left."""
     directions = (unicodedata.bidirectional(letter) for line in lines for letter in line)
-    return next((one in ("R", "AL") for one in directions if one in ("L", "R", "AL")), False)
+    return next(
+        (letter in ("R", "AL") for letter in directions if letter in ("L", "R", "AL")), False
+    )

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from manifests import layout
 from manifests.atomic_write import atomic_write, hidden_folder
 from manifests.errors import ToolError
-
-LATEST = "latest"
 
 
 def version_number(name: str) -> int:
@@ -54,7 +53,7 @@ def publish_version(staged: Path, deliverables: Path, version: str, *, latest: b
     """
     final = deliverables / version
     if final.exists():
-        raise ToolError(f"version {version} already stands and is never overwritten: {final}")
+        raise ToolError(f"version {version} already exists and is never overwritten: {final}")
     staged.rename(final)
     if latest:
         point_latest(deliverables, version)
@@ -63,5 +62,5 @@ def publish_version(staged: Path, deliverables: Path, version: str, *, latest: b
 
 def point_latest(deliverables: Path, version: str) -> None:
     """Point `latest` at an existing version, atomically."""
-    with atomic_write(deliverables / LATEST) as pointer:
+    with atomic_write(deliverables / layout.LATEST) as pointer:
         pointer.symlink_to(version, target_is_directory=True)

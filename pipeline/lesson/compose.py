@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from manifests import identity
+from manifests import identity, layout
 from manifests.atomic_write import atomic_write, hidden_file
 from manifests.box import Box
 from manifests.rows import Cut, Grade, Shot, Take
@@ -32,7 +32,6 @@ from pipeline.lesson.slides import Slide
 from pipeline.lesson.timing import TimedSection, TimedSlide
 
 VERSION = "1"
-SECTIONS, MASKS = "media/sections", "media/masks"
 SLIDE = "slide"  # the label of an event that is a slide
 # of an event, beside its frames
 SEEN = ("shot_id", "grade_id", "take_frame", "crop", "layer", "place", "mask")
@@ -127,7 +126,7 @@ def locate_section(composed: ComposedSection, making: SectionInputs, profile: Pr
     """Where a section's file stands, made or not."""
     return (
         making.root
-        / SECTIONS
+        / layout.SECTIONS
         / f"{identify_section(composed, making, profile)}{Path(profile.file).suffix}"
     )
 
@@ -273,7 +272,7 @@ def _slide_cut(shown: TimedSlide, slide: Slide, where: Rect, size: tuple[int, in
         grade_id="",
         start_frame=shown.start,
         end_frame=shown.end,
-        take_path=f"{slide_stills.STILLS}/{slide.path.name}",
+        take_path=f"{layout.SLIDES}/{slide.path.name}",
         cube_path="",
         number=f"slide {shown.slide}",
         label=SLIDE,
@@ -313,7 +312,7 @@ def _mask(side: int, root: Path) -> Path:
     """A grey still of a disc that fills a square of `side` pixels, made once."""
     from PIL import Image, ImageDraw
 
-    path = root / MASKS / f"disc_{side}.png"
+    path = root / layout.MASKS / f"disc_{side}.png"
     if not path.is_file():
         large = Image.new("L", (side * MASK_SCALE, side * MASK_SCALE), 0)
         ImageDraw.Draw(large).ellipse(
@@ -455,7 +454,7 @@ def _mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
         size=min(size, size * room / ImageFont.load_default(size=size).getlength(text))
     )
     wide = round(font.getlength(text) + high) // 2 * 2
-    path = root / MASKS / f"{text.lower().replace(' ', '_')}_{wide}x{high}.png"
+    path = root / layout.MASKS / f"{text.lower().replace(' ', '_')}_{wide}x{high}.png"
     if not path.is_file():
         image = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
         draw = ImageDraw.Draw(image)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int16, UInt8
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_bytes, digest_file
@@ -28,7 +29,6 @@ from pipeline.lesson.layouts import Rect
 from pipeline.lesson.lesson_script import SLIDE_NAME
 
 VERSION = "3"  # of how slides are drawn and read
-STILLS = "media/slides"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 LARGEST_FILE, MOST_SLIDES, MOST_PIXELS = 512 << 20, 500, 100_000_000
 CLEARANCE = 0.012  # of the height is kept free around text
@@ -80,7 +80,7 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
     What was read once is not read again. Raises InputError for what is no slide, naming each.
     """
     key = digest([VERSION, list(size), _names(path), [digest_file(file) for file in _files(path)]])
-    index = root / STILLS / f"{key}.json"
+    index = root / layout.SLIDES / f"{key}.json"
     known = _known(index, root)
     if known is not None:
         return known
@@ -452,7 +452,7 @@ def _slide(page: _SlidePage, root: Path) -> Slide:
     identity = digest_bytes(
         np.ascontiguousarray(page.pixels).tobytes() + str(page.pixels.shape).encode()
     )
-    path = root / STILLS / f"{identity}.png"
+    path = root / layout.SLIDES / f"{identity}.png"
     if not path.is_file():
         with atomic_write(path) as partial:
             Image.fromarray(page.pixels).save(partial, compress_level=4)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Generate: one shot in, one take out, through a talker.
+"""Render a shot: one take, through a talker.
 
 The take's frames go straight from the talker into a lossless file that appears under the shot's
-identity only when it is whole. Beside it stands its row as JSON, written first, so that a run that
-was killed between file and record can be taken up without making the take again (`adopt`).
+identity only when it is whole. Its row stands beside it as JSON, written first, so that a run that
+was killed between file and record can be continued without making the take again (`adopt_take`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float32
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest_file
@@ -42,14 +43,14 @@ from model.talker import (
 from pipeline.media import FrameWriter
 from pipeline.speech.ingest import read_span
 
-TAKES = "media/takes"
 RAMP_SAMPLES = ANALYSIS_HZ // 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderContext:
-    """Where takes are made: `root` is the build folder that all paths in rows are relative to; the
-    rest goes into the row.
+    """Where takes are made, and what goes into their rows.
+
+    `root` is the build folder that all paths in rows are relative to.
     """
 
     root: Path
@@ -64,9 +65,7 @@ class RenderContext:
 def context_span(
     start_frame: int, end_frame: int, rate: Fraction, context_seconds: float
 ) -> tuple[int, int]:
-    """The timeline samples (48 kHz) that a talker reads for a shot: its span with context before
-    and after.
-    """
+    """Compute the timeline samples (48 kHz) that a talker reads: a shot with its context."""
     context = round_half_up(Fraction(context_seconds).limit_denominator(1000) * MASTER_HZ)
     return sample_of_frame(start_frame, rate) - context, sample_of_frame(end_frame, rate) + context
 
@@ -74,10 +73,10 @@ def context_span(
 def read_speech(
     shot: Shot, recordings: Sequence[Recording], *, root: Path, context_seconds: float
 ) -> Speech:
-    """The shot's sound as the talker wants it: 16 kHz mono with context; silence where the timeline
-    has none.
+    """Read the shot's sound as the talker wants it: 16 kHz mono with context.
 
-    Where others speak in the shot (`voiced`), only what the one in the picture says is left.
+    The sound is silent where the timeline has none. Where others speak in the shot (`voiced`), only
+    what the one in the picture says is left.
     """
     start, end = context_span(shot.first_drawn, shot.last_drawn, shot.rate, context_seconds)
     lead = round_half_up(
@@ -104,9 +103,7 @@ def silence_others(
     lead: int,
     rate: Fraction,
 ) -> Float32[np.ndarray, " samples"]:
-    """Silence outside the given frames of the shot, with ramps of 10 ms so that no edge is
-    heard.
-    """
+    """Silence the sound outside the `voiced` frames of the shot, with ramps of 10 ms."""
     gain = np.zeros(len(samples), dtype=np.float32)
     for first, last in voiced:
         gain[
@@ -125,11 +122,11 @@ def generate_take(
     studio: RenderContext,
     progress: Callable[[int, int], None] | None = None,
 ) -> Take:
-    """Make the take of a shot, or adopt the one that already stands. Raises InputError and
-    ToolError as the talker does.
+    """Make the take of a shot, or adopt the existing one.
 
     `progress(done, of)` is called for each frame, and for each step of a talker that works in
-    steps; what it raises, ends the take.
+    steps; an exception that it raises ends the take. Raises InputError and ToolError as the talker
+    does.
     """
     standing = adopt_take(shot.shot_id, root=studio.root)
     if standing is not None:
@@ -161,8 +158,9 @@ def _write_frames(
     studio: RenderContext,
     progress: Callable[[int, int], None] | None,
 ) -> int:
-    """Write a clip's frames, and its mattes when the shot asks for them (before the take stands, so
-    that a take is never without).
+    """Write a clip's frames, and its mattes when the shot asks for them.
+
+    Mattes are complete before the take stands, so that a take is never without.
     """
     size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
     with contextlib.ExitStack() as files:
@@ -190,13 +188,14 @@ def _write_frames(
 
 
 def wants_matte(shot: Shot) -> bool:
-    """Whether a shot's take is written with the talker's matte."""
+    """Check whether a shot's take is written with the talker's matte."""
     return bool(shot.talker_options.get(MATTE))
 
 
 def adopt_take(shot_id: str, *, root: Path) -> Take | None:
-    """The take that stands under an identity, from the row beside its file; None when file or row
-    is missing.
+    """Find the take that stands under an identity, from the row beside its file.
+
+    None when file or row is missing.
     """
     row = row_path(shot_id, root=root)
     if not (row.is_file() and take_path(shot_id, root=root).is_file()):
@@ -205,20 +204,18 @@ def adopt_take(shot_id: str, *, root: Path) -> Take | None:
 
 
 def take_path(shot_id: str, *, root: Path) -> Path:
-    """Where the media of a take stands."""
-    return root / TAKES / f"{shot_id}.mkv"
+    """Return where the media of a take stands."""
+    return root / layout.take_file(shot_id)
 
 
 def matte_path(shot_id: str, *, root: Path) -> Path:
-    """Where the matte of a take stands when it was asked for: grey, 255 where the picture is the
-    talker.
-    """
-    return root / TAKES / f"{shot_id}.matte.mkv"
+    """Return where the matte of a take stands: grey, 255 where the picture is the talker."""
+    return root / layout.matte_file(shot_id)
 
 
 def row_path(shot_id: str, *, root: Path) -> Path:
-    """Where the row of a take lies beside its media."""
-    return root / TAKES / f"{shot_id}.json"
+    """Return where the row of a take stands, beside its media."""
+    return root / layout.take_row_file(shot_id)
 
 
 def _write_row(take: Take, *, root: Path) -> None:
@@ -233,7 +230,7 @@ def _build_row(
     left, top, right, bottom = measures.face_box
     return Take(
         shot_id=shot.shot_id,
-        path=f"{TAKES}/{shot.shot_id}.mkv",
+        path=layout.take_file(shot.shot_id),
         media_digest=digest_file(file),
         frames=shot.frames,
         rate_num=shot.rate_num,

@@ -14,13 +14,13 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.identity import DIGITS, digest
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
 from pipeline.speech.ingest import read_pcm
 
-FOLDER = "media/spans"
 BLOCK = 60 * MASTER_HZ  # of the timeline, decoded at once
 _RATIO = MASTER_HZ // ANALYSIS_HZ
 
@@ -35,7 +35,7 @@ def digest_spans(
     `spans`: 48 kHz samples, half-open. A digest is the SHA-256 of the span's 16-bit 16 kHz mono
     PCM.
     """
-    kept = root / FOLDER / f"{_digest_arrangement(recordings)}.json"
+    kept = root / layout.AUDIO_DIGESTS / f"{_digest_arrangement(recordings)}.json"
     known = _read_cache(kept)
     fresh = sorted({span for span in spans if span not in known})
     if fresh:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from manifests import layout
 from manifests.atomic_write import atomic_write, hidden_file
 from manifests.identity import DIGITS, digest_file
 from manifests.rows import Recording
@@ -33,25 +34,26 @@ _READ_SAMPLES = 1 << 20  # at a time, so that a span of hours is in memory once
 Block = Float32[np.ndarray, "samples channels"]
 
 
-def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: Path) -> Recording:
-    """Decode `path` once into `media/recordings/` and describe it as a row.
+def ingest(path: Path, *, order: int, offset_samples: int, root: Path, folder: Path) -> Recording:
+    """Decode `path` once into `media/recordings/` of the build folder `root` and describe it as a row.
 
     `offset_samples`: where it begins on the timeline (48 kHz). `folder`: the production, `source`
-    is relative to it. The paths in the row are relative to the folder that holds `media`. Files
+    is relative to it. The paths in the row are relative to `root`. Files
     appear under their names only when whole. Raises InputError for a file that cannot be used,
     ToolError when decoding fails.
     """
     info = ffmpeg.probe(path)
     audio = recording_checks.check_audio_stream(info)
     recording_checks.check_promises(path, float(info.seconds))
-    store = media / "recordings"
-    with hidden_file(store / f"{order}.48k.flac") as partial:
+    with hidden_file(root / layout.recording_file(str(order), khz=48)) as partial:
         meter = _decode(path, partial, channels=min(2, audio.channels))
         recording_checks.check_length(info, meter.samples / MASTER_HZ)
         recording_id = meter.digest()
-        master = store / f"{recording_id}.48k.flac"
+        master = root / layout.recording_file(recording_id, khz=48)
         partial.replace(master)
-    analysis = _write_analysis(master, store / f"{recording_id}.16k.flac", samples=meter.samples)
+    analysis = _write_analysis(
+        master, root / layout.recording_file(recording_id, khz=16), samples=meter.samples
+    )
     return Recording(
         recording_id=recording_id,
         source=_relative_path(path, folder),
@@ -59,8 +61,8 @@ def ingest(path: Path, *, order: int, offset_samples: int, media: Path, folder: 
         order=order,
         offset_samples=offset_samples,
         samples=meter.samples,
-        master_path=_relative_path(master, media.parent),
-        analysis_path=_relative_path(analysis, media.parent),
+        master_path=_relative_path(master, root),
+        analysis_path=_relative_path(analysis, root),
         source_hz=audio.hz,
         source_channels=audio.channels,
         peak_dbfs=_to_decibels(meter.peak),

@@ -18,12 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.lease import FOLDER, BusyError, Note, Pace, acquire, held
+from flows.lease import BusyError, Note, Pace, acquire, held
 from flows.project import Project
-from flows.version import DELIVERABLES
 from flows.view.status import read_status
+from manifests import layout
 from manifests.store import Store, new_event
-from pipeline.render import render
 from pipeline.script.production import Production
 
 QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
@@ -68,7 +67,7 @@ def holding(root: Path) -> Iterator[subprocess.Popen[str]]:
 def elsewhere(root: Path) -> Path:
     """Make the newest lease look as if a process of another machine had written it; its heartbeat
     stands still."""
-    newest = max((root / FOLDER).glob("*.json"))
+    newest = max((root / layout.LEASE).glob("*.json"))
     note = Note(**json.loads(newest.read_text()))
     newest.write_text(
         json.dumps(
@@ -89,7 +88,7 @@ def test_a_second_run_is_told_who_holds_the_production(tmp_path: Path) -> None:
 def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write_is_not(
     tmp_path: Path,
 ) -> None:
-    takes, versions = tmp_path / render.TAKES, tmp_path / DELIVERABLES
+    takes, versions = tmp_path / layout.TAKES, tmp_path / layout.DELIVERABLES
     media = takes.parent
     staged, film = versions / ".v001.99.partial", takes / ".a.1.2.mkv"
     old, fresh = media / "masters" / ".old.1.2.flac", media / "masters" / ".fresh.1.2.flac"
@@ -101,7 +100,7 @@ def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write
     os.utime(old, (0, 0))
     with held(tmp_path, purpose="the next", pace=QUICK):
         assert sorted(
-            path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != FOLDER
+            path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != layout.LEASE
         ) == sorted(stay)
         assert [path.name for path in versions.iterdir()] == ["v000"]
 
@@ -142,7 +141,7 @@ def test_a_released_lease_goes_to_the_next(tmp_path: Path) -> None:
     for number in range(1, 21):
         with held(tmp_path, purpose="a test", pace=QUICK) as lease:
             assert lease.number == number
-    assert len(list((tmp_path / FOLDER).iterdir())) <= 9
+    assert len(list((tmp_path / layout.LEASE).iterdir())) <= 9
 
 
 def test_who_waits_gets_it_when_the_holder_ends(tmp_path: Path) -> None:
@@ -199,8 +198,8 @@ def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> No
         pytest.raises(BusyError, match="taken over by"),
         held(tmp_path, purpose="sleeper", pace=QUICK) as lease,
     ):
-        (tmp_path / FOLDER / "00000002.json").write_text(
-            (tmp_path / FOLDER / "00000001.json").read_text()
+        (tmp_path / layout.LEASE / "00000002.json").write_text(
+            (tmp_path / layout.LEASE / "00000001.json").read_text()
         )
         deadline = time.monotonic() + 5
         while not lease.lost and time.monotonic() < deadline:
@@ -208,8 +207,8 @@ def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> No
 
 
 def test_a_torn_lease_file_is_waited_for_and_then_taken(tmp_path: Path) -> None:
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "00000001.json").write_text('{"run_id": "hal')
+    (tmp_path / layout.LEASE).mkdir()
+    (tmp_path / layout.LEASE / "00000001.json").write_text('{"run_id": "hal')
     with held(tmp_path, purpose="the next", pace=QUICK) as lease:
         assert lease.number == 2
 

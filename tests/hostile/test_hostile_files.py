@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from flows import corrections
+from manifests import layout
 from manifests.errors import InputError, ToolError
 from manifests.rows import Actor
 from manifests.run_rows import Event
@@ -354,7 +355,7 @@ def test_a_hostile_recording_is_refused_and_nothing_else_is_opened(
     make(tmp_path / file)
     refused(
         lambda: ingest.ingest(
-            tmp_path / file, order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path
+            tmp_path / file, order=0, offset_samples=0, root=tmp_path, folder=tmp_path
         ),
         InputError,
         ToolError,
@@ -403,7 +404,7 @@ CORRECTIONS = {
 @pytest.mark.parametrize("name", CORRECTIONS)
 def test_a_hostile_sheet_of_corrections_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "listening").mkdir()
-    (tmp_path / corrections.SHEET).write_text(CORRECTIONS[name])
+    (tmp_path / layout.CUE_SHEET).write_text(CORRECTIONS[name])
     store = Store(tmp_path / "manifests")
     alex = Actor(character="ALEX", actor="Alex", portrait="a.jpg")
     refused(lambda: corrections.import_sheet(store, tmp_path, [alex]))

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.night.summary import NIGHTS
+from manifests import layout
 from tests.conftest import Engines, Rendered
 
 INFRA = Path(__file__).parents[2] / "infra"
@@ -63,7 +63,7 @@ def test_nights_are_deployed_with_schedule_and_limit_and_run_as_flows(
         assert client.read_deployment_by_name("render/now").work_pool_name == POOL
     state = nightly(**deployed.parameters, return_state=True)
     assert (state.name, state.message) == ("Completed", "1 unchanged")
-    (summary,) = (root / NIGHTS).glob("*/summary.json")
+    (summary,) = (root / layout.NIGHTS).glob("*/summary.json")
     assert json.loads(summary.read_text())["outcome"] == "done"
 
 
@@ -210,5 +210,5 @@ def test_one_command_serves_nights_on_their_schedule_on_postgresql(
 
 def nights(root: Path) -> list[str]:
     """How the first night ended, once one began."""
-    summaries = sorted((root / NIGHTS).glob("*/summary.json"))
+    summaries = sorted((root / layout.NIGHTS).glob("*/summary.json"))
     return [json.loads(summary.read_text())["outcome"] for summary in summaries[:1]]

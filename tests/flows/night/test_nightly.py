@@ -24,8 +24,9 @@ from flows.night.nightly import (
     in_turn,
     night,
 )
-from flows.night.summary import NIGHTS, Report, State, Summary
+from flows.night.summary import Report, State, Summary
 from flows.project import open_project
+from manifests import layout
 from manifests.errors import InputError
 from manifests.run_rows import Run
 from tests.conftest import Rendered
@@ -107,7 +108,7 @@ def test_a_production_that_somebody_works_on_is_left_alone(slate: Slate) -> None
 
 
 def test_the_summary_stands_as_a_page_and_as_json(slate: Slate) -> None:
-    place = slate.root / NIGHTS / slate.summary.night
+    place = slate.root / layout.NIGHTS / slate.summary.night
     told = json.loads((place / "summary.json").read_text())
     assert told["outcome"] == "some left"
     assert told["counts"] == {

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from flows.lease import FOLDER
-from flows.night.summary import NIGHTS
 from flows.project import open_project
+from manifests import layout
 from manifests.rows import Take
 from tests.conftest import Engines, Rendered
 
@@ -63,7 +62,7 @@ def test_two_nights_at_once_render_a_production_once(engines: Engines, root: Pat
     ]
     takes = open_project(root / "scene").store.read(Take)
     assert len(takes) == len({take.shot_id for take in takes}) == 8
-    assert len(list((root / NIGHTS).glob("*/summary.json"))) == 2
+    assert len(list((root / layout.NIGHTS).glob("*/summary.json"))) == 2
 
 
 def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(
@@ -79,7 +78,7 @@ def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(
     }
     report = end(begin(root, engines))
     assert (report["state"], report["version"]) == ("done", "v002")
-    assert len(list((root / "scene/build" / FOLDER).glob("*.json"))) >= 2
+    assert len(list((root / "scene/build" / layout.LEASE).glob("*.json"))) >= 2
     after = {
         path.name: path.stat().st_mtime_ns
         for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")
@@ -87,7 +86,7 @@ def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(
     assert {name: after[name] for name in kept} == kept
     outcomes = [
         json.loads(path.read_text())["outcome"]
-        for path in sorted((root / NIGHTS).glob("*/summary.json"))
+        for path in sorted((root / layout.NIGHTS).glob("*/summary.json"))
     ]
     assert outcomes == ["running", "done"]
 
@@ -98,6 +97,6 @@ def test_a_stopped_night_says_so_and_the_next_goes_on(engines: Engines, root: Pa
     stopped.send_signal(signal.SIGTERM)
     stopped.communicate(timeout=300)
     assert stopped.returncode == 130
-    (summary,) = (root / NIGHTS).glob("*/summary.json")
+    (summary,) = (root / layout.NIGHTS).glob("*/summary.json")
     assert json.loads(summary.read_text())["outcome"] == "stopped"
     assert end(begin(root, engines))["state"] == "done"

@@ -13,6 +13,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manifests import layout
 from manifests.identity import DIGITS
 from manifests.rows import Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
@@ -35,7 +36,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Recording],
                 path,
                 order=number,
                 offset_samples=number * 50 * MASTER_HZ,
-                media=folder / "build" / "media",
+                root=folder / "build",
                 folder=folder,
             )
         )
@@ -60,7 +61,7 @@ def test_spans_of_one_pass_are_what_each_is_by_itself(
     recorded: tuple[list[Recording], Path], wanted: list[tuple[int, int]]
 ) -> None:
     recordings, root = recorded
-    for path in (root / audio_digests.FOLDER).glob("*.json"):
+    for path in (root / layout.AUDIO_DIGESTS).glob("*.json"):
         path.unlink()
     alone = [_digest_alone(recordings, start, end, root) for start, end in wanted]
     assert audio_digests.digest_spans(recordings, wanted, root=root) == alone
@@ -87,14 +88,14 @@ def test_known_spans_are_not_decoded_again(
     first = audio_digests.digest_spans(recordings, wanted, root=root)
     (tmp_path / "media").mkdir()
     # what is kept, without any recording
-    (root / audio_digests.FOLDER).rename(tmp_path / audio_digests.FOLDER)
+    (root / layout.AUDIO_DIGESTS).rename(tmp_path / layout.AUDIO_DIGESTS)
     assert audio_digests.digest_spans(recordings, wanted, root=tmp_path) == first
 
 
 def test_what_is_kept_may_be_damaged(recorded: tuple[list[Recording], Path]) -> None:
     recordings, root = recorded
     first = audio_digests.digest_spans(recordings, [(0, 3000)], root=root)
-    for path in (root / audio_digests.FOLDER).glob("*.json"):
+    for path in (root / layout.AUDIO_DIGESTS).glob("*.json"):
         path.write_text('[["half')
     assert audio_digests.digest_spans(recordings, [(0, 3000)], root=root) == first
 
@@ -106,7 +107,7 @@ def test_a_production_that_may_only_be_read_is_planned_all_the_same(
     (tmp_path / "media").mkdir()
     for path in (root / "media").iterdir():
         (tmp_path / "media" / path.name).symlink_to(path)
-    place = tmp_path / audio_digests.FOLDER
+    place = tmp_path / layout.AUDIO_DIGESTS
     place.unlink(missing_ok=True)
     place.touch()  # a file, in which nothing can be kept whoever one is
     wanted = [(0, MASTER_HZ)]

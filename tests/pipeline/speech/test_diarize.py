@@ -53,9 +53,7 @@ class Listened:
 
 
 def _listen(path: Path, truth: tuple[Spoken, ...], root: Path) -> Listened:
-    recording = ingest.ingest(
-        path, order=0, offset_samples=0, media=root / "media", folder=path.parent
-    )
+    recording = ingest.ingest(path, order=0, offset_samples=0, root=root, folder=path.parent)
     characters = {line.character for line in truth}
     turns = diarize.diarize(
         [recording], root=root, settings=diarize.DiarizationSettings(speakers=len(characters))
@@ -243,9 +241,7 @@ def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
     part = sound[7 * rate : 15 * rate]
     part = part + np.random.default_rng(0).normal(0, noise, len(part))
     sf.write(folder / "part.wav", np.clip(part, -1, 1), rate)
-    return ingest.ingest(
-        folder / "part.wav", order=0, offset_samples=0, media=folder / "media", folder=folder
-    )
+    return ingest.ingest(folder / "part.wav", order=0, offset_samples=0, root=folder, folder=folder)
 
 
 @pytest.mark.parametrize(

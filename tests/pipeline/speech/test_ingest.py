@@ -32,9 +32,7 @@ def _tone(hz: int, *, channels: int = 1, amplitude: float = 0.25) -> np.ndarray:
 
 def _bring_in(path: Path, *, offset: int = 0) -> Recording:
     folder = path.parent
-    return ingest.ingest(
-        path, order=0, offset_samples=offset, media=folder / "build" / "media", folder=folder
-    )
+    return ingest.ingest(path, order=0, offset_samples=offset, root=folder / "build", folder=folder)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Pat
     sound, _ = sf.read(SAMPLE, dtype="int16")
     sf.write(tmp_path / "short.wav", sound[6 * ANALYSIS_HZ : 14 * ANALYSIS_HZ], ANALYSIS_HZ)
     recording = ingest.ingest(
-        tmp_path / "short.wav", order=0, offset_samples=0, media=tmp_path / "media", folder=tmp_path
+        tmp_path / "short.wav", order=0, offset_samples=0, root=tmp_path, folder=tmp_path
     )
     named = transcribe.TranscriptionSettings(
         model=transcribe.resolve_recogniser("tiny", folder=tmp_path)
