@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the record and the plan bear size and age: `python -m benchmarks.record
-plan|nights|run|writers ...`.
+"""Measure the record and the plan at size and age: `python -m benchmarks.record VERB ...`.
 
 `plan N`: a production of N shots, made by script, listened to, planned in processes of their own.
 `nights`: a record of 25,000 shots a night for 400 nights. `run N`: one run that commits N times, as
-a farm does every second. `writers`: three writers, a compactor and a reader at once. Seconds are
-CPU seconds of the process measured beside wall seconds, since machines are shared; each says what
-it was held to.
+a farm does every second. `writers`: three writers, a compactor and a reader at once. CPU seconds of
+the process are printed beside wall seconds, since machines are shared.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ EXAMPLE = ROOT / "pipeline" / "script" / "starter"
 
 
 def main() -> None:
-    """Run one benchmark and print what was measured."""
+    """Run one benchmark and print its measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     planned = verbs.add_parser("plan")
@@ -69,7 +67,7 @@ def main() -> None:
 
 
 def measured(name: str, work: Callable[[], T]) -> T:
-    """Do something and print wall and CPU seconds and the largest memory so far."""
+    """Do some work and print wall and CPU seconds and the largest memory so far."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -81,9 +79,7 @@ def measured(name: str, work: Callable[[], T]) -> T:
 
 
 def plan(folder: Path, shots: int) -> None:
-    """Plan a big production: first from nothing heard of its spans, then with everything kept, then
-    its inputs alone.
-    """
+    """Plan a big production: first with no digests of its spans, then with all, then its inputs."""
     if not (folder / "production.toml").is_file():
         measured(f"making {shots} lines", lambda: make_production(folder, shots))
         _call("listen to it (once, marked as heard)", folder, "heard")
@@ -93,8 +89,9 @@ def plan(folder: Path, shots: int) -> None:
 
 
 def make_production(folder: Path, shots: int) -> None:
-    """Two people in turn, one line a shot, at times that the sheet gives; recordings of an hour
-    each of quiet noise.
+    """Make a production of two people in turn, one line a shot, at times given in the sheet.
+
+    Its recordings are an hour each of quiet noise.
     """
     import soundfile
 
@@ -135,14 +132,15 @@ def make_production(folder: Path, shots: int) -> None:
 
 
 def mark_as_heard(folder: Path) -> None:
-    """Bring the recordings in and record that nothing was heard in them: every line has its time in
-    the sheet.
+    """Ingest the recordings and record that nothing was heard in them.
+
+    Every line has its time in the sheet.
     """
     from flows import listening
     from flows.inputs import read_inputs
     from flows.project import open_project
     from manifests.rows import Recording
-    from manifests.store import new_event
+    from manifests.run_rows import new_event
     from pipeline.speech import diarize, ingest, transcribe
 
     film = open_project(folder)
@@ -167,9 +165,7 @@ def mark_as_heard(folder: Path) -> None:
 
 
 def _call(name: str, folder: Path, what: str) -> None:
-    """Run a step in a process of its own, as a person would, and print what it took from start to
-    end.
-    """
+    """Run a step in a process of its own, as a person would, and print its cost from start to end."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.record_child", what, str(folder)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -182,12 +178,13 @@ def _call(name: str, folder: Path, what: str) -> None:
 
 
 def run(root: Path, *, commits: int) -> None:
-    """Commit three events at a time, joining small files as often as a run does; print what the
-    first and the last hundred took.
+    """Commit three events at a time, joining small files as often as a run does.
+
+    Prints the cost of the first and the last hundred commits.
     """
     from manifests.events import JOIN_COMMITS
-    from manifests.run_rows import Event
-    from manifests.store import Store, new_event
+    from manifests.run_rows import Event, new_event
+    from manifests.store import Store
     from manifests.upkeep import maintain_tables
 
     store, seconds = Store(root), list[float]()
@@ -211,11 +208,10 @@ def run(root: Path, *, commits: int) -> None:
 
 
 def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:
-    """Three writers, one compactor (which also vacuums what is an hour old: nothing here) and one
-    reader, all at once.
+    """Run three writers, one compactor and one reader, all at once.
 
-    Returns how many rows were lost or written twice, how many reads were torn (a commit of which
-    only a part was seen), and the rate.
+    The compactor also vacuums what is an hour old: nothing here. Returns the numbers of rows lost
+    and written twice, of torn reads (which saw only a part of a commit), and the rate.
     """
     from manifests.run_rows import Event
     from manifests.store import Store
@@ -266,7 +262,8 @@ PARTS = 5  # rows of a commit, of which a reader must see all or none
 
 
 def _write(root: str, hand: int, commits: int) -> None:
-    from manifests.store import Store, new_event
+    from manifests.run_rows import new_event
+    from manifests.store import Store
 
     store = Store(root)
     for number in range(commits):

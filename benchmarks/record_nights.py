@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record that is 400 nights old: made by script, then asked for its current state and for reports
-of all time.
+"""Make a record that is 400 nights old, and query its current state and reports of all time.
 
 Every night writes what a run writes (a cut of which a tenth is new, a take for each shot, the
-farm's events, a run), in batches as Arrow tables, and keeps the record as a run does at its end.
-Printed: what a night costs when the record is young and when it is old.
+farm's events, a run), in batches as Arrow tables, and maintains the record as a run does at its
+end. It prints the cost of a night when the record is young and when it is old.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ import pyarrow.compute as pc
 from manifests import upkeep
 from manifests.query import run_query
 from manifests.rows import Row, Shot, Take
-from manifests.run_rows import Event, Run
+from manifests.run_rows import Event, Run, new_event
 from manifests.schema import arrow_schema, table_name
-from manifests.store import Store, new_event
+from manifests.store import Store
 
 MEASURED = 24  # nights: events are joined every three, takes every eight, and both in one of these
 IN_A_FILE = 6  # nights whose takes a file of upkeep (16 MB) holds
@@ -41,10 +40,9 @@ REPORTS = {
 
 
 def nights(root: Path, *, nights: int, shots: int) -> None:
-    """Make the record, print what a night costs when it is young and when it is old, then the
-    current state and the reports.
+    """Make the record; print the cost of young and old nights, the current state and the reports.
 
-    The nights between are laid down as upkeep leaves them: in files of many nights, the cut of each
+    The nights between are written as upkeep leaves them: in files of many nights, the cut of each
     night by itself.
     """
     store, random = Store(root / "manifests"), np.random.default_rng(1)
@@ -79,7 +77,7 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
 def _one_night(
     store: Store, random: np.random.Generator, cut: list[str], night: int
 ) -> tuple[float, float]:
-    """Write a night as a run does; wall and CPU seconds of writing it."""
+    """Write a night as a run does; return wall and CPU seconds of writing it."""
     begun = _begun(night)  # what is committed from now on was said in this run
     tables = _tables(random, cut, night)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -103,12 +101,15 @@ def _lay_down(store: Store, random: np.random.Generator, cut: list[str], several
 
 
 def _begun(night: int) -> Event:
-    """With this a run begins: the current state is what was said since the last of them."""
+    """Make the event with which a run begins.
+
+    The current state is everything since the last of them.
+    """
     return new_event("run", f"night {night:04}", actor="callsheet")
 
 
 def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
-    """The cut as a set of its own, made current."""
+    """Make the cut a current snapshot of its own."""
     snapshot = uuid.uuid4().hex
     store.append([new_event("snapshot", table_name(Shot), actor="callsheet", detail=snapshot)])
     column = pa.repeat(pa.scalar(snapshot), cut.num_rows)
@@ -134,7 +135,7 @@ def _run(night: int, shots: int) -> Run:
 
 
 def ask(root: Path) -> None:
-    """Print what the current state and the reports of all time take."""
+    """Print the cost of the current state and of the reports of all time."""
     from flows.project import Project
     from flows.view.status import read_status
     from pipeline.script.production import Production
@@ -158,7 +159,7 @@ def ask(root: Path) -> None:
 
 
 def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: Run) -> None:
-    """What a run commits: the cut, takes and events in batches, the run, then upkeep."""
+    """Commit what a run commits: the cut, takes and events in batches, the run, then upkeep."""
     store.append_table(Shot, _as_snapshot(store, tables[Shot]))
     store.append([begun])
     size = -(-run.shots // COMMITS)
@@ -170,7 +171,7 @@ def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: R
 
 
 def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:
-    """The tables of one night, a tenth of the cut new, a take and three events for each shot."""
+    """Make the tables of one night: a tenth of the cut new, a take and three events for each shot."""
     count, run_id = len(cut), f"night {night:04}"
     changed = random.choice(count, count // 10, replace=False)
     for index, fresh in zip(changed, _hexes(random, len(changed)), strict=True):
@@ -221,7 +222,7 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
 
 
 def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
-    """Rows as Arrow: given columns, or one value for all; the rest empty."""
+    """Build rows as an Arrow table from columns, or one value for all; the rest is empty."""
     empty = {pa.string(): "", pa.int64(): 1, pa.int16(): 1, pa.float64(): 0.5, pa.bool_(): False}
     now = datetime.datetime.now(datetime.UTC)
     columns = []
@@ -235,6 +236,6 @@ def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
 
 
 def _hexes(random: np.random.Generator, count: int) -> list[str]:
-    """So many identities."""
+    """Draw `count` identities."""
     text = random.bytes(16 * count).hex()
     return [text[index : index + 32] for index in range(0, 32 * count, 32)]

@@ -17,8 +17,8 @@ from pathlib import Path
 from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.rows import Actor, Cue
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from pipeline.align import cue_overrides
 from pipeline.align.align import Alignment
 from pipeline.align.cue_overrides import CueOverride, OverrideConflict

@@ -33,8 +33,7 @@ from flows.progress import reporter
 from flows.project import Project, open_project
 from manifests.errors import ToolError
 from manifests.rows import Cue, Recording, Shot
-from manifests.run_rows import Event, ModelFile, Reject, Run
-from manifests.store import new_event
+from manifests.run_rows import Event, ModelFile, Reject, Run, new_event
 from manifests.upkeep import maintain_tables
 
 

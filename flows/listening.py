@@ -15,8 +15,7 @@ from flows.inputs import Inputs
 from flows.project import Project, Remembered
 from manifests.identity import digest, digest_file
 from manifests.rows import Recording, Turn, Word
-from manifests.run_rows import Event
-from manifests.store import new_event
+from manifests.run_rows import Event, new_event
 from pipeline.align import align, cue_overrides
 from pipeline.lesson import timing
 from pipeline.speech import diarize, enrolment, ingest, transcribe

@@ -17,8 +17,8 @@ from typing import TypeVar
 from manifests import layout
 from manifests.errors import InputError, Problem
 from manifests.rows import Recording, Row, Shot, Take
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from model.talker import TalkerSettings
 from pipeline.render import render
 from pipeline.script import production as productions

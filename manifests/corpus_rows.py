@@ -12,12 +12,12 @@ from manifests.rows import Row
 class CorpusClip(Row):
     """One clip of a training corpus: who performs what.
 
-    `clip_id` is the digest of what the clip was made or read from. `corpus`: `synthetic`, `units` (faces moved by the units of a 3D model, for testing only),
-    `mead`, `hdtf`, `crema-d`. `emotion` is one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a
-    corpus has none; `intensity` is what that level stands for. `split` (`train`, `judge`, `val`,
-    `test`) follows the identity. `frames` are 25 a second. Paths are relative to the corpus'
-    folder; `audio` and `video` are "" where they were not kept. `source` is the file that a clip
-    was read from, or what made it.
+    `clip_id` is the digest of what the clip was made or read from. `corpus`: `synthetic`, `units`
+    (faces moved by the units of a 3D model, for testing only), `mead`, `hdtf`, `crema-d`. `emotion`
+    is one of `model.emotion.LABELS`; `level` 1 to 3, 0 where a corpus has none; `intensity` is what
+    that level stands for. `split` (`train`, `judge`, `val`, `test`) follows the identity. `frames`
+    are 25 a second. Paths are relative to the corpus' folder; `audio` and `video` are "" where they
+    were not kept. `source` is the file that a clip was read from, or what made it.
     """
 
     clip_id: str

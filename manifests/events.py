@@ -16,8 +16,8 @@ from typing import Generic, Self, TypeVar
 
 from manifests.errors import ToolError
 from manifests.rows import Row
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from manifests.upkeep import maintain_tables
 
 log = logging.getLogger(__name__)

@@ -45,8 +45,10 @@ class QueryResult:
 
 
 def run_query(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResult:
-    """Run one SELECT over the record. Raises InputError for anything else, for SQL that does not
-    parse or bind, and for more than `MOST_ROWS` rows, which nobody reads and no memory holds.
+    """Run one SELECT over the record.
+
+    Raises InputError for anything else, for SQL that does not parse or bind, and for more than
+    `MAX_ROWS` rows, which nobody reads and no memory holds.
     """
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}

@@ -97,8 +97,8 @@ class Recording(Row):
     """A recording, ingested once.
 
     `recording_id` is the digest of its canonical PCM. `offset_samples`: where it begins on the
-    timeline. `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC under
-    `build/media/recordings/`.
+    timeline. `master_path` (48 kHz, up to two channels) and `analysis_path` (16 kHz mono) are FLAC
+    under `build/media/recordings/`.
     """
 
     recording_id: str
@@ -268,8 +268,8 @@ class Take(Row):
     """A generated clip.
 
     It is done when its media has the name of the shot's identity and this row is committed (media
-    first). `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings` are JSON.
-    `label` says what the frames are (`previs`, `DICE-Talk`, ...).
+    first). `face_*` is the face box at rest as fractions of the frame. `measures` and `warnings`
+    are JSON. `label` says what the frames are (`previs`, `DICE-Talk`, ...).
     """
 
     shot_id: str

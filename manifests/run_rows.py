@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,3 +78,17 @@ class ModelFile(Row):
     sha256: str
     licence: str
     commercial: str
+
+
+def new_event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str = "") -> Event:
+    """Make an event that happens now."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+    return Event(
+        event_id=uuid.uuid4().hex,
+        happened_at=now,
+        subject=subject,
+        name=name,
+        actor=actor,
+        run_id=run_id,
+        detail=detail,
+    )

@@ -2,9 +2,9 @@
 """Arrow schemas of the row types, their versions, and the upgrades of rows of older versions.
 
 The schema of a row type is its fields plus three of ours: `schema_version`, `snapshot` (the set
-that a row belongs to, "" for rows that stand alone) and `committed_at`. To change a row type: add the field,
-raise its number in `VERSIONS`, add one function per step to `UPGRADES` (dict in, dict out), and
-commit a fixture of the old version to `tests/data/schemas`.
+that a row belongs to, "" for rows that stand alone) and `committed_at`. To change a row type: add
+the field, raise its number in `VERSIONS`, add one function per step to `UPGRADES` (dict in, dict
+out), and commit a fixture of the old version to `tests/data/schemas`.
 """
 
 from __future__ import annotations
@@ -144,7 +144,8 @@ def _fill_nulls(column: list[Any], default: object) -> list[Any]:
 
 
 def _row_fields(kind: type[Row]) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(kind)  # type: ignore[arg-type] # all rows are dataclasses, their common base is not
+    # all rows are dataclasses, their common base is not
+    return dataclasses.fields(kind)  # type: ignore[arg-type]
 
 
 def _arrow_field(name: str, hint: Any) -> pa.Field:

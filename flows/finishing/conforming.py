@@ -17,7 +17,7 @@ from flows.version import Version, VersionInputs
 from manifests import identity
 from manifests.errors import InputError, Problem
 from manifests.rows import Cue, Cut, Shot
-from manifests.store import new_event
+from manifests.run_rows import new_event
 from pipeline.assemble.conform import conform_cuts
 
 

@@ -26,7 +26,7 @@ from flows.version import Draft, Version, VersionInputs, look_settings, loudness
 from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade, Shot
-from manifests.store import new_event
+from manifests.run_rows import new_event
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline.assemble import master_mix
 from pipeline.assemble.assemble import Picture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people decide while a run goes on, for the farm: read from the record, so that it may be
-decided on any machine.
+"""Steer a run by the decisions that people take while it works.
+
+Decisions are read from the record, so that they may be taken on any machine.
 """
 
 from __future__ import annotations
@@ -13,56 +14,54 @@ from flows.ledger.decisions import DECISION_NAMES, Decision, fold_decisions
 from flows.ledger.direction import apply_decision
 from flows.ledger.shot_matching import identify_places
 from flows.project import Project
-from flows.who import current_user
 from manifests.rows import Shot
-from manifests.run_rows import Event
-from manifests.store import new_event
+from manifests.run_rows import Event, new_event
 from pipeline.render.slate import SLATE
 
-DRAIN = "drain"  # somebody wants the run to end when what it makes now is made
+DRAIN = "drain"  # the event that asks a run to finish its shots in progress and stop
 
 
 def watch_decisions(project: Project, shots: Sequence[Shot], *, began: str) -> Steer:
-    """The function that the pool asks about once a second. `began`: when the run began (UTC, ISO
-    8601); retries since then count.
+    """Return the function that the pool calls once a second to be steered.
+
+    `began`: when the run began (UTC, ISO 8601); retries since then count.
     """
     by_place = dict(zip(identify_places(shots), shots, strict=True))
 
     def steer() -> Steering:
         events = project.store.read(Event, name=[*DECISION_NAMES, DRAIN])
-        stop = any(one.name == DRAIN and one.happened_at > began for one in events)
+        stop = any(event.name == DRAIN and event.happened_at > began for event in events)
         return replace(compute_steering(by_place, fold_decisions(events), began=began), stop=stop)
 
     return steer
 
 
-def request_drain(project: Project) -> None:
-    """Let the run that works on a production finish what its workers make, and begin nothing
-    more.
-    """
-    project.store.append([new_event(DRAIN, project.production.episode, actor=current_user())])
+def new_drain_request(episode: str, *, by: str) -> Event:
+    """Make the event that asks a run to finish the shots in progress and begin no others."""
+    return new_event(DRAIN, episode, actor=by)
 
 
 def compute_steering(
     by_place: Mapping[str, Shot], decisions: Mapping[str, Decision], *, began: str
 ) -> Steering:
-    """The steering that decisions mean for the shots of a run. What was skipped or given another
-    seed or emotion since the run began waits: it is another shot now, and made in the run's next
-    pass.
+    """Compute what decisions mean for the shots of a run.
+
+    A shot that was skipped, or got another seed or emotion, since the run began is held: it is
+    another shot now, and is made in the run's next pass.
     """
     known = [
         (by_place[place], decision) for place, decision in decisions.items() if place in by_place
     ]
     return Steering(
         held=frozenset(
-            shot.shot_id for shot, decision in known if decision.held or _is_another(shot, decision)
+            shot.shot_id for shot, decision in known if decision.held or _is_changed(shot, decision)
         ),
         priority={shot.shot_id: decision.priority for shot, decision in known if decision.priority},
         retry=frozenset(shot.shot_id for shot, decision in known if decision.retried_at > began),
     )
 
 
-def _is_another(shot: Shot, decision: Decision) -> bool:
+def _is_changed(shot: Shot, decision: Decision) -> bool:
     if shot.talker == SLATE:
         return not decision.skipped
     return decision.skipped or apply_decision(shot, decision).shot_id != shot.shot_id

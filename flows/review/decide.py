@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wishes carried out: the functions that the command line's verbs call, with the recorded cut as
-what was looked at.
+"""Carry out decision requests: draft their events, then commit them.
 
-All events of a decision are one commit. Who was quicker does not matter: whatever two people decide
-is recorded, the later event counts, and the one who made it is told what it follows.
+Drafting is pure: the ledger's functions get the states of the shots in the recorded cut, as the
+command line's verbs pass them the states of today's cut. All events of a request are one commit.
+Nobody has to be quicker: whatever two people decide is recorded, the later event counts, and the
+person who made it is told what it follows.
 """
 
 from __future__ import annotations
@@ -15,16 +16,14 @@ from dataclasses import dataclass
 
 from flows import corrections
 from flows.ledger import shot_decisions
-from flows.ledger.shot_state import ShotState
-from flows.project import Project
+from flows.ledger.retakes import RetakeRequest, retake
+from flows.ledger.shot_decisions import DecisionDraft
+from flows.lesson_inputs import words_of
 from flows.review.decision_requests import DecisionRequest
 from flows.review.snapshot import Snapshot
 from flows.trust import waivers
-from flows.who import acting_as, current_user
 from manifests.errors import InputError, Problem
-from manifests.rows import Row
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
 from pipeline.align.cue_overrides import CueOverride
 from pipeline.render.slate import SLATE
 
@@ -32,191 +31,151 @@ FIELDS = {"--emotion": "emotion", "--text": "text", "--reason": "reason", "SHOT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """A production and the shots that somebody looked at (a `flows.ledger.shot.Chosen`)."""
+class RequestDraft:
+    """A request with its events, which are not written yet, and what it means in words.
 
-    project: Project
-    shots: Sequence[ShotState]
-
-
-class Gathering(Store):
-    """A record that is read as it is and keeps what would be written: so that many decisions are
-    checked before one is written.
+    A waiver has no events here: it also publishes the version.
     """
 
-    def __init__(self, store: Store) -> None:
-        """`store`: the record."""
-        super().__init__(store.root, options=store.options)
-        self.events: list[Event] = []
-
-    def append(self, rows: Sequence[Row], *, snapshot: str = "") -> None:
-        """Keep the events; nothing else is written by decisions."""
-        del snapshot
-        self.events += [row for row in rows if isinstance(row, Event)]
+    request: DecisionRequest
+    events: Sequence[Event] = ()
+    says: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionDraft:
-    """A decision drawn up: its events, not written yet, and what it means in words. A waiver has
-    none: it is more than an event.
+def draft_request(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> RequestDraft:
+    """Draft the events of a request. Write nothing.
+
+    Raises:
+        InputError: The decision makes no sense; every problem, as the verbs report it.
     """
-
-    wish: DecisionRequest
-    events: Sequence[Event]
-    says: Sequence[str]
-
-
-def draft_decision(wish: DecisionRequest, reading: Snapshot, *, who: str) -> DecisionDraft:
-    """The events of a wish. Nothing is written. Raises InputError with every problem, as the verbs
-    do.
-    """
-    gathering = Gathering(reading.project.store)
-    project = dataclasses.replace(reading.project, store=gathering)
+    if request.name == "waive":
+        return RequestDraft(request=request)
     try:
-        with acting_as(who):
-            says = (
-                _cue(wish, project)
-                if wish.name == "cue"
-                else []
-                if wish.name == "waive"
-                else _about_shots(wish, reading, project)
-            )
+        if request.name == "cue":
+            return _draft_cue(request, by=by)
+        draft = _draft_shots(request, snapshot, by=by)
     except InputError as error:
-        raise InputError([_with_field(problem) for problem in error.problems]) from error
-    once = {
-        (one.name, one.subject, one.detail): one for one in reversed(gathering.events)
-    }  # a retry with seed and emotion says it twice
-    return DecisionDraft(
-        wish=wish, events=[one for one in gathering.events if one in once.values()], says=says
-    )
+        raise InputError([_locate_problem(problem) for problem in error.problems]) from error
+    says = [f"{shot.number}: {shot.decision}" for shot in draft.shots]
+    return RequestDraft(request=request, events=draft.events, says=says)
 
 
 def commit_drafts(
-    drawn: Sequence[DecisionDraft], reading: Snapshot, *, who: str
+    drafts: Sequence[RequestDraft], snapshot: Snapshot, *, by: str
 ) -> tuple[list[str], list[str]]:
-    """Record decisions, all events in one commit, then waive: the ids of the events, and what to
-    say. Raises InputError and ToolError.
+    """Record all events in one commit, then waive checks.
+
+    Returns the ids of the events, and what to tell people. Raises InputError and ToolError.
     """
-    store = reading.project.store
-    events = [one for several in drawn for one in several.events]
-    store.append(events)
-    ids, says = (
-        [one.event_id for one in events],
-        [said for several in drawn for said in several.says],
-    )
-    for waiver in (one.wish for one in drawn if one.wish.name == "waive"):
-        before = {
-            row.event_id
-            for row in store.read(Event, name=waivers.WAIVED, subject=waiver.words["version"])
-        }
-        with acting_as(who):
-            outcome = waivers.waive(
-                reading.project,
-                waiver.words["version"],
-                waiver.words["check"],
-                reason=waiver.words["reason"],
-            )
-        now = [
-            row.event_id
-            for row in store.read(Event, name=waivers.WAIVED, subject=waiver.words["version"])
-        ]
-        ids += [key for key in now if key not in before]
-        says.append(_said(outcome))
+    events = [event for draft in drafts for event in draft.events]
+    snapshot.project.store.append(events)
+    ids = [event.event_id for event in events]
+    says = [line for draft in drafts for line in draft.says]
+    for draft in drafts:
+        if draft.request.name == "waive":
+            more_ids, line = _waive(draft.request, snapshot, by=by)
+            ids += more_ids
+            says.append(line)
     return ids, says
 
 
-def _about_shots(wish: DecisionRequest, reading: Snapshot, project: Project) -> list[str]:
-    chosen, words = Looked(project=project, shots=wish.shots), wish.words
-    match wish.name:
+def _draft_shots(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> DecisionDraft:
+    states, words = request.shots, request.words
+    match request.name:
         case "approve":
-            decided = _approve(wish, reading, project)
+            draft = _draft_approval(request, snapshot, by=by)
         case "hold":
-            decided = shot_decisions.hold(chosen)
+            draft = shot_decisions.hold(states, by=by)
         case "release":
-            decided = shot_decisions.release(chosen)
+            draft = shot_decisions.release(states, by=by)
         case "skip":
-            decided = shot_decisions.skip(chosen)
+            draft = shot_decisions.skip(states, by=by)
         case "note":
-            decided = shot_decisions.add_note(chosen, words["text"])
+            draft = shot_decisions.add_note(states, words["text"], by=by)
         case "priority":
-            decided = shot_decisions.set_priority(chosen, words["priority"])
+            draft = shot_decisions.set_priority(states, words["priority"], by=by)
         case "circle":
-            decided = shot_decisions.circle_variants(
-                chosen, [wish.takes[entry.place] for entry in wish.shots]
-            )
+            draft = shot_decisions.circle_takes(states, request.takes, by=by)
         case _:
-            decided = _retry(chosen, wish)
-    return [f"{one.number}: {one.decision}" for one in decided]
+            draft = _draft_retake(request, snapshot, by=by)
+    return draft
 
 
-def _approve(
-    wish: DecisionRequest, reading: Snapshot, project: Project
-) -> list[shot_decisions.ShotDecision]:
-    """Approve the takes that were looked at; where another one is in use, or wanted since, it
-    becomes the one.
-    """
+def _draft_approval(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> DecisionDraft:
+    """Approve the takes that were reviewed; circle those that are not in use or wanted now."""
+    draft = shot_decisions.approve(request.shots, by=by, reviewed=request.takes)
     wanted = {
-        entry.place: one for entry, one in zip(reading.states, reading.wanted_shots, strict=True)
+        entry.place: shot
+        for entry, shot in zip(snapshot.states, snapshot.wanted_shots, strict=True)
     }
-    looked = [
-        dataclasses.replace(entry, shot=take, made=True)
-        if (take := wish.takes.get(entry.place))
-        else entry
-        for entry in wish.shots
-    ]
+    reviewed = {entry.place: request.takes.get(entry.place, entry.shot) for entry in request.shots}
     circled = [
-        (before, after)
-        for before, after in zip(wish.shots, looked, strict=True)
-        if after.has_take
-        and wanted[after.place].shot_id != after.shot.shot_id
-        and SLATE not in (wanted[after.place].talker, after.shot.talker)
+        entry
+        for entry in request.shots
+        if wanted[entry.place].shot_id != reviewed[entry.place].shot_id
+        and SLATE not in (wanted[entry.place].talker, reviewed[entry.place].talker)
     ]
-    decided = shot_decisions.approve(Looked(project=project, shots=looked))
-    if circled:
-        shot_decisions.circle_variants(
-            Looked(project=project, shots=[before for before, _ in circled]),
-            [after.shot for _, after in circled],
-        )
-    return decided
+    circles = shot_decisions.circle_takes(circled, reviewed, by=by)
+    return dataclasses.replace(draft, events=draft.events + circles.events)
 
 
-def _retry(chosen: Looked, wish: DecisionRequest) -> list[shot_decisions.ShotDecision]:
-    words, decided = wish.words, list[shot_decisions.ShotDecision]()
-    seed = words["seed"] if isinstance(words["seed"], int) else None
-    if words["emotion"] or words["intensity"] != 1:
-        decided = shot_decisions.direct(
-            chosen, emotion=words["emotion"], intensity=words["intensity"]
-        )
-    if not decided or words["seed"] != "same":
-        decided += shot_decisions.retry(chosen, seed=seed, new_seed=words["seed"] == "new")
-    if words["note"]:
-        decided += shot_decisions.add_note(chosen, words["note"])
-    return decided
-
-
-def _cue(wish: DecisionRequest, project: Project) -> list[str]:
-    made = []
-    for name, value in wish.cue.items():
-        said = new_event(corrections.EVENT, wish.line_id, actor=current_user())
-        plain = CueOverride(
-            line_id=wish.line_id, field=name, value=value, at=said.happened_at
-        ).to_detail()
-        made.append(dataclasses.replace(said, detail=json.dumps(plain, ensure_ascii=False)))
-    project.store.append(made)
-    return [f"{wish.line_id}: {', '.join(wish.cue)} set by hand; the next plan takes it in"]
-
-
-def _said(outcome: waivers.Outcome) -> str:
-    left = f"; still failed: {', '.join(one.name for one in outcome.left)}" if outcome.left else ""
-    latest = f"; latest is {outcome.version}" if outcome.published else ""
-    return (
-        f"waived: {', '.join(f'{one.profile}: {one.name}' for one in outcome.waived)}{left}{latest}"
+def _draft_retake(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> DecisionDraft:
+    words = request.words
+    wanted = RetakeRequest(
+        seed=words["seed"] if isinstance(words["seed"], int) else None,
+        new_seed=words["seed"] == "new",
+        emotion=words["emotion"],
+        intensity=words["intensity"],
+        words=words_of(snapshot.project) if words["emotion"] else {},
     )
+    draft = retake(request.shots, wanted, by=by)
+    if words["note"]:
+        draft += shot_decisions.add_note(request.shots, words["note"], by=by)
+    return draft
 
 
-def _with_field(problem: Problem) -> Problem:
-    """A verb's problem, with the field of the page in place of the option; where it names a shot,
-    the shot stays in the message.
+def _draft_cue(request: DecisionRequest, *, by: str) -> RequestDraft:
+    events = []
+    for name, value in request.cue.items():
+        event = new_event(corrections.EVENT, request.line_id, actor=by)
+        override = CueOverride(
+            line_id=request.line_id, field=name, value=value, at=event.happened_at
+        )
+        detail = json.dumps(override.to_detail(), ensure_ascii=False)
+        events.append(dataclasses.replace(event, detail=detail))
+    names = ", ".join(request.cue)
+    says = [f"{request.line_id}: {names} set by hand; the next plan applies it"]
+    return RequestDraft(request=request, events=events, says=says)
+
+
+def _waive(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> tuple[list[str], str]:
+    """Waive a failed check: the ids of the events, and what to tell people."""
+    version, words = request.words["version"], request.words
+    before = _read_waiver_ids(snapshot, version)
+    outcome = waivers.waive(
+        snapshot.project, version, words["check"], reason=words["reason"], by=by
+    )
+    fresh = [key for key in _read_waiver_ids(snapshot, version) if key not in before]
+    return fresh, _describe_waiver(outcome)
+
+
+def _read_waiver_ids(snapshot: Snapshot, version: str) -> list[str]:
+    rows = snapshot.project.store.read(Event, name=waivers.WAIVED, subject=version)
+    return [row.event_id for row in rows]
+
+
+def _describe_waiver(outcome: waivers.Outcome) -> str:
+    names = ", ".join(f"{check.profile}: {check.name}" for check in outcome.waived)
+    left = ", ".join(check.name for check in outcome.left)
+    still = f"; still failing: {left}" if left else ""
+    latest = f"; latest is now {outcome.version}" if outcome.published else ""
+    return f"waived: {names}{still}{latest}"
+
+
+def _locate_problem(problem: Problem) -> Problem:
+    """Put the page's field in place of the verb's option.
+
+    Where a problem names a shot, the shot goes into the message.
     """
     if problem.column:
         return problem

@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notes that were made in an exported page: `notes.json`, read like a sheet. All problems are told
-before anything is written.
+"""Import `notes.json`, the decisions that people took in an exported page.
+
+Every problem is reported before anything is written.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.project import Project
 from flows.review import decide, decision_requests
-from flows.review.decide import DecisionDraft
+from flows.review.decide import RequestDraft
 from flows.review.document import FORMAT, DecisionEntry
 from flows.review.payload import describe_decisions, digest_production
 from flows.review.snapshot import Snapshot, read_snapshot
-from flows.who import LONGEST_NAME, current_user
+from flows.who import LONGEST_NAME
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
-from manifests.run_rows import Event
-from manifests.store import new_event
+from manifests.run_rows import Event, new_event
 
 IMPORTED = "imported"
 LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
@@ -30,9 +30,10 @@ LARGEST_BYTES, MOST_DECISIONS = 16 << 20, 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedNotes:
-    """What came of notes: whose they are, the ids of the events, what was decided in words, and
-    which decisions in the record were newer than the notes on the same thing (the notes count all
-    the same, being decided later here).
+    """The result of an import: the reviewer, the ids of the events, the decisions in words.
+
+    `follows`: decisions in the record on the same subjects that are newer than the notes. The notes
+    still win, because they are recorded later.
     """
 
     reviewer: str
@@ -41,117 +42,96 @@ class ImportedNotes:
     follows: list[DecisionEntry]
 
 
-def import_notes(project: Project, path: Path) -> ImportedNotes:
-    """Record the decisions of a file. Raises one InputError with every problem (row: from 1),
-    having written nothing.
+def import_notes(project: Project, path: Path, *, by: str) -> ImportedNotes:
+    """Record the decisions of a file.
+
+    They are the reviewer's that the file names, or `by`'s, who imports it.
+
+    Raises:
+        InputError: Every problem at once (rows count from 1); nothing was written.
     """
-    notes = _read(path)
-    reading = read_snapshot(project)
-    problems, rows = _of_this(notes, reading, path), notes.get("decisions")
-    reviewer, key = str(notes.get("reviewer") or current_user()), digest_file(path)
-    drawn: list[DecisionDraft] = []
+    notes = _read_notes(path)
+    snapshot = read_snapshot(project)
+    problems, rows = _check_notes(notes, snapshot, path), notes.get("decisions")
+    reviewer, key = str(notes.get("reviewer") or by), digest_file(path)
+    drafts: list[RequestDraft] = []
     for row, body in enumerate(rows if isinstance(rows, list) else [], start=1):
         try:
-            drawn.append(
-                decide.draft_decision(
-                    decision_requests.read_request(body, reading), reading, who=reviewer
-                )
-            )
+            request = decision_requests.read_request(body, snapshot)
+            drafts.append(decide.draft_request(request, snapshot, by=reviewer))
         except InputError as error:
             problems += [
-                dataclasses.replace(one, file=str(path), row=row) for one in error.problems
+                dataclasses.replace(problem, file=str(path), row=row) for problem in error.problems
             ]
     if project.store.has(Event, name=IMPORTED, subject=key):
         problems.append(Problem(file=str(path), message="these notes were imported already"))
     if problems:
         raise InputError(problems)
-    ids, says = decide.commit_drafts(drawn, reading, who=reviewer)
-    project.store.append([new_event(IMPORTED, key, actor=current_user(), detail=path.name)])
+    ids, says = decide.commit_drafts(drafts, snapshot, by=reviewer)
+    project.store.append([new_event(IMPORTED, key, actor=by, detail=path.name)])
     return ImportedNotes(
-        reviewer=reviewer, event_ids=ids, says=says, follows=_newer(drawn, reading)
+        reviewer=reviewer, event_ids=ids, says=says, follows=_list_newer_decisions(drafts, snapshot)
     )
 
 
-def _newer(drawn: list[DecisionDraft], reading: Snapshot) -> list[DecisionEntry]:
+def _list_newer_decisions(
+    drafts: Sequence[RequestDraft], snapshot: Snapshot
+) -> list[DecisionEntry]:
+    """List the decisions in the record that are newer than a request on the same subject."""
     found = {
-        one.event_id: one
-        for made in drawn
-        for one in reading.events
-        if made.wish.at and one.happened_at > made.wish.at and one.subject in made.wish.subjects
+        event.event_id: event
+        for request in (draft.request for draft in drafts if draft.request.at)
+        for event in snapshot.events
+        if event.happened_at > request.at and event.subject in request.subjects
     }
-    return describe_decisions(reading, sorted(found.values(), key=lambda one: one.happened_at))
+    return describe_decisions(snapshot, sorted(found.values(), key=lambda event: event.happened_at))
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """The file's outermost object. Raises InputError when it is no such file."""
+def _read_notes(path: Path) -> Mapping[str, Any]:
+    """Read the file's outermost object. Raises InputError when it is not a file of notes."""
+
+    def refuse(message: str, **facts: str) -> InputError:
+        return InputError(Problem(file=str(path), message=message, **facts))  # type: ignore[arg-type]
+
     if not path.is_file():
-        raise InputError(
-            Problem(
-                file=str(path), message="no such file", expected="notes.json of an exported page"
-            )
-        )
+        raise refuse("no such file", expected="notes.json of an exported page")
     if path.stat().st_size > LARGEST_BYTES:
-        raise InputError(
-            Problem(
-                file=str(path), message="too large", expected=f"at most {LARGEST_BYTES >> 20} MB"
-            )
-        )
+        raise refuse("the file is too large", expected=f"at most {LARGEST_BYTES >> 20} MB")
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise InputError(
-            Problem(file=str(path), message="not a JSON file", got=str(error)[:200])
-        ) from error
+        raise refuse("not a JSON file", got=str(error)[:200]) from error
     if not isinstance(notes, dict):
-        raise InputError(
-            Problem(
-                file=str(path),
-                message="not notes of a review page",
-                expected='{"decisions": [...]}',
-            )
-        )
+        raise refuse("not the notes of a review page", expected='{"decisions": [...]}')
     return notes
 
 
-def _of_this(notes: Mapping[str, Any], reading: Snapshot, path: Path) -> list[Problem]:
-    """What is wrong with the file as a whole."""
-    problems, rows, reviewer = list[Problem](), notes.get("decisions"), notes.get("reviewer", "")
+def _check_notes(notes: Mapping[str, Any], snapshot: Snapshot, path: Path) -> list[Problem]:
+    """Check the fields that concern the file as a whole."""
+    problems = list[Problem]()
+
+    def complain(column: str, message: str, *, expected: str = "", got: str = "") -> None:
+        problems.append(
+            Problem(
+                file=str(path),
+                column=column,
+                message=message,
+                expected=expected or None,
+                got=got or None,
+            )
+        )
+
     if notes.get("format") != FORMAT:
-        problems.append(
-            Problem(
-                file=str(path),
-                column="format",
-                message="another format",
-                expected=str(FORMAT),
-                got=str(notes.get("format")),
-            )
-        )
-    if notes.get("digest") != digest_production(reading):
-        title = reading.project.production.title
-        problems.append(
-            Problem(
-                file=str(path),
-                column="digest",
-                message=f"these notes are not about {title!r}",
-                got=str(notes.get("digest")),
-            )
-        )
+        complain("format", "unknown format", expected=str(FORMAT), got=str(notes.get("format")))
+    if notes.get("digest") != digest_production(snapshot):
+        title = snapshot.project.production.title
+        message = f"these notes do not belong to {title!r}"
+        complain("digest", message, got=str(notes.get("digest")))
+    reviewer, rows = notes.get("reviewer", ""), notes.get("decisions")
     if not isinstance(reviewer, str) or len(reviewer) > LONGEST_NAME:
-        problems.append(
-            Problem(
-                file=str(path),
-                column="reviewer",
-                message="not a name",
-                expected=f"at most {LONGEST_NAME} characters",
-            )
-        )
+        expected = f"at most {LONGEST_NAME} characters"
+        complain("reviewer", "not a valid name", expected=expected)
     if not isinstance(rows, list) or not 0 < len(rows) <= MOST_DECISIONS:
-        problems.append(
-            Problem(
-                file=str(path),
-                column="decisions",
-                message="no decisions",
-                expected=f"a list of 1 to {MOST_DECISIONS}",
-            )
-        )
+        expected = f"a list of 1 to {MOST_DECISIONS}"
+        complain("decisions", "the file holds no decisions", expected=expected)
     return problems

@@ -19,8 +19,8 @@ from manifests import layout
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.query import run_query
 from manifests.rows import Actor, Consent
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from pipeline.script import consent
 from pipeline.script.consent import COVERS, ConsentTerms, Withdrawal
 

@@ -24,8 +24,7 @@ from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Actor, Cue, Grade, Recording, Shot, Take
-from manifests.run_rows import Event
-from manifests.store import new_event
+from manifests.run_rows import Event, new_event
 from model.weights import cache_folder
 from pipeline.corpus.emotion_sample import PICTURES
 from pipeline.deliver.versions import list_versions

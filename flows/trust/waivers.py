@@ -14,8 +14,8 @@ from flows.trust import consents
 from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError, Problem, find_nearest
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from pipeline.checks import qc
 from pipeline.deliver import versions
 

@@ -22,7 +22,8 @@ from flows.lease import BusyError, Note, Pace, acquire, held
 from flows.project import Project
 from flows.view.status import read_status
 from manifests import layout
-from manifests.store import Store, new_event
+from manifests.run_rows import new_event
+from manifests.store import Store
 from pipeline.script.production import Production
 
 QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
@@ -100,7 +101,9 @@ def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write
     os.utime(old, (0, 0))
     with held(tmp_path, purpose="the next", pace=QUICK):
         assert sorted(
-            path for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != layout.LEASE
+            path
+            for path in tmp_path.rglob("*")
+            if path.is_file() and path.parent.name != layout.LEASE
         ) == sorted(stay)
         assert [path.name for path in versions.iterdir()] == ["v000"]
 

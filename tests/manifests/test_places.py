@@ -12,8 +12,8 @@ from flows.project import open_project
 from manifests import query
 from manifests.errors import InputError
 from manifests.rows import Consent
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
 from manifests.upkeep import maintain_tables
 
 

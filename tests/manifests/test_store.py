@@ -16,20 +16,13 @@ from deltalake import DeltaTable
 
 from benchmarks.record import writers
 from manifests import query
+from manifests.delta_log import CHECKPOINT_COMMITS, INDEXED, LOG, STATISTICS, retry_commit
 from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import Consent, Shot, Take
-from manifests.run_rows import Event, Reject
+from manifests.run_rows import Event, Reject, new_event
 from manifests.schema import ROW_TYPES, arrow_schema
-from manifests.store import (
-    CHECKPOINT_COMMITS,
-    INDEXED,
-    LOG,
-    STATISTICS,
-    Store,
-    new_event,
-    retry_commit,
-)
+from manifests.store import Store
 from manifests.upkeep import MANY_FILES, maintain_tables
 from tests.flows.some_shots import shot, take_of
 

@@ -16,10 +16,10 @@ from manifests.timebase import (
     MASTER_HZ,
     RATES,
     Span,
+    format_timecode,
     frames_covering,
     parse_rate,
     sample_of_frame,
-    format_timecode,
 )
 
 rates = st.sampled_from(sorted(RATES.values()))
@@ -51,7 +51,9 @@ def test_neighbouring_spans_stay_neighbours_on_another_grid(
 
 @given(frame=st.integers(0, 5_000_000), rate=rates)
 def test_timecode_never_repeats_and_never_runs_backwards(frame: int, rate: Fraction) -> None:
-    assert format_timecode(frame, rate).replace(";", ":") < format_timecode(frame + 1, rate).replace(";", ":")
+    assert format_timecode(frame, rate).replace(";", ":") < format_timecode(
+        frame + 1, rate
+    ).replace(";", ":")
 
 
 def test_drop_frame_timecode_shows_the_hour_after_an_hour() -> None:

@@ -37,9 +37,9 @@ from flows.plan import Terms, plan_shots
 from flows.project import Project
 from manifests.errors import InputError
 from manifests.rows import Cut, Shot
-from manifests.run_rows import Event
-from manifests.store import Store, new_event
-from pipeline.cut import breakdown
+from manifests.run_rows import Event, new_event
+from manifests.store import Store
+from pipeline.cut import shot_identity
 from pipeline.script.production import Production
 from tests.flows.some_shots import cut, ids, said, shot, take_of
 
@@ -434,4 +434,4 @@ def test_events_of_decisions_can_be_read_by_people() -> None:
 
 def test_every_input_that_shapes_a_shot_has_a_word_for_its_change() -> None:
     own = {"frames", "rate"}  # both are told as the length
-    assert {*breakdown.SHAPING, "before_frames"} - own == set(CAUSES)
+    assert {*shot_identity.SHAPING, "before_frames"} - own == set(CAUSES)

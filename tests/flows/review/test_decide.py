@@ -25,8 +25,7 @@ from flows.trust import waivers
 from manifests.delivery_rows import Check
 from manifests.errors import InputError
 from manifests.rows import Take
-from manifests.run_rows import Event
-from manifests.store import new_event
+from manifests.run_rows import Event, new_event
 from manifests.timebase import MASTER_HZ
 from pipeline.checks import qc
 from tests.conftest import Rendered
@@ -147,7 +146,9 @@ def _as(take: Take, shot_id: str, seed: int) -> Take:
     return dataclasses.replace(take, shot_id=shot_id, seed=seed, path=f"media/takes/{shot_id}.mkv")
 
 
-def test_a_corrected_cue_moves_its_shot_in_the_next_plan(scene: Project, desk: ReviewSession) -> None:
+def test_a_corrected_cue_moves_its_shot_in_the_next_plan(
+    scene: Project, desk: ReviewSession
+) -> None:
     cue = desk.read_document()["cues"][1]
     assert cue["start"] is not None
     answer = desk.decide(
