@@ -49,7 +49,8 @@ class Settings:
     is the published TorchScript file, if its import was allowed.
     `decode_chunk`: frames decoded together. `images_per_run`: frames times branches that one run of the UNet may hold.
     `kept_megabytes`: what projected audio and emotion tokens may take while a clip is made. `segment_seconds`: longer shots are
-    made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU with float32. `compile`: torch.compile."""
+    made in parts, cut at pauses. `device`, `dtype`: auto is CUDA with float16, else CPU with float32; a `dtype`
+    that the processor cannot compute in is refused when loading. `compile`: torch.compile."""
 
     build: str = "released"
     mode: str = "production"
