@@ -3,11 +3,14 @@
 
 import pytest
 import torch
+from rounding import rounding_of
 from torch import Tensor
 
 from model.dice.adapters import Conditioning, FaceGate, Part, Tokens, TokenTable
 from model.dice.config import tiny
 from model.dice.unet import DiceUNet
+
+pytestmark = pytest.mark.numeric
 
 FRAMES, WIDTH = 5, 32
 
@@ -33,6 +36,11 @@ def answer(unet: DiceUNet, conditioning: Conditioning, sample: Tensor) -> Tensor
     return v
 
 
+def tolerance(unet: DiceUNet, result: Tensor) -> float:
+    """About 1e-3 for results of about 1 (445 layers, sums of up to 1152 terms)."""
+    return rounding_of(unet, scale=float(result.abs().max()))
+
+
 def test_kept_projections_are_made_once_and_change_nothing(unet: DiceUNet) -> None:
     sample = torch.randn(1, FRAMES, 8, 8, 8, generator=torch.Generator().manual_seed(2))
     conditioning, table = told(keep=True)
@@ -44,7 +52,7 @@ def test_kept_projections_are_made_once_and_change_nothing(unet: DiceUNet) -> No
     assert len(kept) > 0
     assert all(table.kept[layer] is value for layer, value in kept.items())
     assert torch.equal(first, again)
-    assert torch.allclose(first, without, atol=1e-5)
+    assert torch.allclose(first, without, atol=tolerance(unet, first), rtol=0)
 
 
 def test_windows_put_through_together_answer_as_they_do_alone(unet: DiceUNet) -> None:
@@ -54,7 +62,9 @@ def test_windows_put_through_together_answer_as_they_do_alone(unet: DiceUNet) ->
     with torch.no_grad():
         together = answer(unet, both, samples.flatten(0, 1))
         alone = [answer(unet, conditioning, sample) for sample in samples]
-    assert torch.allclose(together, torch.cat(alone), atol=1e-4)
+    assert torch.allclose(together, torch.cat(alone), atol=tolerance(unet, together), rtol=0)
+    swapped = torch.cat(alone[::-1])
+    assert not torch.allclose(together, swapped, atol=100 * tolerance(unet, together), rtol=0)
 
 
 def test_where_the_gate_is_shut_tokens_reach_a_frame_only_through_time(unet: DiceUNet) -> None:
@@ -65,8 +75,9 @@ def test_where_the_gate_is_shut_tokens_reach_a_frame_only_through_time(unet: Dic
     with torch.no_grad():
         opened, closed = answer(unet, conditioning, sample), answer(unet, shut, sample)
         deaf = answer(unet, Conditioning(shut.parts, (0.0, 0.0)), sample)
-    assert not torch.allclose(opened, closed, atol=1e-4)
-    assert not torch.allclose(closed, deaf, atol=1e-4)
+    seen = 10 * tolerance(unet, opened)
+    assert not torch.allclose(opened, closed, atol=seen, rtol=0)
+    assert not torch.allclose(closed, deaf, atol=seen, rtol=0)
 
 
 def test_gradients_are_the_same_with_and_without_checkpointing(unet: DiceUNet) -> None:
@@ -80,5 +91,7 @@ def test_gradients_are_the_same_with_and_without_checkpointing(unet: DiceUNet) -
         gradients.append(gradient)
     unet.disable_gradient_checkpointing()
     unet.eval()
-    assert gradients[0].abs().max() > 0
-    assert torch.allclose(gradients[0], gradients[1], atol=1e-7)
+    largest = gradients[0].abs().max()
+    assert largest > 0
+    # A pass forward and one back; in practice the recomputed sums run in the same order.
+    assert torch.allclose(gradients[0], gradients[1], atol=2 * tolerance(unet, gradients[0]), rtol=0)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from model.judges import distances
 
+pytestmark = pytest.mark.numeric
+
 
 def test_gaussians_that_differ_in_mean_and_width_have_the_distance_of_the_formula() -> None:
     deviations, others, mean = np.array([1.0, 2.0, 0.5]), np.array([3.0, 1.0, 0.5]), np.array([1.0, 0.0, -2.0])

@@ -18,6 +18,8 @@ from model.training.course import pace
 from model.training.discriminator import EmotionReader
 from model.training.ema import Ema
 
+pytestmark = pytest.mark.numeric
+
 SIGMAS = st.floats(0.01, 50)
 SHAPE = (2, 3, 4, 2, 2)
 

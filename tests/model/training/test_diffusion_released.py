@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from rounding import rounding_of
 from torch import Tensor
 
 from model.dice.config import Sizes, tiny
@@ -40,8 +41,9 @@ def chance(asked: Shot, *, sigma: float = 1.5, **given: bool) -> Chance:
     return Chance(noise=noise.to(asked.latents.device), sigma=torch.tensor(sigma, device=asked.latents.device), **given)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def learner() -> DiceLearner:
+    """Fresh for every test: after a training step the classifier is so sure that its loss is 0."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return DiceLearner(tiny())
@@ -60,6 +62,7 @@ def test_the_released_size_takes_a_training_step_on_the_meta_device() -> None:
     assert learner.emotion.classifier.fc1.weight.grad is not None
 
 
+@pytest.mark.numeric
 def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
     drawn, weights = chance(asked), DiceWeights()
@@ -75,6 +78,7 @@ def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     assert seen[-1]["loss/emotion"] < seen[0]["loss/emotion"]
 
 
+@pytest.mark.numeric
 def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
 
@@ -91,6 +95,7 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
     assert read(1) != first
 
 
+@pytest.mark.numeric
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
     asked = shot(tiny(), side=64)
     learner.zero_grad()
@@ -107,6 +112,7 @@ def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> No
         assert float(weight.grad.abs().max()) > 0
 
 
+@pytest.mark.numeric
 def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> None:
     asked, silent = shot(tiny(), side=64), {"without_sound": True, "without_emotion": True}
     other = replace(asked, sound=asked.sound + 1, prior=asked.prior + 1)
@@ -117,6 +123,7 @@ def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> N
     assert none[0] == none[1]
 
 
+@pytest.mark.numeric
 def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> None:
     asked, found = shot(tiny(), side=64), []
     for checkpointing in (False, True):
@@ -129,7 +136,9 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
             torch.autograd.backward(learner.losses(asked, chance(asked), DiceWeights())["loss/total"])
         found.append(learner.unet.conv_in.weight.grad.clone())
     learner.unet.disable_gradient_checkpointing()
-    assert found[1] == pytest.approx(found[0], abs=1e-5)
+    largest = float(found[0].abs().max())
+    assert largest > 0
+    assert found[1] == pytest.approx(found[0], abs=2 * rounding_of(learner.unet, scale=largest))  # forward and back
 
 
 def test_the_classes_are_neutral_and_three_levels_of_seven_emotions() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rounding import rounding_of
 
 from manifests.errors import InputError
 from manifests.identity import digest
@@ -140,6 +141,7 @@ def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_
     assert {name: film.shape[0] for name, film in shown[0].items()} == {"emotion/strip": 1, "emotion/film": 8}
 
 
+@pytest.mark.numeric
 def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
     nano = Nano.fresh(tiny())
     settings = replace(QUICK.emotion, batch=8)
@@ -156,10 +158,13 @@ def test_accumulation_and_workers_only_change_rounding(reel: Reel) -> None:
 
     whole = gradient([slice(0, 8)])
     two = Workers(rank=0, count=2), Workers(rank=1, count=2)
-    assert gradient([worker.share(8) for worker in two]) == pytest.approx(whole, abs=1e-5)
-    assert float(whole.abs().max()) > 1e-4
+    largest = float(whole.abs().max())
+    assert largest > 1e-4
+    rounding = 2 * rounding_of(learner, scale=largest)  # a pass forward and one back
+    assert gradient([worker.share(8) for worker in two]) == pytest.approx(whole, abs=rounding)
 
 
+@pytest.mark.numeric
 def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
     nano = Nano.fresh(tiny())
     torch.nn.init.normal_(nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
@@ -173,9 +178,12 @@ def test_recomputing_activations_changes_no_gradient(reel: Reel) -> None:
         gradient = nano.unet.conv_in.weight.grad
         assert gradient is not None
         found.append(gradient.clone())
-    assert found[1] == pytest.approx(found[0], abs=1e-6)
+    largest = float(found[0].abs().max())
+    assert largest > 0
+    assert found[1] == pytest.approx(found[0], abs=2 * rounding_of(nano.unet, scale=largest))  # forward and back
 
 
+@pytest.mark.numeric
 def test_in_the_motion_stage_the_label_changes_nothing(reel: Reel) -> None:
     nano = Nano.fresh(tiny())
     torch.nn.init.normal_(nano.unet.conv_out.weight, std=0.1, generator=torch.Generator().manual_seed(0))
@@ -188,6 +196,7 @@ def test_in_the_motion_stage_the_label_changes_nothing(reel: Reel) -> None:
         assert (values[0] == values[1]) is same
 
 
+@pytest.mark.numeric
 def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     generator = torch.Generator().manual_seed(0)
     autoencoder = Nano.fresh(tiny()).autoencoder
@@ -206,12 +215,14 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     assert seen[-1] < 0.8 * seen[0]
 
 
+@pytest.mark.numeric
 def test_a_fresh_decoder_shows_the_portrait() -> None:
     autoencoder = Nano.fresh(tiny()).autoencoder
     portrait = signed(torch.randint(0, 256, (1, 64, 64, 3), generator=torch.Generator().manual_seed(0)))
     with torch.no_grad():
         made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.look(portrait))
     share = torch.sigmoid(torch.tensor(-2.0))
+    # Bilinear places on 64 pixels are exact to 64 eps, and neighbours differ by up to 2: 3e-5.
     assert made == pytest.approx(portrait * (1 - share), abs=1e-4)
 
 
