@@ -9,8 +9,9 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
+NUMERIC := $(BIN)/python -m pytest -m numeric
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights judge-previs corpus corpus-probes parity proof proof-dice clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,22 @@ demo: $(READY) ## render examples/lighthouse from script to delivered episode
 
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest
+
+# torch, oneDNN and OpenBLAS (numpy, scipy) each read a variable of their own.
+test-processors: $(READY) ## tests whose numbers depend on the instruction set, as on older processors too
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target numeric-here numeric-avx2 numeric-sse4 numeric-mixed
+
+numeric-here: # everything that this processor has
+	@$(NUMERIC) tests/model
+
+numeric-avx2: # Intel from 2013, AMD from 2015
+	@ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell $(NUMERIC) tests/model
+
+numeric-sse4: # any x86-64 since 2009
+	@ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem $(NUMERIC) tests/model
+
+numeric-mixed: # kernels of torch and oneDNN that disagree
+	@ATEN_CPU_CAPABILITY=avx2 $(NUMERIC) tests/model/dice
 
 check: $(READY) ## format, lint, types, layers
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -138,18 +138,32 @@ class FrameSource:
 
 @functools.cache
 def ffmpeg_path() -> str:
-    """The ffmpeg that will run: $CALLSHEET_FFMPEG, else the system's when it has all filters we
-    use, else the packaged one.
+    """Name the ffmpeg that runs; see `choose_ffmpeg`. Raises InputError when there is none."""
+    return choose_ffmpeg(
+        named=os.environ.get("CALLSHEET_FFMPEG", ""),
+        packaged=_packaged_ffmpeg(),
+        system=shutil.which("ffmpeg"),
+    )
+
+
+def choose_ffmpeg(*, named: str, packaged: Path | None, system: str | None) -> str:
+    """Choose `named` ($CALLSHEET_FFMPEG), else the packaged program.
+
+    The tests ran with the packaged program; another version may have every filter and still
+    behave differently. A system ffmpeg serves only on platforms without a packaged one, and only
+    if it has all that Callsheet needs. Raises InputError when no program is left.
     """
-    named = os.environ.get("CALLSHEET_FFMPEG")
     if named:
         return named
-    system = shutil.which("ffmpeg")
-    if system and not missing_features(system):
+    if packaged is not None:
+        return str(packaged)
+    missing = missing_features(system) if system else []
+    if system and not missing:
         return system
-    import imageio_ffmpeg
-
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    got = f"{system}, which lacks {', '.join(missing)}" if system else "none in PATH"
+    message = "imageio-ffmpeg brings no ffmpeg for this platform"
+    expected = "an ffmpeg with all filters and encoders, named by CALLSHEET_FFMPEG"
+    raise InputError(Problem(file="ffmpeg", message=message, expected=expected, got=got))
 
 
 def missing_features(executable: str) -> list[str]:
@@ -589,6 +603,17 @@ def _video_info(stream: object) -> VideoInfo:
         pixel_format=codec.pix_fmt or "",
         start=_start_seconds(stream),
     )
+
+
+def _packaged_ffmpeg() -> Path | None:
+    """Find the program inside imageio-ffmpeg.
+
+    Its own `get_ffmpeg_exe` is not asked: it would fall back to whatever PATH has.
+    """
+    import imageio_ffmpeg
+
+    found = sorted((Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"))
+    return next((program for program in found if os.access(program, os.X_OK)), None)
 
 
 def _list_features(executable: str, listing: str) -> set[str]:

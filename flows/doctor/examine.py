@@ -20,6 +20,7 @@ from pathlib import Path
 from flows.doctor import places as doctor_places
 from flows.doctor.finding import SETUP, Finding, broken, doubtful, fine
 from flows.inventory import inventory, is_here
+from manifests.errors import InputError
 from model import weights
 from model.weight_catalogue import CATALOGUE
 
@@ -109,8 +110,11 @@ def memory_gib(root: Path = Path("/")) -> float | None:
 def _ffmpeg() -> Finding:
     from pipeline.media import NEEDED_ENCODERS, NEEDED_FILTERS, ffmpeg_path, missing_features
 
-    path = ffmpeg_path()
-    mend = "unset CALLSHEET_FFMPEG to use the packaged one"
+    mend = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
+    try:
+        path = ffmpeg_path()
+    except InputError as error:
+        return broken("ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}")
     if shutil.which(path) is None:
         return broken("ffmpeg", f"{path} cannot be run", mend)
     missing = missing_features(path)

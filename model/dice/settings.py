@@ -58,7 +58,8 @@ class DiceSettings:
     - `images_per_run`: frames times branches that one run of the UNet may hold.
     - `kept_megabytes`: memory for projected audio and emotion tokens of a clip.
     - `segment_seconds`: longer shots are made in parts, cut at pauses.
-    - `device`, `dtype`: auto is CUDA with float16, else CPU with float32.
+    - `device`, `dtype`: auto is CUDA with float16, else CPU with float32. Loading refuses a `dtype`
+      that the processor cannot compute in.
     - `compile`: torch.compile.
     """
 

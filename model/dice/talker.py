@@ -21,8 +21,9 @@ from model.dice.clip import DiceClip, DiceRequest, Progress
 from model.dice.config import tiny_sizes
 from model.dice.engine import DiceNetworks, EncodedPortrait
 from model.dice.framing import DiceFraming
+from model.dice.precision import runs_on_cpu
 from model.dice.sampling import denoise
-from model.dice.settings import DiceSettings, read_settings
+from model.dice.settings import FILE, DiceSettings, read_settings
 from model.emotion import Performance
 from model.talker import Description, Portrait, Speech
 
@@ -197,4 +198,17 @@ def _choose_device(name: str) -> torch.device:
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+    if device.type == "cpu" and not runs_on_cpu(dtype):
+        message = f"this processor cannot compute in {name}"
+        raise InputError(
+            Problem(
+                file=FILE,
+                column="dtype",
+                message=message,
+                expected="auto or float32",
+                got=name,
+                nearest="float32",
+            )
+        )
+    return dtype

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.emotion import LABELS, PerformanceKey, Performance
+from model.emotion import LABELS, Performance, PerformanceKey
 from model.previs.expression import UNITS
 from model.previs.rig import HEAD
 from model.previs.warp import Pose
@@ -57,7 +57,10 @@ class PerformanceDraw:
         start, length = self.onset
         begun = 0.3 * weights
         return Performance(
-            (PerformanceKey(start, tuple(begun.tolist())), PerformanceKey(start + length, tuple(weights.tolist())))
+            (
+                PerformanceKey(start, tuple(begun.tolist())),
+                PerformanceKey(start + length, tuple(weights.tolist())),
+            )
         )
 
 

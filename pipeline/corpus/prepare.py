@@ -87,7 +87,9 @@ class Preparer:
         """Prepare a clip of 25 frames a second and mono 16 kHz sound. Raises UnfitError."""
         faces, points = self.prepare_pictures(frames, framing=framing)
         speech, heard, measured = self.prepare_sound(sound, len(faces))
-        return PreparedClip(faces=faces, points=points, speech=speech, heard=heard, prosody=measured)
+        return PreparedClip(
+            faces=faces, points=points, speech=speech, heard=heard, prosody=measured
+        )
 
     def prepare_pictures(
         self, frames: Iterable[Frame], *, framing: CropVariation = EXACT_CROP
@@ -108,7 +110,11 @@ class Preparer:
         """
         fitted = _fit_sound(sound, frames)
         speech = np.rint(np.clip(fitted, -1, 1) * 32767).astype(np.int16)
-        return speech, self._encode_speech(fitted, frames), prosody.measure_frames(fitted.astype(np.float64))
+        return (
+            speech,
+            self._encode_speech(fitted, frames),
+            prosody.measure_frames(fitted.astype(np.float64)),
+        )
 
     def prepare_portrait(self, picture: Frame) -> PreparedPortrait:
         """Prepare a still. Raises UnfitError."""
@@ -119,7 +125,9 @@ class Preparer:
             points=face_crop.normalize_points(face.points[:, :2], area).astype(np.float16),
         )
 
-    def _follow_face(self, frames: Iterator[Frame], framing: CropVariation) -> tuple[np.ndarray, np.ndarray]:
+    def _follow_face(
+        self, frames: Iterator[Frame], framing: CropVariation
+    ) -> tuple[np.ndarray, np.ndarray]:
         first = next(frames, None)
         if first is None:
             raise UnfitError("no frames")

@@ -71,11 +71,15 @@ def modify_speech(sound: Sound, manner: Manner) -> ModifiedSpeech:
         source = min(at * manner.rate, len(sound) - 1)
         nearest = int(np.abs(marks - source).argmin())
         step = min(int(source) // prosody.STEP, len(wanted) - 1)
-        _add_grain(out, _cut_grain(sound, marks[nearest], periods[nearest]) * gains[step], round(at))
+        _add_grain(
+            out, _cut_grain(sound, marks[nearest], periods[nearest]) * gains[step], round(at)
+        )
         at += HZ / wanted[step] if voiced[nearest] and wanted[step] else periods[nearest]
     tilted = _tilt_spectrum(out[: round(len(sound) / manner.rate)], manner.tilt_db)
     place, pause = _find_quietest(tilted), round(manner.pause_seconds * HZ)
-    return ModifiedSpeech(sound=_insert_pause(tilted, place, pause), rate=manner.rate, pause_at=place, pause=pause)
+    return ModifiedSpeech(
+        sound=_insert_pause(tilted, place, pause), rate=manner.rate, pause_at=place, pause=pause
+    )
 
 
 def _place_marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -102,7 +106,9 @@ def _place_marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return np.array(marks), np.array(periods), np.array(voiced)
 
 
-def _compute_target_pitch(measured: prosody.ProsodyTrack, manner: Manner) -> Float64[np.ndarray, " steps"]:
+def _compute_target_pitch(
+    measured: prosody.ProsodyTrack, manner: Manner
+) -> Float64[np.ndarray, " steps"]:
     """The pitch in Hz to be reached at each 10 ms of the source, 0 where it is unvoiced."""
     f0 = measured.f0
     voiced = f0 > 0

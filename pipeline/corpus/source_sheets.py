@@ -28,7 +28,9 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         table = csv.DictReader(file)
         rows, there = list(table), table.fieldnames or ()
     raise_problems(
-        Problem(file=str(path), message=f"no column {column!r}", nearest=find_nearest(column, there))
+        Problem(
+            file=str(path), message=f"no column {column!r}", nearest=find_nearest(column, there)
+        )
         for column in columns
         if column not in there
     )

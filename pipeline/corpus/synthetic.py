@@ -72,7 +72,9 @@ class PlannedClip:
         return self.person.identity
 
 
-def plan_clips(people: Sequence[Person], lines: Sequence[NeutralLine], *, seed: int) -> list[PlannedClip]:
+def plan_clips(
+    people: Sequence[Person], lines: Sequence[NeutralLine], *, seed: int
+) -> list[PlannedClip]:
     """Every person in every emotion at every level. The same people, lines and seed give the same
     plan.
     """

@@ -253,7 +253,9 @@ def _absorb_stretch(stretches: list[PictureStretch], index: int) -> list[Picture
     return _join_stretches(kept)
 
 
-def _build_pieces(stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings) -> list[CutPiece]:
+def _build_pieces(
+    stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings
+) -> list[CutPiece]:
     edges = itertools.pairwise(_find_edges(stretches, total_samples, settings))
     return [
         CutPiece(start=start, end=end, character=stretch.character, scene=stretch.scene)
@@ -261,11 +263,15 @@ def _build_pieces(stretches: Sequence[PictureStretch], total_samples: int, setti
     ]
 
 
-def _find_edges(stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings) -> list[int]:
+def _find_edges(
+    stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings
+) -> list[int]:
     """The frames at which stretches begin, and the last one's end."""
     if not stretches:
         return [0]
-    cuts = [_find_edit_point(left, right, settings) for left, right in itertools.pairwise(stretches)]
+    cuts = [
+        _find_edit_point(left, right, settings) for left, right in itertools.pairwise(stretches)
+    ]
     return [0, *cuts, frames_covering(total_samples, settings.rate)]
 
 

@@ -40,7 +40,11 @@ def share_pictures(
         own, layout = list(group), layout_of(scene)
         company = _SceneCast(seen.get(scene, []), rate)
         if layout == "two-hander":
-            shared += [part for run in _group_runs(own, longest) for part in _pair_side_by_side(run, company)]
+            shared += [
+                part
+                for run in _group_runs(own, longest)
+                for part in _pair_side_by_side(run, company)
+            ]
         elif layout == "picture-in-picture":
             shared += [part for piece in own for part in _add_corner(piece, company)]
         else:

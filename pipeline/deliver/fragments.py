@@ -62,6 +62,7 @@ class Mp4Box:
 @dataclass(frozen=True, slots=True)
 class Mp4Track:
     """A track of a file: its number, ticks a second, codec and default sample flags."""
+
     number: int
     ticks: int
     codec: str

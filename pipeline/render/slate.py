@@ -60,7 +60,10 @@ def draw_slate(shot: Shot) -> Frame:
     left, top = round(width * MARGIN), round(height * MARGIN)
     title = max(10, height // 18)
     pen.text(
-        (left, top), f"{shot.number}   {clean_text(shot.character)}", font=load_font(title), fill=QUIET
+        (left, top),
+        f"{shot.number}   {clean_text(shot.character)}",
+        font=load_font(title),
+        fill=QUIET,
     )
     lines, size = _fit_text(
         clean_text(shot.text) or "(listens)", width - 2 * left, height - 3 * top - title

@@ -90,7 +90,9 @@ def cue_of(text: str, number: int) -> Cue:
 def test_titles_and_chapters_come_back_as_they_were_given(
     film: tuple[TinyFilm, Path], tmp_path: Path
 ) -> None:
-    chapters = tuple(FileChapter(frame=2 * n, title=text) for n, text in enumerate(INJECTIONS.values()))
+    chapters = tuple(
+        FileChapter(frame=2 * n, title=text) for n, text in enumerate(INJECTIONS.values())
+    )
     title = " ".join(INJECTIONS.values())
     cuts, job = job_of(film, title=title, chapters=chapters)
     path = deliver.render_profiles(cuts, job, folder=tmp_path)["web"]

@@ -4,6 +4,7 @@ errors carry the command."""
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from manifests.errors import InputError, ToolError
 from pipeline import media
 
 RATE = Fraction(30000, 1001)
+PACKAGED = Path(media.choose_ffmpeg(named="", packaged=media._packaged_ffmpeg(), system=None))
 
 
 def noise(frames: int, seed: int = 0) -> list[np.ndarray]:
@@ -162,3 +164,32 @@ def _raw(path: Path, *, frames: int) -> media.FrameSource:
 def test_encoders_that_this_ffmpeg_lacks_are_named() -> None:
     assert media.missing_encoders([]) == []
     assert media.missing_encoders(["libx265", "libx266plus", "libsvtav1"]) == ["libx266plus"]
+
+
+def test_an_ffmpeg_in_path_is_not_used_even_if_it_has_all_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ffmpeg").symlink_to(PACKAGED)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "ffmpeg"))
+    monkeypatch.delenv("CALLSHEET_FFMPEG", raising=False)
+    assert shutil.which("ffmpeg") == str(tmp_path / "ffmpeg")
+    assert media.ffmpeg_path.__wrapped__() == str(PACKAGED)
+
+
+def test_an_ffmpeg_that_is_named_comes_before_the_packaged_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CALLSHEET_FFMPEG", "/opt/ffmpeg")
+    assert media.ffmpeg_path.__wrapped__() == "/opt/ffmpeg"
+
+
+def test_without_a_packaged_ffmpeg_a_complete_one_in_path_serves(tmp_path: Path) -> None:
+    old = tmp_path / "ffmpeg"
+    old.write_text("#!/bin/sh\necho ' TS loudnorm A->A'\n")
+    old.chmod(0o755)
+    assert media.choose_ffmpeg(named="", packaged=None, system=str(PACKAGED)) == str(PACKAGED)
+    with pytest.raises(InputError, match=r"CALLSHEET_FFMPEG.*which lacks alphamerge"):
+        media.choose_ffmpeg(named="", packaged=None, system=str(old))
+    with pytest.raises(InputError, match="none in PATH"):
+        media.choose_ffmpeg(named="", packaged=None, system=None)

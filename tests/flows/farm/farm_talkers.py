@@ -67,7 +67,9 @@ class ThirstyTalker(GreyTalker):
 
 def silent_shots(count: int, *, portrait: str, frames: int = 10) -> list[Shot]:
     """Shots without sound, for talkers that do not look at their portrait."""
-    mood = json.dumps(Performance.from_curve(hold_emotion("neutral"), start=0, end=frames).to_plain())
+    mood = json.dumps(
+        Performance.from_curve(hold_emotion("neutral"), start=0, end=frames).to_plain()
+    )
     return [
         Shot(
             shot_id=f"{i:032x}",

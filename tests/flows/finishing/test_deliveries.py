@@ -60,7 +60,9 @@ def made(tmp_path: Path) -> tuple[Project, VersionInputs]:
     )
 
 
-def test_limits_of_colour_and_sound_are_the_productions_own(made: tuple[Project, VersionInputs]) -> None:
+def test_limits_of_colour_and_sound_are_the_productions_own(
+    made: tuple[Project, VersionInputs],
+) -> None:
     film, reel = made
     toml = film.folder / "production.toml"
     toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")

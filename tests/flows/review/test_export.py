@@ -147,7 +147,9 @@ def test_an_export_goes_nowhere_where_something_is(
     assert run("review", str(film.folder), "--export", str(tmp_path / "mine")) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
     with pytest.raises(InputError, match="nothing was rendered"):
-        export.export_page(read_snapshot(open_project(production)), tmp_path / "page", reviewer="Anna")
+        export.export_page(
+            read_snapshot(open_project(production)), tmp_path / "page", reviewer="Anna"
+        )
     assert not (tmp_path / "page").exists()
 
 

@@ -105,7 +105,9 @@ def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Project) ->
     assert read_inputs(open_project(scene.folder)).actors
 
 
-def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(scene: Project) -> None:
+def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(
+    scene: Project,
+) -> None:
     store = scene.store
     shots, cues, recordings = (store.read_current(kind) for kind in (Shot, Cue, Recording))
     reel = VersionInputs(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)

@@ -74,7 +74,9 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Project
     assert latest(scene) == "v001"
 
 
-def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(scene: Project) -> None:
+def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(
+    scene: Project,
+) -> None:
     place = scene.root / "deliverables"
     (place / "v002").mkdir()
     later = Check(
@@ -118,7 +120,9 @@ def test_a_delivered_file_is_verified_against_its_row(scene: Project) -> None:
     assert found.measured["colour"] == "tv, bt709"
 
 
-def test_tampered_stripped_and_shortened_files_are_told_apart(scene: Project, tmp_path: Path) -> None:
+def test_tampered_stripped_and_shortened_files_are_told_apart(
+    scene: Project, tmp_path: Path
+) -> None:
     web = scene.root / "deliverables" / "v001" / "web.mp4"
     data = bytearray(web.read_bytes())
     data[data.rindex(b"mdat") + 4000] ^= 1

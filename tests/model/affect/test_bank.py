@@ -43,6 +43,7 @@ def bank() -> EmotionBank:
     return EmotionBank(SMALL)
 
 
+@pytest.mark.numeric
 def test_both_ways_of_asking_are_those_of_the_released_model(bank: EmotionBank) -> None:
     released = EmotionModel(SMALL)
     state = {key: value for key, value in bank.state_dict().items() if key != "usage"}
@@ -52,6 +53,7 @@ def test_both_ways_of_asking_are_those_of_the_released_model(bank: EmotionBank) 
     torch.testing.assert_close(bank.tokens(priors, retrieve=True), released.retrieve(priors)[0])
 
 
+@pytest.mark.numeric
 def test_retrieval_takes_the_nearest_entry_and_passes_gradients_straight_to_the_question(
     bank: EmotionBank,
 ) -> None:
@@ -90,6 +92,7 @@ def test_the_quantisation_loss_moves_entries_and_questions_towards_each_other(
     assert float(bank.retrieve(priors)[1].detach()) < 0.9 * before
 
 
+@pytest.mark.numeric
 def test_usage_follows_what_is_retrieved_and_stays_a_share(bank: EmotionBank) -> None:
     for _ in range(300):
         bank.note_use(torch.tensor([2, 2, 5, 2]))
@@ -98,6 +101,7 @@ def test_usage_follows_what_is_retrieved_and_stays_a_share(bank: EmotionBank) ->
     assert bank.perplexity() == pytest.approx(1.755, abs=0.06)
 
 
+@pytest.mark.numeric
 def test_dead_entries_come_to_life_where_they_are_asked_for(bank: EmotionBank) -> None:
     for _ in range(300):
         bank.note_use(torch.tensor([2, 5]))
@@ -113,6 +117,7 @@ def test_dead_entries_come_to_life_where_they_are_asked_for(bank: EmotionBank) -
     assert bank.revive(priors, torch.Generator().manual_seed(0)) == 0
 
 
+@pytest.mark.numeric
 def test_a_blind_question_is_answered_by_the_entry_alone(bank: EmotionBank) -> None:
     priors = drawn(7, 6, 256)
     yes, no = torch.ones(6, 1, dtype=torch.bool), torch.zeros(6, 1, dtype=torch.bool)

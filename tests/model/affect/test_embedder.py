@@ -42,7 +42,10 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     corpus = write_tiny_corpus(folder)
     train(corpus, SETTINGS, TrainingRun(out=folder / "out"))
     return Taught(
-        corpus, folder / "out", EmotionEmbedder.load(folder / "out"), EmotionPriors.load(folder / "out")
+        corpus,
+        folder / "out",
+        EmotionEmbedder.load(folder / "out"),
+        EmotionPriors.load(folder / "out"),
     )
 
 

@@ -35,7 +35,9 @@ def test_points_of_the_square_are_points_of_the_picture(
 ) -> None:
     points = points_of(corners)
     left, top, side = face_crop.find_square(points, scale=scale)
-    assert np.allclose(face_crop.normalize_points(points, (left, top, side)) * side + (left, top), points)
+    assert np.allclose(
+        face_crop.normalize_points(points, (left, top, side)) * side + (left, top), points
+    )
 
 
 @given(st.integers(-40, 60), st.integers(-40, 60), st.integers(1, 90))

@@ -42,7 +42,9 @@ def test_every_frame_of_40_ms_has_one_row() -> None:
 
 
 def test_twice_as_loud_is_six_decibels_more() -> None:
-    quiet, loud = (prosody.summarize_utterance(buzz(150, level=level))[NAMES["energy"]] for level in (0.1, 0.2))
+    quiet, loud = (
+        prosody.summarize_utterance(buzz(150, level=level))[NAMES["energy"]] for level in (0.1, 0.2)
+    )
     assert abs(loud - quiet - 6.02) < 0.05
 
 

@@ -22,6 +22,7 @@ def compared_with(name: str) -> list[Compared]:
     return dice_parity.check(FIXTURES, name)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", dice_parity.names(FIXTURES))
 def test_every_fixture_is_met_within_the_tolerance_its_readme_asks_for(name: str) -> None:
     compared = compared_with(name)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from model.judges import distances
 
+pytestmark = pytest.mark.numeric
+
 
 def test_gaussians_that_differ_in_mean_and_width_have_the_distance_of_the_formula() -> None:
     deviations, others, mean = (

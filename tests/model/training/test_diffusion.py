@@ -19,6 +19,8 @@ from model.training.discriminator import EmotionDiscriminator
 from model.training.ema import Ema
 from model.training.training_loop import scale_rate
 
+pytestmark = pytest.mark.numeric
+
 SIGMAS = st.floats(0.01, 50)
 SHAPE = (2, 3, 4, 2, 2)
 
@@ -35,7 +37,9 @@ def test_the_right_v_gives_back_the_clean_latent(sigma: float, seed: int) -> Non
     levels = torch.full((2,), sigma)
     noisy = v_prediction.add_noise(clean, noise, levels)
     v = v_prediction.compute_target(clean, noise, levels)
-    assert v_prediction.recover_clean(noisy, v, levels) == pytest.approx(clean, abs=2e-5 * (1 + sigma))
+    assert v_prediction.recover_clean(noisy, v, levels) == pytest.approx(
+        clean, abs=2e-5 * (1 + sigma)
+    )
 
 
 @given(SIGMAS, st.integers(0, 99))
@@ -50,7 +54,9 @@ def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(
     assert v_prediction.step_euler(noisy, v, level, torch.tensor(0.0)) == pytest.approx(
         clean, abs=2e-5 * (1 + sigma)
     )
-    assert torch.equal(v_prediction.scale_input(noisy, level.expand(2)), v_prediction.scale_input(noisy, level))
+    assert torch.equal(
+        v_prediction.scale_input(noisy, level.expand(2)), v_prediction.scale_input(noisy, level)
+    )
 
 
 @given(SIGMAS)
@@ -58,7 +64,10 @@ def test_one_euler_step_to_zero_with_the_right_v_is_the_clean_latent(
 def test_an_error_of_v_is_the_error_of_the_clean_latent_at_svds_weight(sigma: float) -> None:
     clean, noise = drawn(0)
     levels = torch.full((2,), sigma)
-    noisy, target = v_prediction.add_noise(clean, noise, levels), v_prediction.compute_target(clean, noise, levels)
+    noisy, target = (
+        v_prediction.add_noise(clean, noise, levels),
+        v_prediction.compute_target(clean, noise, levels),
+    )
     wrong = target + 0.1
     error = (v_prediction.recover_clean(noisy, wrong, levels) - clean).square().mean()
     weighted = float(error) * (sigma**2 + 1) / sigma**2

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from model.training.losses import identity_share, info_nce, kl_to_unit
 
+pytestmark = pytest.mark.numeric
+
 EMOTIONS = torch.arange(4).repeat(3)
 IDENTITIES = torch.arange(3).repeat_interleave(4)
 

@@ -80,7 +80,9 @@ def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path
 def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
     module, optimiser = small()
     assert (
-        TrainingState(modules={"a": module}, optimiser=optimiser, facts={}).restore(tmp_path / STATE)
+        TrainingState(modules={"a": module}, optimiser=optimiser, facts={}).restore(
+            tmp_path / STATE
+        )
         == 0
     )
 

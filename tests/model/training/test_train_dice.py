@@ -13,6 +13,7 @@ from torch import Tensor
 from model.dice.config import DiceSizes, tiny_sizes
 from model.emotion import LABELS
 from model.training.train_dice import DiceDraws, DiceLearner, DiceWeights, DiceWindow, choose_class
+from tests.data.rounding import rounding_of
 
 FRAMES = 2
 
@@ -45,8 +46,9 @@ def draws(asked: DiceWindow, *, sigma: float = 1.5, **given: bool) -> DiceDraws:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def learner() -> DiceLearner:
+    """Fresh for every test: after a training step the classifier is so sure that its loss is 0."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return DiceLearner(tiny_sizes())
@@ -65,6 +67,7 @@ def test_the_released_size_takes_a_training_step_on_the_meta_device() -> None:
     assert learner.emotion.classifier.fc1.weight.grad is not None
 
 
+@pytest.mark.numeric
 def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     asked = window(tiny_sizes(), side=64)
     drawn, weights = draws(asked), DiceWeights()
@@ -80,6 +83,7 @@ def test_steps_at_reduced_width_lower_the_loss(learner: DiceLearner) -> None:
     assert seen[-1]["loss/emotion"] < seen[0]["loss/emotion"]
 
 
+@pytest.mark.numeric
 def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLearner) -> None:
     asked = window(tiny_sizes(), side=64)
 
@@ -98,6 +102,7 @@ def test_a_step_has_the_same_losses_whatever_was_drawn_before_it(learner: DiceLe
     assert read(1) != first
 
 
+@pytest.mark.numeric
 def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> None:
     asked = window(tiny_sizes(), side=64)
     learner.zero_grad()
@@ -120,6 +125,7 @@ def test_gradients_reach_adapters_audio_and_the_bank(learner: DiceLearner) -> No
         assert float(weight.grad.abs().max()) > 0
 
 
+@pytest.mark.numeric
 def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> None:
     asked, silent = window(tiny_sizes(), side=64), {"without_sound": True, "without_emotion": True}
     other = replace(asked, sound=asked.sound + 1, prior=asked.prior + 1)
@@ -136,6 +142,7 @@ def test_dropped_conditions_are_those_of_the_branches(learner: DiceLearner) -> N
     assert none[0] == none[1]
 
 
+@pytest.mark.numeric
 def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> None:
     asked, found = window(tiny_sizes(), side=64), []
     for checkpointing in (False, True):
@@ -150,7 +157,11 @@ def test_recomputing_activations_changes_no_gradient(learner: DiceLearner) -> No
             )
         found.append(learner.unet.conv_in.weight.grad.clone())
     learner.unet.disable_gradient_checkpointing()
-    assert found[1] == pytest.approx(found[0], abs=1e-5)
+    largest = float(found[0].abs().max())
+    assert largest > 0
+    assert found[1] == pytest.approx(
+        found[0], abs=2 * rounding_of(learner.unet, scale=largest)
+    )  # forward and back
 
 
 def test_the_classes_are_neutral_and_three_levels_of_seven_emotions() -> None:

@@ -36,6 +36,7 @@ from model.training.train_denoiser import DenoiserSettings, Learner, draw, losse
 from model.training.train_diffusion import DiffusionSettings, DiffusionStages, train
 from model.training.training_loop import Video
 from model.training.workers import Workers
+from tests.data.rounding import rounding_of
 
 QUICK = DiffusionStages(
     sizes=tiny_sizes(),
@@ -64,8 +65,12 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> LatentDataset:
     cache = tmp_path_factory.mktemp("cache")
-    references = References.of(corpus, corpus.split("train"), cache=cache, least=tiny_sizes().window)
-    return LatentDataset.of(references, NanoNetworks.fresh(tiny_sizes()).autoencoder, cache=cache, weights="fresh")
+    references = References.of(
+        corpus, corpus.split("train"), cache=cache, least=tiny_sizes().window
+    )
+    return LatentDataset.of(
+        references, NanoNetworks.fresh(tiny_sizes()).autoencoder, cache=cache, weights="fresh"
+    )
 
 
 def test_a_finished_checkpoint_says_what_it_was_trained_on(corpus: Corpus, trained: Path) -> None:
@@ -161,6 +166,7 @@ def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_
     }
 
 
+@pytest.mark.numeric
 def test_accumulation_and_workers_only_change_rounding(dataset: LatentDataset) -> None:
     nano = NanoNetworks.fresh(tiny_sizes())
     settings = replace(QUICK.emotion, batch=8)
@@ -175,16 +181,20 @@ def test_accumulation_and_workers_only_change_rounding(dataset: LatentDataset) -
         for part in parts:
             mine = {name: values[part] for name, values in draws.items()}
             torch.autograd.backward(
-                losses(learner, read_batch(dataset, nano, mine), settings)["loss/total"] / len(parts)
+                losses(learner, read_batch(dataset, nano, mine), settings)["loss/total"]
+                / len(parts)
             )
         return torch.cat([p.grad.flatten() for p in learner.parameters() if p.grad is not None])
 
     whole = gradient([slice(0, 8)])
     two = Workers(rank=0, count=2), Workers(rank=1, count=2)
-    assert gradient([worker.share(8) for worker in two]) == pytest.approx(whole, abs=1e-5)
-    assert float(whole.abs().max()) > 1e-4
+    largest = float(whole.abs().max())
+    assert largest > 1e-4
+    rounding = 2 * rounding_of(learner, scale=largest)  # a pass forward and one back
+    assert gradient([worker.share(8) for worker in two]) == pytest.approx(whole, abs=rounding)
 
 
+@pytest.mark.numeric
 def test_recomputing_activations_changes_no_gradient(dataset: LatentDataset) -> None:
     nano = NanoNetworks.fresh(tiny_sizes())
     torch.nn.init.normal_(
@@ -202,9 +212,14 @@ def test_recomputing_activations_changes_no_gradient(dataset: LatentDataset) -> 
         gradient = nano.unet.conv_in.weight.grad
         assert gradient is not None
         found.append(gradient.clone())
-    assert found[1] == pytest.approx(found[0], abs=1e-6)
+    largest = float(found[0].abs().max())
+    assert largest > 0
+    assert found[1] == pytest.approx(
+        found[0], abs=2 * rounding_of(nano.unet, scale=largest)
+    )  # forward and back
 
 
+@pytest.mark.numeric
 def test_in_the_motion_stage_the_label_changes_nothing(dataset: LatentDataset) -> None:
     nano = NanoNetworks.fresh(tiny_sizes())
     torch.nn.init.normal_(
@@ -222,6 +237,7 @@ def test_in_the_motion_stage_the_label_changes_nothing(dataset: LatentDataset) -
         assert (values[0] == values[1]) is same
 
 
+@pytest.mark.numeric
 def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     generator = torch.Generator().manual_seed(0)
     autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
@@ -242,6 +258,7 @@ def test_the_autoencoder_learns_to_move_a_portrait() -> None:
     assert seen[-1] < 0.8 * seen[0]
 
 
+@pytest.mark.numeric
 def test_a_fresh_decoder_shows_the_portrait() -> None:
     autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
     portrait = to_signed(
@@ -250,13 +267,16 @@ def test_a_fresh_decoder_shows_the_portrait() -> None:
     with torch.no_grad():
         made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.encode_portrait(portrait))
     share = torch.sigmoid(torch.tensor(-2.0))
+    # Bilinear places on 64 pixels are exact to 64 eps, and neighbours differ by up to 2: 3e-5.
     assert made == pytest.approx(portrait * (1 - share), abs=1e-4)
 
 
 def test_latents_are_normalised_and_restored(dataset: LatentDataset, trained: Path) -> None:
     autoencoder = NanoNetworks.load(trained).autoencoder
     latents = torch.randn(3, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert autoencoder.denormalize(autoencoder.normalize(latents)) == pytest.approx(latents, abs=1e-5)
+    assert autoencoder.denormalize(autoencoder.normalize(latents)) == pytest.approx(
+        latents, abs=1e-5
+    )
     assert dataset.window(1, 2, 8).shape == (8, 4, 8, 8)
     assert torch.equal(dataset.window(1, 2, 8), dataset.latents[16 + 2 : 16 + 10].float())
 
@@ -282,7 +302,9 @@ def test_wrong_settings_are_all_told_at_once() -> None:
 def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
     corpus: Corpus, trained: Path, tmp_path: Path
 ) -> None:
-    priors = EmotionPriors(mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8))
+    priors = EmotionPriors(
+        mean=torch.randn(8, 256), logvar=torch.zeros(8, 256), intensity=torch.ones(8)
+    )
     felt, bank = EmotionEmbedder(EmbedderSizes()), EmotionBank()
     own = {"kind": "emotion embedder", "sizes": felt.plain_sizes()}
     digest = checkpoint.write(tmp_path / "embedder", felt, own)

@@ -70,7 +70,9 @@ def test_landmarks_of_every_other_frame_are_nearly_those_of_every_frame(mara: np
 def test_a_larger_crop_shows_a_smaller_face(preparer: Preparer, mara: np.ndarray) -> None:
     sizes = [
         np.ptp(
-            preparer.prepare_pictures([mara] * FRAMES, framing=CropVariation(scale=scale))[1][0].astype(float),
+            preparer.prepare_pictures([mara] * FRAMES, framing=CropVariation(scale=scale))[1][
+                0
+            ].astype(float),
             axis=0,
         ).max()
         for scale in (1.0, 1.25)

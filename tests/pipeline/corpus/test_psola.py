@@ -62,8 +62,13 @@ def test_faster_is_shorter_and_keeps_its_pitch(line: np.ndarray) -> None:
 
 
 def test_loudness_and_tilt_follow(line: np.ndarray) -> None:
-    assert measured(modify_speech(line, Manner(energy_db=-6)).sound, "energy") < measured(line, "energy") - 4
-    assert measured(modify_speech(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
+    assert (
+        measured(modify_speech(line, Manner(energy_db=-6)).sound, "energy")
+        < measured(line, "energy") - 4
+    )
+    assert (
+        measured(modify_speech(line, Manner(tilt_db=6)).sound, "tilt") > measured(line, "tilt") + 3
+    )
 
 
 @given(

@@ -52,7 +52,8 @@ def test_everybody_performs_every_emotion_at_every_level_once() -> None:
 
 def test_the_same_seed_plans_the_same_and_another_seed_another() -> None:
     first, again, other = (
-        [clip.clip_id for clip in synthetic.plan_clips(PEOPLE, LINES, seed=seed)] for seed in (0, 0, 1)
+        [clip.clip_id for clip in synthetic.plan_clips(PEOPLE, LINES, seed=seed)]
+        for seed in (0, 0, 1)
     )
     assert first == again
     assert not set(first) & set(other)

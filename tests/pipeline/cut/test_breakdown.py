@@ -321,7 +321,8 @@ def test_what_does_not_shape_the_pixels_keeps_the_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     assert getattr(shot, field) != UNCHANGED[field]
     assert (
-        breakdown.identify_shot(dataclasses.replace(shot, **{field: UNCHANGED[field]})) == shot.shot_id
+        breakdown.identify_shot(dataclasses.replace(shot, **{field: UNCHANGED[field]}))
+        == shot.shot_id
     )
 
 

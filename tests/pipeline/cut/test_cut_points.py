@@ -49,7 +49,9 @@ def say(
 def seen_by(
     *utterances: Utterance, seconds: float = 20, rules: CutSettings | None = None
 ) -> list[tuple[str, int, int]]:
-    pieces = place_cuts(utterances, total_samples=round(seconds * SECOND), settings=rules or settings())
+    pieces = place_cuts(
+        utterances, total_samples=round(seconds * SECOND), settings=rules or settings()
+    )
     return [(piece.character, piece.start, piece.end) for piece in pieces]
 
 
@@ -129,7 +131,8 @@ def test_the_order_in_which_utterances_come_does_not_matter(
 ) -> None:
     shuffled = random.sample(spoken, len(spoken))
     first, second = (
-        place_cuts(each, total_samples=60 * SECOND, settings=settings()) for each in (spoken, shuffled)
+        place_cuts(each, total_samples=60 * SECOND, settings=settings())
+        for each in (spoken, shuffled)
     )
     assert first == second
 
@@ -193,7 +196,9 @@ def test_lines_of_one_speaker_stay_one_shot_until_it_is_long() -> None:
 
 def test_a_long_line_is_split_at_the_pause_that_makes_equal_parts() -> None:
     pauses = [(SECOND * 5, SECOND * 6), (SECOND * 14, SECOND * 15), (SECOND * 22, SECOND * 23)]
-    pieces = place_cuts([say("A", 0, 30)], total_samples=30 * SECOND, settings=settings(), pauses=pauses)
+    pieces = place_cuts(
+        [say("A", 0, 30)], total_samples=30 * SECOND, settings=settings(), pauses=pauses
+    )
     assert [(piece.start, piece.end) for piece in pieces] == [(0, 367), (367, 750)]
 
 
