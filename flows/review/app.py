@@ -60,7 +60,10 @@ def make_app(
         Route("/api/log/{shot_id}", _serve_log(session)),
         Route("/media/take/{key}.mp4", _serve_media(session, media.make_take_copy, "video/mp4")),
         Route("/media/thumb/{key}.jpg", _serve_media(session, media.make_thumbnail, "image/jpeg")),
-        Route("/media/version/{key}/web.mp4", _serve_media(session, media.find_version_file, "video/mp4")),
+        Route(
+            "/media/version/{key}/web.mp4",
+            _serve_media(session, media.find_version_file, "video/mp4"),
+        ),
         Route(
             "/media/sound.flac",
             _serve_media(session, lambda snapshot, _key: media.make_master(snapshot), "audio/flac"),
@@ -100,7 +103,8 @@ def _take_decisions(session: ReviewSession) -> Handler:
             return JSONResponse(await run_in_threadpool(session.decide, body))
         except InputError as error:
             return JSONResponse(
-                {"problems": [_describe_problem(problem) for problem in error.problems]}, status_code=422
+                {"problems": [_describe_problem(problem) for problem in error.problems]},
+                status_code=422,
             )
         except ToolError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
@@ -116,7 +120,9 @@ async def _read_json(request: Request) -> object:
         if len(data) > LONGEST_BODY:
             raise InputError(
                 Problem(
-                    file="decision", message="the decision is too long", expected=f"at most {LONGEST_BODY} bytes"
+                    file="decision",
+                    message="the decision is too long",
+                    expected=f"at most {LONGEST_BODY} bytes",
                 )
             )
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
@@ -155,13 +161,13 @@ def _serve_peaks(session: ReviewSession) -> Handler:
 
 
 def _serve_log(session: ReviewSession) -> Handler:
-    async def told(request: Request) -> Response:
-        said = await run_in_threadpool(
+    async def log(request: Request) -> Response:
+        text = await run_in_threadpool(
             lambda: read_log(session.read_snapshot(), request.path_params["shot_id"])
         )
-        return JSONResponse({"log": said}) if said is not None else await _answer_not_found(request)
+        return JSONResponse({"log": text}) if text is not None else await _answer_not_found(request)
 
-    return told
+    return log
 
 
 def _serve_captions(session: ReviewSession) -> Handler:
@@ -172,7 +178,9 @@ def _serve_captions(session: ReviewSession) -> Handler:
     return captions
 
 
-def _serve_media(session: ReviewSession, find: Callable[[Snapshot, str], Path | None], kind: str) -> Handler:
+def _serve_media(
+    session: ReviewSession, find: Callable[[Snapshot, str], Path | None], kind: str
+) -> Handler:
     """Serve a file found through the record, or a part of it if the request names one (Range)."""
 
     async def send(request: Request) -> Response:
