@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions applied to the cut: seeds, other performances, slates in place of skipped shots, and
-previs in place of what is not approved yet. Pure.
+"""Apply decisions to the cut: seeds, directions, slates for skipped shots, previs until approval.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from flows.ledger.shot_diff import list_changes_since_review
 from flows.ledger.shot_matching import identify_places
 from manifests.rows import Shot
 from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, Performance, PerformanceKey
-from pipeline.cut import breakdown
+from pipeline.cut import shot_identity
 from pipeline.render import slate
 
 
@@ -25,11 +26,11 @@ def apply_decisions(
     size: tuple[int, int],
     finals: Sequence[Shot] | None = None,
 ) -> list[Shot]:
-    """The cut as people want it. `decisions`: by place; `size`: width and height of the delivered
-    picture, for slates.
+    """Return the cut as people want it.
 
-    `finals`: the same cut made with the final talker, when only approved shots may be; then `cut`
-    is its previs.
+    `decisions`: by place; `size`: width and height of the delivered picture, for slates.
+    `finals`: the same cut made with the final talker, when only approved shots may use it; then
+    `cut` is its previs.
     """
     if not decisions:
         return list(cut)
@@ -49,13 +50,14 @@ def apply_decisions(
 
 
 def apply_decision(shot: Shot, decision: Decision) -> Shot:
-    """The shot with the seed and the performance that people want, under its own identity."""
+    """Return the shot with the seed and the performance that people want, and its own identity."""
     return apply_direction(replace_seed(shot, decision.seed), decision.direction)
 
 
 def is_approved(decision: Decision, *variants: Shot) -> bool:
-    """Whether what was looked at is still what people want, compared with the variant by the same
-    talker where there is one.
+    """Tell whether the approved take is still what people want.
+
+    It is compared with the variant by the same talker, if there is one.
     """
     look = decision.approved
     if look is None:
@@ -65,28 +67,27 @@ def is_approved(decision: Decision, *variants: Shot) -> bool:
 
 
 def replace_seed(shot: Shot, seed: int | None) -> Shot:
-    """The shot with another seed, under its own identity."""
+    """Return the shot with another seed and its own identity; None keeps the seed."""
     if seed is None or seed == shot.seed:
         return shot
     other = replace(shot, seed=seed)
-    return replace(other, shot_id=breakdown.identify_shot(other))
+    return replace(other, shot_id=shot_identity.identify_shot(other))
 
 
 def undo_direction(shot: Shot, decision: Decision) -> Shot:
-    """A shot of a recorded cut without the direction that it was recorded with, where that was
-    taken back since.
-    """
+    """Return a recorded shot without the direction it was recorded with, if that was withdrawn."""
     stale = decision.direction is None and shot.performance in decision.performances
     return replace_performance(shot, decision.written) if stale and decision.written else shot
 
 
 def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
-    """The shot with another performance, under its own identity. Keys keep their place in the take
-    when its length has changed.
+    """Return the shot with the directed performance and its own identity.
+
+    Keys keep their relative position when the length of the take has changed.
     """
     if direction is None:
         return shot
-    performance = Performance.from_plain(direction.curve)
+    performance = Performance.from_plain(json.loads(direction.performance))
     if direction.frames != shot.frames:
         keys = {
             round(key.frame * shot.frames / direction.frames): key.weights
@@ -99,25 +100,27 @@ def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
 
 
 def replace_performance(shot: Shot, performance: str) -> Shot:
-    """The shot with that performance (as in `Shot.performance`), under its own identity."""
-    other = replace(shot, performance=performance)
-    if other.curve == shot.curve:
+    """Return the shot with that performance (as in `Shot.performance`) and its own identity."""
+    if json.loads(performance) == json.loads(shot.performance):
         return shot
-    return replace(other, shot_id=breakdown.identify_shot(other))
+    other = replace(shot, performance=performance)
+    return replace(other, shot_id=shot_identity.identify_shot(other))
 
 
 def format_performance(performance: Performance) -> str:
-    """As it stands in `Shot.performance`."""
+    """Format a performance as `Shot.performance` holds it."""
     return json.dumps(performance.to_plain(), separators=(",", ":"))
 
 
 def build_performance(
     shot: Shot, curve: EmotionCurve | None, *, intensity: float = 1.0
 ) -> Performance:
-    """The curve over the shot's own frames (None: what it performs now), with all weights but
-    neutral's times `intensity`.
+    """Sample a curve over the shot's own frames, and scale all weights except neutral's.
 
-    Raises EmotionError when a weight would be more than a face can do.
+    `curve`: None for what the shot performs now; `intensity`: the factor.
+
+    Raises:
+        EmotionError: A weight would exceed `MAXIMUM`.
     """
     length = shot.end_frame - shot.start_frame
     if curve is None:
@@ -125,11 +128,11 @@ def build_performance(
     else:
         now = Performance.from_curve(curve, start=shot.head_frames, end=shot.head_frames + length)
     return Performance(
-        tuple(PerformanceKey(key.frame, _stronger(key.weights, intensity)) for key in now.keys)
+        tuple(PerformanceKey(key.frame, _scale_weights(key.weights, intensity)) for key in now.keys)
     )
 
 
-def _stronger(weights: Sequence[float], intensity: float) -> tuple[float, ...]:
+def _scale_weights(weights: Sequence[float], intensity: float) -> tuple[float, ...]:
     scaled = tuple(
         weight if label == "neutral" else round(weight * intensity, 6)
         for label, weight in zip(LABELS, weights, strict=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a version must be marked with: slates in place of skipped shots, and takes of several
-talkers in one film. Pure.
+"""Mark versions that hold slates for skipped shots, or takes of several talkers.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -13,27 +14,33 @@ from manifests.rows import Cut
 from pipeline.render.slate import SLATE
 
 MARKS = ("slates", "talkers")
-NAMED = 12  # shots that are named before the rest is counted
+MOST_NAMED = 12  # shots that are named before the rest is counted
 
 
 def check_marks(cuts: Sequence[Cut], *, version: str) -> list[Check]:
-    """A warning for slates and one for mixed talkers; none for a film that is of one kind."""
+    """Warn of slates, and of several talkers; return nothing when there are neither."""
     labels = Counter(cut.label for cut in cuts)
     slates = labels.pop(SLATE, 0)
     checks = []
     if slates:
         names = [cut.number for cut in cuts if cut.label == SLATE]
-        more = f" and {slates - NAMED} more" if slates > NAMED else ""
-        advice = f"skipped: {', '.join(names[:NAMED])}{more}; `callsheet shot release` takes them up again"
-        checks.append(_warning("slates", f"{slates} of {len(cuts)} shots", "none", advice, version))
+        more = f" and {slates - MOST_NAMED} more" if slates > MOST_NAMED else ""
+        advice = (
+            f"skipped: {', '.join(names[:MOST_NAMED])}{more};"
+            " `callsheet shot release` brings them back"
+        )
+        checks.append(_warn("slates", f"{slates} of {len(cuts)} shots", "none", advice, version))
     if len(labels) > 1:
         value = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
-        advice = "a mixed version: approve the rest (`callsheet shot approve`) to have all of it drawn by one talker"
-        checks.append(_warning("talkers", value, "one", advice, version))
+        advice = (
+            "the version mixes talkers; approve the remaining shots (`callsheet shot approve`)"
+            " to render them all with one talker"
+        )
+        checks.append(_warn("talkers", value, "one", advice, version))
     return checks
 
 
-def _warning(name: str, value: str, limit: str, advice: str, version: str) -> Check:
+def _warn(name: str, value: str, limit: str, advice: str, version: str) -> Check:
     return Check(
         version=version,
         profile="all",
@@ -46,5 +53,5 @@ def _warning(name: str, value: str, limit: str, advice: str, version: str) -> Ch
 
 
 def describe_marks(checks: Sequence[Check]) -> list[str]:
-    """What a version is marked with, in words: `slates: 1 of 4 shots`."""
+    """Describe the marks among these checks in words: `slates: 1 of 4 shots`."""
     return [f"{check.name}: {check.value}" for check in checks if check.name in MARKS]

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger reads from the record: decisions, the farm's words on the newest run, failures,
-and how a decision follows its shot.
-"""
+"""Read the states of shots from the record: decisions, the newest run, failures, the cut before."""
 
 from __future__ import annotations
 
@@ -28,8 +26,9 @@ RUN = "run"  # the event with which a run begins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewestRun:
-    """The run that began last. `ended_at` is "" while it works, or when it was killed;
-    `interrupted`: it is known to be gone.
+    """The run that began last.
+
+    `ended_at` is "" while it works, or when it was killed; `interrupted`: it is known to be gone.
     """
 
     run_id: str
@@ -39,33 +38,35 @@ class NewestRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody works on it any more, as far as that can be seen from here."""
+        """Whether nobody works on it any more, as far as this machine can see."""
         return bool(self.ended_at) or self.interrupted
 
 
 def read_decisions(store: Store, shots: Sequence[Shot]) -> dict[str, Decision]:
-    """What holds for each place of this cut, also where its lines were rewritten since the cut was
-    recorded.
+    """Read what holds for each place of this cut.
+
+    Decisions follow lines that were rewritten since the cut was recorded.
     """
     events = store.read(Event, name=list(DECISION_NAMES))
-    return fold_decisions([*events, *_moves(store, events, shots)])
+    return fold_decisions([*events, *_find_moves(store, events, shots)])
 
 
 def remember_moves(store: Store, shots: Sequence[Shot]) -> None:
-    """Record which places of the cut that is about to be recorded take over decisions. To be called
-    before it is.
+    """Record which places of a new cut take over decisions.
+
+    Call it before the new cut is recorded.
     """
-    store.append(_moves(store, store.read(Event, name=list(DECISION_NAMES)), shots))
+    store.append(_find_moves(store, store.read(Event, name=list(DECISION_NAMES)), shots))
 
 
-def _moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list[Event]:
-    """The recorded cut is read only when a decision's place is not in the cut any more."""
+def _find_moves(store: Store, events: Sequence[Event], shots: Sequence[Shot]) -> list[Event]:
+    """Find the moves of decisions; read the recorded cut only if a decision lost its place."""
     gone = set(fold_decisions(events)).difference(identify_places(shots)) if events else set()
     return carry_decisions_over(events, now=shots, before=store.read_current(Shot)) if gone else []
 
 
 def list_held_shots(store: Store, shots: Sequence[Shot]) -> list[str]:
-    """The numbers of the shots that are held: nothing is delivered while there are any."""
+    """List the numbers of the shots on hold; while there are any, nothing is delivered."""
     decided = read_decisions(store, shots)
     return [
         shot.number
@@ -75,11 +76,10 @@ def list_held_shots(store: Store, shots: Sequence[Shot]) -> list[str]:
 
 
 def read_previous_cut(store: Store, shots: Sequence[Shot]) -> list[Shot]:
-    """The recorded cut that this one is compared with: the last, or the one before it when this one
-    is recorded already.
+    """Read the recorded cut to compare this one with.
 
-    A run records its cut first; what it did not make (held, failed, stopped) still differs from
-    what was there.
+    It is the last one, or the one before if this cut is recorded already: a run records its cut
+    first, and shots that it did not make (held, failed, stopped) still differ from what was there.
     """
     last = store.read_current(Shot)
     if [shot.shot_id for shot in last] != [shot.shot_id for shot in shots]:
@@ -89,7 +89,7 @@ def read_previous_cut(store: Store, shots: Sequence[Shot]) -> list[Shot]:
 
 
 def find_newest_run(project: Project) -> NewestRun | None:
-    """The run that began last, from its first event; None before the first."""
+    """Find the run that began last, by its first event; None before the first run."""
     began = project.store.read(Event, name=RUN)
     if not began:
         return None
@@ -102,9 +102,7 @@ def find_newest_run(project: Project) -> NewestRun | None:
 
 
 def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Shot]) -> list[Event]:
-    """All that the farm said of these shots in the newest run, and their failures in those before
-    it.
-    """
+    """Read the farm's events on these shots in the newest run, and all earlier failures."""
     ids = [shot.shot_id for shot in shots]
     if not ids:
         return []
@@ -118,15 +116,16 @@ def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Sho
 def read_shot_states(
     project: Project, shots: Sequence[Shot], *, done: Collection[str]
 ) -> list[ShotState]:
-    """The state of every shot of a cut. `done`: identities whose takes stand."""
+    """Read the state of every shot of a cut. `done`: identities that have a take."""
     return read_run_states(project, shots, run=find_newest_run(project), done=done)
 
 
 def read_run_states(
     project: Project, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
 ) -> list[ShotState]:
-    """As `ledger`, with the newest run known already. What the farm said of shots that are done is
-    not asked for: their takes say it.
+    """Read the state of every shot when the newest run is known already.
+
+    The farm's events on shots that are done are not read: their takes are evidence enough.
     """
     return compute_states(
         shots,

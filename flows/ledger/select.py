@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which shots somebody means: `sc01_sh030`, `sc01_sh010..sc01_sh060`, `character=MARA`,
-`state=failed`, `all`; several are joined. Pure.
+"""Select shots by number, range or query: `sc01_sh030`, `sc01_sh010..sc01_sh060`, `state=failed`.
+
+`all` selects every shot; several texts are joined. Pure.
 """
 
 from __future__ import annotations
@@ -15,86 +16,81 @@ ALL = "all"
 WHERE = "SHOT"
 
 
-def select_by_query(ledger: Sequence[ShotState], wanted: Iterable[str]) -> list[ShotState]:
-    """The shots that any of the texts names, in film order. Raises one InputError for all texts
-    that name nothing there is.
+def select_by_query(states: Sequence[ShotState], queries: Iterable[str]) -> list[ShotState]:
+    """Select the shots that any of the texts names, in film order.
 
     A query whose value exists but fits no shot now (`state=failed` when none has failed) selects
     nothing and is no error.
+
+    Raises:
+        InputError: A text names nothing; all such texts are reported at once.
     """
     chosen: set[str] = set()
     problems: list[Problem] = []
-    for text in wanted:
+    for text in queries:
         try:
-            chosen |= {entry.place for entry in _named(ledger, text)}
+            chosen |= {entry.place for entry in _select_text(states, text)}
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return [entry for entry in ledger if entry.place in chosen]
+    return [entry for entry in states if entry.place in chosen]
 
 
-def _named(ledger: Sequence[ShotState], text: str) -> Sequence[ShotState]:
+def _select_text(states: Sequence[ShotState], text: str) -> Sequence[ShotState]:
     if text == ALL:
-        return ledger
+        return states
     if "=" in text:
-        return _asked(ledger, text)
-    numbers = [entry.shot.number for entry in ledger]
+        return _select_by_field(states, text)
+    numbers = [entry.shot.number for entry in states]
     first, dots, last = text.partition("..")
-    begin = _index(numbers, first)
-    end = _index(numbers, last) if dots else begin
+    begin = _find_index(numbers, first)
+    end = _find_index(numbers, last) if dots else begin
     if end < begin:
         expected = f"{last}..{first}"
         raise InputError(
             Problem(file=WHERE, message=f"the range {text!r} runs backwards", expected=expected)
         )
-    return ledger[begin : end + 1]
+    return states[begin : end + 1]
 
 
-def _index(numbers: Sequence[str], number: str) -> int:
+def _find_index(numbers: Sequence[str], number: str) -> int:
     folded = [known.casefold() for known in numbers]
     if number.casefold() not in folded:
-        expected = (
-            None
-            if find_nearest(number, numbers)
-            else "a number, a range A..B, a query such as state=failed, or all"
-        )
-        raise InputError(
-            Problem(
-                file=WHERE,
-                message=f"no shot {number!r}",
-                nearest=find_nearest(number, numbers),
-                expected=expected,
-            )
-        )
+        near = find_nearest(number, numbers)
+        expected = None if near else "a number, a range A..B, a query such as state=failed, or all"
+        message = f"there is no shot {number!r}"
+        raise InputError(Problem(file=WHERE, message=message, nearest=near, expected=expected))
     return folded.index(number.casefold())
 
 
-def _asked(ledger: Sequence[ShotState], text: str) -> list[ShotState]:
+def _select_by_field(states: Sequence[ShotState], text: str) -> list[ShotState]:
     key, _, value = text.partition("=")
-    if key not in KEYS:
-        message = f"nothing is called {key!r} here"
+    if key not in QUERY_FIELDS:
         raise InputError(
             Problem(
                 file=WHERE,
-                message=message,
-                expected=", ".join(KEYS),
-                nearest=find_nearest(key, KEYS),
+                message=f"shots cannot be selected by {key!r}",
+                expected=", ".join(QUERY_FIELDS),
+                nearest=find_nearest(key, QUERY_FIELDS),
             )
         )
-    of = KEYS[key]
-    known = {*FIXED.get(key, ()), *(found for entry in ledger for found in of(entry))}
+    list_values = QUERY_FIELDS[key]
+    known = {
+        *FIXED_VALUES.get(key, ()),
+        *(found for entry in states for found in list_values(entry)),
+    }
     folded = value.casefold()
-    if folded not in {one.casefold() for one in known}:
+    if folded not in {name.casefold() for name in known}:
         message = f"no shot has the {key} {value!r}"
         near = find_nearest(value, known)
         expected = None if near else ", ".join(sorted(known))
         raise InputError(Problem(file=WHERE, message=message, expected=expected, nearest=near))
-    return [entry for entry in ledger if folded in {one.casefold() for one in of(entry)}]
+    return [entry for entry in states if folded in {name.casefold() for name in list_values(entry)}]
 
 
-def _emotions(entry: ShotState) -> set[str]:
-    """The emotions that the shot performs anywhere in it."""
+def _list_emotions(entry: ShotState) -> set[str]:
+    """List the emotions that the shot performs anywhere in it."""
     keys = Performance.from_plain(entry.shot.curve).keys
     return {
         label
@@ -104,21 +100,21 @@ def _emotions(entry: ShotState) -> set[str]:
     }
 
 
-def _scene(entry: ShotState) -> set[str]:
-    """By its name in the script and by the number that shots carry: `sc02`."""
+def _list_scene_names(entry: ShotState) -> set[str]:
+    """List the scene's name in the script and the number that its shots carry (`sc02`)."""
     return {entry.shot.scene, entry.shot.number.partition("_")[0]}
 
 
-KEYS: Mapping[str, Callable[[ShotState], Iterable[str]]] = {
+QUERY_FIELDS: Mapping[str, Callable[[ShotState], Iterable[str]]] = {
     "character": lambda entry: {entry.shot.character},
     "state": lambda entry: {entry.state, *entry.marks},
-    "emotion": _emotions,
-    "scene": _scene,
+    "emotion": _list_emotions,
+    "scene": _list_scene_names,
     "actor": lambda entry: {entry.shot.actor},
     "role": lambda entry: {entry.shot.role},
     "talker": lambda entry: {entry.shot.talker},
 }
-FIXED: Mapping[str, Sequence[str]] = {
+FIXED_VALUES: Mapping[str, Sequence[str]] = {
     "state": (*STATES, *MARKS),
     "emotion": LABELS,
     "role": ("speaking", "listening"),

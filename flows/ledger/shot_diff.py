@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between a shot and what stood in its place before, in people's words. Pure."""
+"""Compare a shot with what stood in its place before, and name the differences.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass
 from manifests.identity import digest
 from manifests.rows import Shot
 
-CAUSES = {
+INPUT_NAMES = {
     "text": "text",
     "performance": "emotion",
     "portrait_digest": "portrait",
@@ -27,26 +30,29 @@ CAUSES = {
     "voiced": "who is heard",
     "before_frames": "where a long stretch is split",
 }
-DRAWN_BY = ("talker", "talker_version", "weights_digest", "talker_settings", "width", "height")
-HEARD = ("audio_digest",)  # with as much context as the talker reads
+TALKER_FIELDS = ("talker", "talker_version", "weights_digest", "talker_settings", "width", "height")
+SOUND_FIELDS = ("audio_digest",)  # with as much context as the talker reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedTake:
-    """What a take was made from when somebody looked at it: a short digest of each input that
-    shapes its pixels.
+    """What a take was made from when somebody reviewed it.
+
+    `input_digests`: eight hex digits for each input that shapes its pixels.
     """
 
     shot_id: str
     talker: str
     seed: int
-    prints: Mapping[str, str]
+    input_digests: Mapping[str, str]
 
 
 def list_differences(shot: Shot, before: Shot) -> tuple[str, ...]:
-    """What differs between two shots, in people's words: `emotion`, `audio`, `length` ..."""
+    """List what differs between two shots in words for people: `emotion`, `audio`, `length` ..."""
     names = [
-        word for field, word in CAUSES.items() if getattr(shot, field) != getattr(before, field)
+        word
+        for field, word in INPUT_NAMES.items()
+        if getattr(shot, field) != getattr(before, field)
     ]
     if (shot.frames, shot.rate) != (before.frames, before.rate):
         names.append("length")
@@ -54,7 +60,7 @@ def list_differences(shot: Shot, before: Shot) -> tuple[str, ...]:
 
 
 def describe_reviewed_take(shot: Shot) -> dict[str, object]:
-    """What an approval or a circle remembers of a shot, for the detail of its event."""
+    """Describe a shot as an approval or a circle remembers it, for the detail of its event."""
     return {
         "shot_id": shot.shot_id,
         "talker": shot.talker,
@@ -64,27 +70,27 @@ def describe_reviewed_take(shot: Shot) -> dict[str, object]:
 
 
 def digest_inputs(shot: Shot) -> dict[str, str]:
-    """Eight hex digits for each input that shapes the pixels."""
-    fields = {name: getattr(shot, name) for name in CAUSES}
+    """Digest each input that shapes the pixels to eight hex digits."""
+    fields = {name: getattr(shot, name) for name in INPUT_NAMES}
     fields |= {"frames": [shot.frames, shot.rate_num, shot.rate_den]}
     return {name: digest(value)[:8] for name, value in fields.items()}
 
 
 def list_changes_since_review(
-    look: ReviewedTake, shot: Shot, *, but: Sequence[str] = ()
+    reviewed: ReviewedTake, shot: Shot, *, but: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """What people changed since somebody looked, in their words; empty when the look still holds.
+    """List what changed since somebody reviewed a take; empty while the review still holds.
 
-    Who draws the frames, in which version and size, is not what was looked at. Sound is compared
-    between takes of one talker, since talkers read different stretches of it. `but`: fields that
-    may differ.
+    The talker, its version and the size do not count: they are not what was reviewed. Sound is
+    compared between takes of one talker only, since talkers read different stretches of it. `but`:
+    fields that may differ.
     """
-    ignored = {*DRAWN_BY, *but, *(() if look.talker == shot.talker else HEARD)}
+    ignored = {*TALKER_FIELDS, *but, *(() if reviewed.talker == shot.talker else SOUND_FIELDS)}
     now = digest_inputs(shot)
-    words = {**CAUSES, "frames": "length"}
+    words = {**INPUT_NAMES, "frames": "length"}
     changed = [
         words[name]
         for name in now
-        if name not in ignored and look.prints.get(name, now[name]) != now[name]
+        if name not in ignored and reviewed.input_digests.get(name, now[name]) != now[name]
     ]
     return tuple(dict.fromkeys(changed))

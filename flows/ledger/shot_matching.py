@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people mean by "the same shot" when the script is edited. Pure.
+"""Match the shots of an edited script with those of the cut before, by their places.
 
-A shot's number moves when shots are inserted and its identity changes with every input; its place
-is who is seen in which lines. Decisions are about places. A place whose lines were rewritten is
-found again between the neighbours that it had.
+Pure. A shot's number moves when shots are inserted, and its identity changes with every input. Its
+place is who is seen in which lines. Decisions are about places. A place whose lines were rewritten
+is found again between the neighbours that it had.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Iterable, Sequence
 from manifests.identity import digest_bytes
 from manifests.rows import Shot
 
-MANY = 12  # so many rewritten neighbours of one character are paired in order, not by likeness
+MANY = 12  # this many rewritten neighbours of one character are paired in order, not by likeness
 
 
 def identify_places(shots: Sequence[Shot]) -> list[str]:
-    """The place of each shot of a cut in film order: a digest of episode, character, lines, and
-    which of several with the same.
+    """Identify the place of each shot of a cut, in film order.
 
-    A shot without lines (somebody listens) belongs to the line before it.
+    A place is a digest of the episode, the character, the lines, and a count of shots that share
+    these. A shot without lines (somebody listens) belongs to the line before it.
     """
     count: Counter[tuple[str, ...]] = Counter()
     found, last = [], ""
@@ -38,27 +38,28 @@ def identify_places(shots: Sequence[Shot]) -> list[str]:
 def match_previous_shots(
     now: Sequence[Shot], before: Sequence[Shot]
 ) -> dict[str, tuple[str, Shot]]:
-    """For each place of the cut that stood in the cut before: its place and its shot there.
-    Rewritten lines make another place, which follows the one that is gone from between the same
+    """Match each place of the cut with its place and its shot in the cut before, if it had one.
+
+    Rewritten lines make another place. It follows the place that disappeared from between the same
     neighbours and shows the same character.
     """
     here, there = identify_places(now), identify_places(before)
     former = dict(zip(there, before, strict=True))
     found = {place: (place, former[place]) for place in here if place in former}
     known = set(here) & set(there)
-    gone = _between(zip(there, before, strict=True), known)
-    for key, fresh in _between(zip(here, now, strict=True), known).items():
-        found |= _paired(fresh, gone.get(key, []))
+    gone = _group_by_neighbour(zip(there, before, strict=True), known)
+    for key, fresh in _group_by_neighbour(zip(here, now, strict=True), known).items():
+        found |= _pair_rewritten(fresh, gone.get(key, []))
     return found
 
 
 Placed = tuple[str, Shot]
 
 
-def _between(cut: Iterable[Placed], known: set[str]) -> dict[tuple[str, str], list[Placed]]:
-    """The shots whose places are not known, by the last known place before them and their
-    character.
-    """
+def _group_by_neighbour(
+    cut: Iterable[Placed], known: set[str]
+) -> dict[tuple[str, str], list[Placed]]:
+    """Group the shots of unknown places by the last known place before them and by character."""
     groups: dict[tuple[str, str], list[Placed]] = {}
     anchor = ""
     for place, shot in cut:
@@ -69,8 +70,8 @@ def _between(cut: Iterable[Placed], known: set[str]) -> dict[tuple[str, str], li
     return groups
 
 
-def _paired(fresh: Sequence[Placed], gone: Sequence[Placed]) -> dict[str, Placed]:
-    """In order when there are as many of both, else by likeness of their text, the likest first."""
+def _pair_rewritten(fresh: Sequence[Placed], gone: Sequence[Placed]) -> dict[str, Placed]:
+    """Pair new places with old ones: in order when the counts agree, else by likeness of text."""
     if len(fresh) == len(gone) or max(len(fresh), len(gone)) > MANY:
         return {place: old for (place, _), old in zip(fresh, gone, strict=False)}
     likeness = sorted(

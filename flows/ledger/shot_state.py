@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: the state of every shot, derived from the cut, the takes that stand, what the farm
-said and what people decided. Pure.
+"""Compute the state of every shot from the cut, its takes, the farm's events and decisions.
 
-Nothing here is stored: asked again after any event, the answer is the same for the same events, in
-whatever order they are given.
+Pure, and nothing is stored: the same events give the same states, in whatever order they come.
 """
 
 from __future__ import annotations
@@ -25,11 +23,11 @@ FARM = ("queued", "running", "done", "failed", "retried", "stopped")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotState:
-    """One shot and how it stands. `state` is one of `STATES`.
+    """One shot and its state, one of `STATES`.
 
     `worker` and `since` (UTC, ISO 8601): who makes it. `error` and `reason`: class and words of the
-    last failure. `withdrawn`: why its approval no longer holds; `unfit`: why its circled take is
-    another shot's now. `made`: a take stands.
+    last failure. `withdrawn`: why its approval no longer holds; `circle_withdrawn`: why its circled
+    take no longer fits the shot.
     """
 
     shot: Shot
@@ -48,7 +46,7 @@ class ShotState:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What people said of it that holds: `approved`, `circled`."""
+        """The marks that hold: `approved`, `circled`."""
         return tuple(
             name for name, holds in zip(MARKS, (self.approved, self.circled), strict=True) if holds
         )
@@ -62,77 +60,43 @@ def compute_states(
     decisions: Mapping[str, Decision] | None = None,
     over: Collection[str] = (),
 ) -> list[ShotState]:
-    """The state of each shot of a cut in film order. `done`: identities whose takes stand; `farm`:
-    the farm's events; `decisions`: by place; `over`: runs that have ended, whose shots nobody makes
-    any more.
+    """Compute the state of each shot of a cut, in film order.
+
+    `done`: identities that have a take; `farm`: the farm's events; `decisions`: by place; `over`:
+    runs that have ended, whose shots nobody makes any more.
     """
-    latest = last_words(farm)
-    held = decisions or {}
+    latest = _find_last_events(farm)
+    decided = decisions or {}
     return [
-        _state(
+        _compute_state(
             shot,
             place,
-            held.get(place, UNDECIDED),
-            (latest.get(shot.shot_id), shot.shot_id in done),
-            over,
+            decided.get(place, UNDECIDED),
+            _FarmWork(state="done")
+            if shot.shot_id in done
+            else _read_farm_work(latest.get(shot.shot_id), decided.get(place, UNDECIDED), over),
         )
         for place, shot in zip(identify_places(shots), shots, strict=True)
     ]
 
 
-def last_words(farm: Iterable[Event]) -> dict[str, Event]:
-    """The newest of the farm's events on each shot, by identity."""
+def _find_last_events(farm: Iterable[Event]) -> dict[str, Event]:
+    """Find the newest of the farm's events on each shot, by identity."""
     latest: dict[str, Event] = {}
-    for one in farm:
-        before = latest.get(one.subject)
-        if one.name in FARM and (before is None or _moment(before) < _moment(one)):
-            latest[one.subject] = one
+    for event in farm:
+        before = latest.get(event.subject)
+        if event.name in FARM and (before is None or _sort_key(before) < _sort_key(event)):
+            latest[event.subject] = event
     return latest
 
 
-def _moment(one: Event) -> tuple[str, int, str]:
-    """Events of one microsecond are ordered as a shot lives through them."""
-    return one.happened_at, FARM.index(one.name), one.event_id
-
-
-def _state(
-    shot: Shot,
-    place: str,
-    decision: Decision,
-    facts: tuple[Event | None, bool],
-    over: Collection[str],
-) -> ShotState:
-    last, made = facts
-    work = _Work(state="done") if made else _work(last, decision, over) if last else _Work()
-    state = "held" if decision.held else "skipped" if decision.skipped else work.state
-    slate = shot.talker == SLATE
-    changed = (
-        list_changes_since_review(decision.approved, shot)
-        if decision.approved and not slate
-        else ()
-    )
-    unfit = (
-        list_changes_since_review(decision.circled, shot) if decision.circled and not slate else ()
-    )
-    return ShotState(
-        shot=shot,
-        place=place,
-        state=state,
-        decision=decision,
-        has_take=made,
-        worker=work.worker,
-        since=work.since,
-        error=work.error,
-        reason=work.reason,
-        approved=decision.approved is not None and not slate and not changed,
-        withdrawn=changed,
-        circled=decision.circled is not None and not slate and not unfit,
-        circle_withdrawn=unfit,
-    )
+def _sort_key(event: Event) -> tuple[str, int, str]:
+    """Order events of one microsecond as a shot lives through them."""
+    return event.happened_at, FARM.index(event.name), event.event_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _FarmWork:
     """What the farm does with a shot."""
 
     state: str = "new"
@@ -142,18 +106,49 @@ class _Work:
     reason: str = ""
 
 
-def _work(last: Event, decision: Decision, over: Collection[str]) -> _Work:
+def _compute_state(shot: Shot, place: str, decision: Decision, work: _FarmWork) -> ShotState:
+    slate = shot.talker == SLATE
+    approved, circled = (
+        (None, None) if slate else (decision.approved, decision.circled)
+    )  # a slate is no take that anybody reviewed
+    withdrawn = list_changes_since_review(approved, shot) if approved else ()
+    circle_withdrawn = list_changes_since_review(circled, shot) if circled else ()
+    return ShotState(
+        shot=shot,
+        place=place,
+        state="held" if decision.held else "skipped" if decision.skipped else work.state,
+        decision=decision,
+        has_take=work.state == "done",
+        worker=work.worker,
+        since=work.since,
+        error=work.error,
+        reason=work.reason,
+        approved=approved is not None and not withdrawn,
+        withdrawn=withdrawn,
+        circled=circled is not None and not circle_withdrawn,
+        circle_withdrawn=circle_withdrawn,
+    )
+
+
+def _read_farm_work(last: Event | None, decision: Decision, over: Collection[str]) -> _FarmWork:
+    """Read what the farm does with a shot without a take from its last event."""
+    if last is None:
+        return _FarmWork()
     if last.name == "failed" and decision.retried_at <= last.happened_at:
-        error, _, reason = last.detail.partition(": ")
-        known = reason and " " not in error
-        return _Work(
-            state="failed",
-            since=last.happened_at,
-            error=error if known else "tool",
-            reason=reason if known else last.detail,
-        )
+        return _parse_failure(last)
     if last.run_id in over:  # it was interrupted, or its take is gone
-        return _Work()
+        return _FarmWork()
     if last.name == "running":
-        return _Work(state="running", worker=last.detail, since=last.happened_at)
-    return _Work(state="queued") if last.name in ("queued", "retried") else _Work()
+        return _FarmWork(state="running", worker=last.detail, since=last.happened_at)
+    return _FarmWork(state="queued") if last.name in ("queued", "retried") else _FarmWork()
+
+
+def _parse_failure(last: Event) -> _FarmWork:
+    error, _, reason = last.detail.partition(": ")
+    known = reason and " " not in error
+    return _FarmWork(
+        state="failed",
+        since=last.happened_at,
+        error=error if known else "tool",
+        reason=reason if known else last.detail,
+    )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Slates are made where the run is: they cost a few hundredths of a second and need no worker."""
+"""Render the slates of skipped shots.
+
+They are made where the run is: a slate costs a few hundredths of a second and needs no worker.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,11 @@ def make_slates(
     run_id: str,
     on_take: Callable[[Take], None] = lambda _take: None,
 ) -> list[Take]:
-    """The takes of skipped shots (`shot.talker` is `slate.SLATE`); each is handed over as it is
-    made.
+    """Make the takes of skipped shots (`shot.talker` is `slate.SLATE`).
+
+    `on_take` gets each take as soon as it is made.
     """
-    studio = render.RenderContext(
+    context = render.RenderContext(
         root=project.root,
         recordings=recordings,
         worker=f"{socket.gethostname()}/{os.getpid()}",
@@ -37,7 +41,7 @@ def make_slates(
     takes = []
     for shot in shots:
         take = render.generate_take(
-            shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=studio
+            shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=context
         )
         on_take(take)
         takes.append(take)

@@ -161,13 +161,13 @@ def _serve_peaks(session: ReviewSession) -> Handler:
 
 
 def _serve_log(session: ReviewSession) -> Handler:
-    async def told(request: Request) -> Response:
-        said = await run_in_threadpool(
+    async def log(request: Request) -> Response:
+        text = await run_in_threadpool(
             lambda: read_log(session.read_snapshot(), request.path_params["shot_id"])
         )
-        return JSONResponse({"log": said}) if said is not None else await _answer_not_found(request)
+        return JSONResponse({"log": text}) if text is not None else await _answer_not_found(request)
 
-    return told
+    return log
 
 
 def _serve_captions(session: ReviewSession) -> Handler:

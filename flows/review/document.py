@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one document that the review page reads, as types: what stands where, in which unit. No
-behaviour.
+"""Define the types of the JSON document that the review page reads, with their units.
 
 `GET /api/production` answers with a `Document`; an export and the `report.html` of a version hold
-the same one in `data.js` (`window.CALLSHEET = {...}`). Frames count on the episode's timeline from
-0 (without a slate before it) and spans are half-open, except where a comment says otherwise. Texts
-are plain text: nothing in them is markup.
+the same document in `data.js` (`window.CALLSHEET = {...}`). Frames count on the episode's timeline
+from 0 (without a slate before it), and spans are half-open, unless a comment says otherwise. Texts
+are plain text, without markup.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ DecisionName = Literal[
 
 
 class Speaker(TypedDict):
-    """One character, in order of first appearance. `color`: `#rrggbb`, readable on dark and light
-    grounds.
+    """One character, in order of first appearance.
+
+    `color`: `#rrggbb`, readable on dark and light grounds.
     """
 
     character: str
@@ -30,13 +30,12 @@ class Speaker(TypedDict):
 
 
 class TakeEntry(TypedDict):
-    """One take of a shot. `take_id` is what decisions and URLs name it by; `current`: the one that
-    the recorded cut uses.
+    """One take of a shot.
 
-    `first_frame`: of the timeline, at which its file begins (before the shot's own when it has
-    handles); `frames`: of the file. `url` is a small all-intra H.264 file of exactly these frames,
-    ungraded, framed as delivered, with the sound of its span. Two takes may share a seed and differ
-    in their `emotion`.
+    `take_id`: its name in decisions and URLs; `current`: the recorded cut uses it. `first_frame`:
+    the timeline frame at which its file begins (before the shot's own if it has handles); `frames`:
+    of the file. `url`: a small all-intra H.264 file of exactly these frames, ungraded, framed as
+    delivered, with the sound of its span. Two takes may share a seed and differ in `emotion`.
     """
 
     take_id: str
@@ -56,8 +55,9 @@ class TakeEntry(TypedDict):
 
 
 class ShotCheck(TypedDict):
-    """A check of the version that names this shot or a time in it. `id` and `state` as in
-    `CheckEntry`.
+    """A check of the version that names this shot or a time in it.
+
+    `id` and `state` as in `CheckEntry`.
     """
 
     id: str
@@ -72,16 +72,16 @@ class ShotCheck(TypedDict):
 class ShotEntry(TypedDict):
     """One shot of the recorded cut, in film order.
 
-    `state`: one of the ledger's states (new, queued, running, done, failed, held, skipped);
-    `states`: `approved`, `circled` when they hold; `withdrawn`: why an approval no longer holds;
-    `pending`: what a decision changed that the next render makes (`emotion`, `seed`, `slate` ...);
-    `reason`: class and words of the last failure.
+    `state`: new, queued, running, done, failed, held or skipped; `states`: the marks that hold
+    (`approved`, `circled`); `withdrawn`: why an approval no longer holds; `pending`: what a
+    decision changed and the next render makes (`emotion`, `seed`, `slate` ...); `reason`: class and
+    words of the last failure.
 
-    `first_frame` and `end_frame` (and `frames` between them) on the timeline; `layer` above 0 is
-    seen at the same time as the shot below. `video_frame`: the frame of the file `video` at which
-    the shot begins in it, None when the version does not hold this very take. `curve`: `[frame from
-    first_frame, {label: weight}]`, linear between, held outside. `log`: one line an event; None
-    means that `GET /api/log/<shot_id>` says it (`{"log": "..."}`).
+    `first_frame` and `end_frame` (and `frames` between them) on the timeline; a shot with a `layer`
+    above 0 is seen together with the shot below it. `video_frame`: the frame of the file `video` at
+    which the shot begins; None when the version does not hold this very take. `curve`: `[frame from
+    first_frame, {label: weight}]`, linear between keys, held outside. `log`: one line an event;
+    None means that `GET /api/log/<shot_id>` answers it (`{"log": "..."}`).
     """
 
     shot_id: str
@@ -124,11 +124,11 @@ class ShotEntry(TypedDict):
 
 
 class CueEntry(TypedDict):
-    """Where a line is spoken, with what was decided by hand. Seconds on the timeline, three
-    decimals; None when it was not heard.
+    """Where a line is spoken, with the decisions about it.
 
-    `state`: `matched`, `doubtful` or `missing`; `pending`: a decision since the last run, which the
-    next plan takes in; `shots`: the numbers of the shots in which it is heard.
+    `start` and `end`: seconds on the timeline, three decimals; None when the line was not found.
+    `state`: `matched`, `doubtful` or `missing`; `pending`: there is a decision since the last run,
+    which the next plan applies; `shots`: the numbers of the shots in which the line is spoken.
     """
 
     line_id: str
@@ -145,7 +145,7 @@ class CueEntry(TypedDict):
 
 
 class Waiver(TypedDict):
-    """Who let a failed check pass, when and why."""
+    """Who waived a failed check, when and why."""
 
     who: str
     at: str
@@ -153,8 +153,10 @@ class Waiver(TypedDict):
 
 
 class CheckEntry(TypedDict):
-    """One measurement of the version. `id` is what a waiver names (`web: loudness`); `state`: ok,
-    warn, failed or waived; `frame` and `shot` (its number) when it has a place, else None.
+    """One check of the version.
+
+    `id`: its name in a waiver (`web: loudness`); `state`: ok, warn, failed or waived; `frame` and
+    `shot` (its number): where it is, None if it has no place.
     """
 
     id: str
@@ -171,8 +173,10 @@ class CheckEntry(TypedDict):
 
 
 class DecisionEntry(TypedDict):
-    """One decision. `shot` is a number, `line` a line id, `check` a check's name with its profile;
-    those it is not about are "". `words`: for people.
+    """One decision.
+
+    `shot`: a number; `line`: a line id; `check`: a check's name with its profile; "" for those that
+    the decision is not about. `words`: for people.
     """
 
     event_id: str
@@ -186,19 +190,19 @@ class DecisionEntry(TypedDict):
 
 
 class Document(TypedDict):
-    """A production as it stands.
+    """The current state of a production.
 
-    `revision` is opaque: send it back as `since` and as `seen`. `digest` names the production, for
-    `notes.json` and what a browser keeps. `rate`: frames a second as a fraction; `size`: of the
-    delivered picture; `frames`: of the timeline. `label`: what the frames of the version are
+    `revision` is opaque: send it back as `since` and as `seen`. `digest` identifies the production,
+    for `notes.json` and what a browser stores. `rate`: frames a second as a fraction; `size`: of
+    the delivered picture; `frames`: of the timeline. `label`: what drew the frames of the version
     (`previs`, `DICE-Talk`, `mixed`, "" without a version). `video`: the graded version or None; its
     frame `programme_starts + n` shows frame n of the timeline. `sound`: the whole timeline from
-    frame 0, None where `video` has to do. `peaks`: a URL that answers with `{"peaks": [[min, max],
+    frame 0, None if only `video` has sound. `peaks`: a URL that answers `{"peaks": [[min, max],
     ...]}` (-1 to 1, one pair a frame, fewer with `?width=`), or the list itself, or None while
     there is no sound. `captions`: a URL of WebVTT or None, `captions_text` its text (times of
     `video`). `cuts`: first frames of the shots. `characters`, `emotions` (labels),
     `intensity_limit` (of any weight): what decisions may name. `decisions`: the last 500, newest
-    last. `exported`: no server; decisions are kept for `notes.json`.
+    last. `exported`: there is no server; decisions are saved in `notes.json`.
     """
 
     format: int
@@ -232,11 +236,10 @@ class Document(TypedDict):
 
 
 class Changes(TypedDict):
-    """`GET /api/changes?since=REVISION` waits up to 25 s and answers with whole entries that
-    differ, new decisions, and all checks when one of them differs.
+    """What changed since a revision: `GET /api/changes?since=REVISION`, which waits up to 25 s.
 
-    `reload`: the cut or the version is another one, or the revision is unknown: ask for the
-    document again.
+    The entries that differ, whole; new decisions; all checks if one of them differs. `reload`: the
+    cut or the version is another one, or the revision is unknown: request the document again.
     """
 
     revision: str
@@ -250,21 +253,21 @@ class Changes(TypedDict):
 class DecisionBody(TypedDict):
     """The body of `POST /api/decisions`, and one of the `decisions` of `notes.json`.
 
-    `shots`: shot ids of the recorded cut, or numbers (of all but `cue` and `waive`). `line_id`: of
-    `cue`. `seen`: the revision that was looked at. `at`: when it was made (UTC, ISO 8601), in
-    notes. `words` by name:
+    `shots`: shot ids of the recorded cut, or numbers (for all but `cue` and `waive`). `line_id`:
+    for `cue`. `seen`: the revision that was on the screen. `at`: when the decision was taken (UTC,
+    ISO 8601), in notes. `words` by name:
 
-    - approve: `take_id` (optional: the take that was looked at; it is circled too when it is not
-      the one in use); hold, release, skip: none
+    - approve: `take_id` (optional: the take that was reviewed; it is circled too if it is not the
+      one in use); hold, release, skip: none
     - retry: `seed` (a number, "new", "same" or left out), `emotion` (a curve: `angry 0.8`, `neutral
-      -> sad`; "as written" takes an earlier one back; "" keeps it), `intensity` (times the weights;
-      None keeps them), `note`. A seed, an emotion or an intensity make another take; with none of
-      them a failure is cleared
+      -> sad`; "as written" withdraws an earlier one; "" keeps it), `intensity` (a factor for the
+      weights; None keeps them), `note`. A seed, an emotion or an intensity ask for another take;
+      without them a failure is cleared
     - circle: `take_id`, or `seed` of the takes that perform as the shot does now
     - note: `text`
     - priority: `priority` (-1000 to 1000; 0 is film order)
     - cue: `start`, `end` (seconds), `character`, `ignore` (true or false); what is left out stays
-    - waive: `check` (its id, or its name for all files), `reason`, `version` (the document's when
+    - waive: `check` (its id, or its name for all files), `reason`, `version` (the document's if
       left out)
     """
 
@@ -277,11 +280,11 @@ class DecisionBody(TypedDict):
 
 
 class DecisionReply(TypedDict):
-    """The answer to a decision (status 200): what was written, what it means in words, and which
-    decisions of other people on the same shot, line or check were made after `seen`.
+    """The answer to a decision (status 200).
 
-    Nothing is refused because somebody was quicker: both are events, the later one counts, and
-    whoever made it is told.
+    `event_ids`: what was recorded; `says`: what it means in words; `follows`: decisions of other
+    people about the same shot, line or check since `seen`. No decision is refused because somebody
+    was quicker: both are recorded, the later one counts, and its author is told.
     """
 
     event_ids: list[str]
@@ -291,8 +294,9 @@ class DecisionReply(TypedDict):
 
 
 class ProblemEntry(TypedDict):
-    """What is wrong with a request (status 422: `{"problems": [...]}`); `field`: `name`, `shots`,
-    `line_id`, or one of `words`.
+    """A problem of a request (status 422: `{"problems": [...]}`).
+
+    `field`: `name`, `shots`, `line_id`, or one of `words`.
     """
 
     field: str
@@ -302,8 +306,9 @@ class ProblemEntry(TypedDict):
 
 
 class Notes(TypedDict):
-    """`notes.json`, which an exported page saves and `callsheet review --import` reads. `digest`:
-    the document's.
+    """The file `notes.json`: an exported page saves it, `callsheet review --import` reads it.
+
+    `digest`: the document's.
     """
 
     format: int

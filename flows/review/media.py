@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures and sounds of a review, by id: looked up in the record, made when they are asked for
-first, one at a time.
+"""Make the pictures and sounds of a review, by id.
+
+They are looked up in the record and made on the first request, one at a time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import threading
 from pathlib import Path
 
 from flows.project import Project
-from flows.review.payload import (
+from flows.review.available_media import (
     count_timeline_frames,
     find_programme_start,
     find_web_file,
@@ -28,123 +29,125 @@ from pipeline.deliver.profiles import WEB
 _ONE_AT_A_TIME = threading.RLock()  # an encoder uses all cores by itself
 
 
-def make_take_copy(reading: Snapshot, take_id: str) -> Path | None:
-    """A take as browsers play it; None when no shot has such a take, or when it was purged."""
-    found = _variant(reading, take_id)
-    take = reading.takes.get(take_id)
-    if found is None or take is None or not has_pictures(reading, take):
+def make_take_copy(snapshot: Snapshot, take_id: str) -> Path | None:
+    """Make a copy of a take for browsers; None when no shot has this take, or it was purged."""
+    found = _find_variant(snapshot, take_id)
+    take = snapshot.takes.get(take_id)
+    if found is None or take is None or not has_pictures(snapshot, take):
         return None
-    entry_shot, variant = found
-    seen, sounding, root = (
-        _framing(reading, entry_shot, variant),
-        find_take_sound(reading, variant),
-        reading.project.root,
-    )
-    if dailies.copy_path(
-        take, seen, sounding, root=root
-    ).is_file():  # whoever steps through it does not wait for other takes
-        return dailies.make_copy(take, seen, sounding, root=root)
+    shot, variant = found
+    framing, sound = _frame_take(snapshot, shot, variant), find_take_sound(snapshot, variant)
+    root = snapshot.project.root
+    if dailies.copy_path(take, framing, sound, root=root).is_file():
+        # whoever steps through takes does not wait for other copies
+        return dailies.make_copy(take, framing, sound, root=root)
     with _ONE_AT_A_TIME:
-        return dailies.make_copy(take, seen, sounding, root=root)
+        return dailies.make_copy(take, framing, sound, root=root)
 
 
-def make_thumbnail(reading: Snapshot, shot_id: str) -> Path | None:
-    """A shot's middle frame, from the version when that shows it, else from its take; None when
-    there is neither.
+def make_thumbnail(snapshot: Snapshot, shot_id: str) -> Path | None:
+    """Make a shot's middle frame, from the version if that shows it, else from its take.
+
+    None when there is neither.
     """
-    entry, project = reading.find_state(shot_id), reading.project
+    entry, project = snapshot.find_state(shot_id), snapshot.project
     if entry is None:
         return None
-    shot, video = entry.shot, find_web_file(reading)
-    cut = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id and not cut.layer), None)
+    shot, video = entry.shot, find_web_file(snapshot)
+    cut = next(
+        (cut for cut in snapshot.cuts if cut.shot_id == shot.shot_id and not cut.layer), None
+    )
     if cut is not None and video is not None:
-        key = next(row.media_digest for row in reading.files if row.profile == WEB.name)
-        frame = find_programme_start(reading) + (cut.start_frame + cut.end_frame) // 2
+        key = next(row.media_digest for row in snapshot.files if row.profile == WEB.name)
+        frame = find_programme_start(snapshot) + (cut.start_frame + cut.end_frame) // 2
         return dailies.make_thumbnail(
             VideoStill(video=video, key=key, frame=frame, rate=shot.rate), root=project.root
         )
-    take = reading.takes.get(shot.shot_id)
-    if take is None or not has_pictures(reading, take):
+    take = snapshot.takes.get(shot.shot_id)
+    if take is None or not has_pictures(snapshot, take):
         return None
     still = VideoStill(
         video=project.root / take.path,
         key=take.media_digest,
         frame=take.frames // 2,
         rate=shot.rate,
-        crop=_framing(reading, shot, shot).crop,
+        crop=_frame_take(snapshot, shot, shot).crop,
     )
     return dailies.make_thumbnail(still, root=project.root)
 
 
-def find_take_sound(reading: Snapshot, shot: Shot) -> TakeSound | None:
-    """The master sound under a shot; None when nothing was recorded."""
-    path = make_master(reading)
+def find_take_sound(snapshot: Snapshot, shot: Shot) -> TakeSound | None:
+    """Find the master sound under a shot; None when nothing was recorded."""
+    path = make_master(snapshot)
     return TakeSound(sound_id=path.stem, path=path, first_frame=shot.first_drawn) if path else None
 
 
-def make_master(reading: Snapshot) -> Path | None:
-    """The sound of the whole timeline as it is delivered, made when no version needed it yet; None
-    when nothing was recorded, or when what was recorded was purged.
+def make_master(snapshot: Snapshot) -> Path | None:
+    """Make the sound of the whole timeline as it is delivered, unless a version has it already.
+
+    None when nothing was recorded, or the recordings were purged.
     """
-    if not reading.shots or not has_sound(reading):
+    if not snapshot.shots or not has_sound(snapshot):
         return None
-    samples = sample_of_frame(count_timeline_frames(reading), reading.project.production.rate)
-    settings, root = loudness_settings(reading.project), reading.project.root
+    samples = sample_of_frame(count_timeline_frames(snapshot), snapshot.project.production.rate)
+    settings, root = loudness_settings(snapshot.project), snapshot.project.root
     path = master_mix.master_path(
-        master_mix.sound_id(reading.recordings, samples=samples, settings=settings), root=root
+        master_mix.sound_id(snapshot.recordings, samples=samples, settings=settings), root=root
     )
     if not path.is_file():
         with _ONE_AT_A_TIME:
             master_mix.render_master(
-                reading.recordings, samples=samples, settings=settings, root=root
+                snapshot.recordings, samples=samples, settings=settings, root=root
             )
     return path
 
 
-def read_peaks(reading: Snapshot) -> Pairs:
-    """The waveform of the timeline, a pair a frame; empty when nothing was recorded."""
-    path = make_master(reading)
+def read_peaks(snapshot: Snapshot) -> Pairs:
+    """Read the waveform of the timeline, one pair a frame; empty when nothing was recorded."""
+    path = make_master(snapshot)
     if path is None:
         return []
     return dailies.read_peaks(
         path,
         sound_id=path.stem,
-        frames=count_timeline_frames(reading),
-        rate=reading.project.production.rate,
-        root=reading.project.root,
+        frames=count_timeline_frames(snapshot),
+        rate=snapshot.project.production.rate,
+        root=snapshot.project.root,
     )
 
 
-def find_version_file(reading: Snapshot, version: str) -> Path | None:
-    """The newest version's file for browsers; None for any other version."""
-    return find_web_file(reading) if version == reading.version else None
+def find_version_file(snapshot: Snapshot, version: str) -> Path | None:
+    """Find the newest version's file for browsers; None for any other version."""
+    return find_web_file(snapshot) if version == snapshot.version else None
 
 
-def _variant(reading: Snapshot, take_id: str) -> tuple[Shot, Shot] | None:
-    """The shot that a take belongs to, and the shot that it was made from."""
+def _find_variant(snapshot: Snapshot, take_id: str) -> tuple[Shot, Shot] | None:
+    """Find the shot that a take belongs to, and the variant that it was made from."""
     return next(
         (
             (entry.shot, variant)
-            for entry in reading.states
-            for variant in reading.variants[entry.place]
+            for entry in snapshot.states
+            for variant in snapshot.variants[entry.place]
             if variant.shot_id == take_id
         ),
         None,
     )
 
 
-def _framing(reading: Snapshot, shot: Shot, variant: Shot) -> TakeFraming:
-    """As the version shows the shot, so that takes can be laid over it; as it would be shown when
-    it is in no version.
+def _frame_take(snapshot: Snapshot, shot: Shot, variant: Shot) -> TakeFraming:
+    """Frame a take as the version shows the shot, so that takes can be laid over it.
+
+    A shot that is in no version is framed as it would be shown.
     """
-    size = (reading.project.production.width, reading.project.production.height)
-    known = next((cut for cut in reading.cuts if cut.shot_id == shot.shot_id), None)
+    size = (snapshot.project.production.width, snapshot.project.production.height)
+    known = next((cut for cut in snapshot.cuts if cut.shot_id == shot.shot_id), None)
     return dailies.frame_copy(
-        known or _framed(reading.project, variant, reading.takes[variant.shot_id]), size=size
+        known or _frame_unused_take(snapshot.project, variant, snapshot.takes[variant.shot_id]),
+        size=size,
     )
 
 
-def _framed(project: Project, shot: Shot, take: Take) -> Cut:
+def _frame_unused_take(project: Project, shot: Shot, take: Take) -> Cut:
     event = Cut(
         version="",
         order=0,

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page's files as they lie in a folder that opens from disk: its modules joined into one
-classic script.
+"""Pack the page for a folder that opens from disk: join its modules into one classic script.
 
-Browsers load no ES module from `file://`. The page therefore keeps to two plain forms of import and
-four of export (see below), which are read here line by line; anything else is an error, so that a
-page that would not open is never written. This is no bundler: nothing is renamed, shortened or left
-out.
+Browsers load no ES modules from `file://`. The page therefore keeps to a few plain forms of import
+and export (see the patterns below), which are read here line by line. Anything else is an error, so
+that a page that would not open is never written. This is not a bundler: nothing is renamed,
+shortened or left out.
 """
 
 from __future__ import annotations
@@ -32,8 +31,9 @@ _LEFT = re.compile(r"^\s*(?:import|export)\b", re.MULTILINE)
 
 
 def build_files() -> dict[str, bytes]:
-    """What an export holds besides `data.js` and media, by name: `index.html`, `page.css`,
-    `page.js`, and the toolkit's licences.
+    """Build the files of an export other than `data.js` and media, by name.
+
+    They are `index.html`, `page.css`, `page.js`, and the toolkit's licences.
     """
     index = (PAGE / "index.html").read_text(encoding="utf-8")
     if MODULE not in index:
@@ -51,7 +51,7 @@ def build_files() -> dict[str, bytes]:
 
 
 def build_script() -> str:
-    """All modules of the page as one classic script, those that others need first."""
+    """Join all modules of the page into one classic script, those that others need first."""
     sources = {
         path.relative_to(PAGE).as_posix(): path.read_text(encoding="utf-8")
         for path in PAGE.rglob("*.js")
@@ -61,8 +61,9 @@ def build_script() -> str:
 
 
 def sort_modules(sources: Mapping[str, str]) -> list[str]:
-    """The modules that the entry needs, each after those that it imports. Raises ValueError for
-    circles and missing files.
+    """Sort the modules that the entry needs, each after those that it imports.
+
+    Raises ValueError for circles and missing files.
     """
     found: list[str] = []
     path: list[str] = []
@@ -77,7 +78,7 @@ def sort_modules(sources: Mapping[str, str]) -> list[str]:
                 f"{path[-1] if path else 'the page'} imports {name}, which is not there"
             )
         path.append(name)
-        for needed in _needs(name, sources[name]):
+        for needed in _list_imports(name, sources[name]):
             visit(needed)
         path.pop()
         found.append(name)
@@ -86,13 +87,13 @@ def sort_modules(sources: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _needs(name: str, source: str) -> list[str]:
+def _list_imports(name: str, source: str) -> list[str]:
     forms = (_NAMED, _WHOLE, _DEFAULT)
-    return [_resolved(name, match[2]) for form in forms for match in form.finditer(source)]
+    return [_resolve_name(name, match[2]) for form in forms for match in form.finditer(source)]
 
 
-def _resolved(name: str, target: str) -> str:
-    """`../x.js`, seen from a module, as a name within the page."""
+def _resolve_name(name: str, target: str) -> str:
+    """Resolve `../x.js`, seen from a module, to a name within the page."""
     parts: list[str] = []
     for part in (PurePosixPath(name).parent / target).parts:
         if part == "..":
@@ -103,46 +104,48 @@ def _resolved(name: str, target: str) -> str:
 
 
 def wrap_module(name: str, source: str) -> str:
-    """A module as a function of its own that leaves its exports behind. Raises ValueError for forms
-    that are not read here.
+    """Wrap a module in a function that returns its exports.
+
+    Raises ValueError for forms of import and export that are not read here.
     """
     exported: dict[str, str] = {match[1]: match[1] for match in _DECLARED.finditer(source)}
     body = _DECLARED.sub("", source)
     if listed := _LISTED.search(body):
-        exported |= {outer: inner for inner, outer in _pairs(listed[1])}
+        exported |= {outer: inner for inner, outer in _parse_names(listed[1])}
         body = body[: listed.start()]
     if _FALLBACK.search(body):
         exported["default"] = "fallback"
         body = _FALLBACK.sub("const fallback = ", body)
     body = _NAMED.sub(
-        lambda match: f"const {{ {_taken(match[1])} }} = {_module(name, match[2])};", body
+        lambda match: (
+            f"const {{ {_format_pattern(match[1])} }} = {_refer_to_module(name, match[2])};"
+        ),
+        body,
     )
-    body = _WHOLE.sub(lambda match: f"const {match[1]} = {_module(name, match[2])};", body)
+    body = _WHOLE.sub(lambda match: f"const {match[1]} = {_refer_to_module(name, match[2])};", body)
     body = _DEFAULT.sub(
-        lambda match: f"const {match[1]} = {_module(name, match[2])}.default;", body
+        lambda match: f"const {match[1]} = {_refer_to_module(name, match[2])}.default;", body
     )
     if left := _LEFT.search(body):
         line = body[left.start() :].strip().splitlines()[0]
         raise ValueError(f"{name}: cannot be joined: {line[:80]}")
-    given = ", ".join(f"{outer}: {inner}" for outer, inner in exported.items())
-    return f'modules["{name}"] = (() => {{\n{body.rstrip()}\nreturn {{ {given} }};\n}})();'
+    exports = ", ".join(f"{outer}: {inner}" for outer, inner in exported.items())
+    return f'modules["{name}"] = (() => {{\n{body.rstrip()}\nreturn {{ {exports} }};\n}})();'
 
 
-def _module(name: str, target: str) -> str:
-    return f'modules["{_resolved(name, target)}"]'
+def _refer_to_module(name: str, target: str) -> str:
+    return f'modules["{_resolve_name(name, target)}"]'
 
 
-def _taken(names: str) -> str:
-    """`a, b as c` as a pattern that takes an object apart."""
+def _format_pattern(names: str) -> str:
+    """Format `a, b as c` as a destructuring pattern."""
     return ", ".join(
-        inner if inner == outer else f"{inner}: {outer}" for inner, outer in _pairs(names)
+        inner if inner == outer else f"{inner}: {outer}" for inner, outer in _parse_names(names)
     )
 
 
-def _pairs(names: str) -> list[tuple[str, str]]:
-    """`a, b as c` as pairs: the name inside the module that exports or is imported from, and the
-    name outside or here.
-    """
+def _parse_names(names: str) -> list[tuple[str, str]]:
+    """Parse `a, b as c` into pairs of the name in the other module and the name here."""
     pairs = []
     for part in names.split(","):
         words = part.split()

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk of a review: the newest document, made once a revision, and what changed since an older
-one.
-"""
+"""Keep the newest document of a review, and find what changed since an older one."""
 
 from __future__ import annotations
 
@@ -19,93 +17,90 @@ from flows.review.payload import build_document, describe_decisions
 from flows.review.snapshot import Snapshot, read_revision, read_snapshot
 from manifests.run_rows import Event
 
-KEPT = 8  # documents of earlier revisions, to say what changed since
-FRESH_SECONDS = 0.4  # so long a look at the record is good for everybody who asks,
-# or so many times what reading it took: a run that says much does not keep a processor busy here
+MOST_DOCUMENTS = 8  # of earlier revisions, to find what changed since
+FRESH_SECONDS = 0.4  # a snapshot is good this long for everybody who asks,
+# or this many times what reading it took: a busy run does not keep a processor busy here
 PATIENCE = 4
 BEFORE_ALL = "2000"  # a moment before any decision
 SAME_CUT = ("version", "frames", "cuts", "captions_text", "title", "speakers", "characters")
 
 
 class ReviewSession:
-    """One production under review by one server. Threads may ask at once."""
+    """One production under review by one server. Threads may call it at once."""
 
     def __init__(self, project: Project, *, reviewer: str) -> None:
-        """Nothing is read until somebody asks."""
+        """Read nothing until somebody asks."""
         self.project = project
         self.reviewer = reviewer
         self._lock = threading.Lock()
         self._deciding = threading.Lock()
         self._moments: dict[str, str] = {}
-        self._looked = 0.0
-        self._fresh = FRESH_SECONDS
-        self._reading: Snapshot | None = None
+        self._checked_at = 0.0
+        self._fresh_seconds = FRESH_SECONDS
+        self._snapshot: Snapshot | None = None
         self._documents: OrderedDict[str, Document] = OrderedDict()
-        self._text = b""
+        self._encoded = b""
 
     def read_snapshot(self, *, now: bool = False) -> Snapshot:
-        """What the record says, a moment old at most; with `now`, as it is."""
+        """Return the snapshot, a moment old at most; with `now`, check the record first."""
         with self._lock:
-            if self._reading is None:
-                return self._read()
-            if now or time.monotonic() - self._looked > self._fresh:
+            if self._snapshot is None:
+                return self._refresh()
+            if now or time.monotonic() - self._checked_at > self._fresh_seconds:
                 revision = read_revision(self.project)
-                self._looked = time.monotonic()
-                if revision != self._reading.revision:
-                    return self._read()
-            return self._reading
+                self._checked_at = time.monotonic()
+                if revision != self._snapshot.revision:
+                    return self._refresh()
+            return self._snapshot
 
     def read_document(self) -> Document:
-        """The newest document."""
+        """Return the newest document."""
         self.read_snapshot()
         with self._lock:
             return next(reversed(self._documents.values()))
 
     def encode_document(self) -> bytes:
-        """The newest document as JSON."""
+        """Return the newest document as JSON."""
         self.read_snapshot()
-        return self._text
+        return self._encoded
 
     def read_revision(self) -> str:
-        """The newest revision."""
+        """Return the newest revision."""
         return self.read_snapshot().revision
 
     def find_changes(self, since: str) -> Changes:
-        """What differs between an earlier revision and now."""
+        """Find what differs between an earlier revision and now."""
         now = self.read_document()
         before = self._documents.get(since)
-        if before is None or any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
+        if before is None or not _is_same_cut(before, now):
             return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
-        if [shot["shot_id"] for shot in before["shots"]] != [
-            shot["shot_id"] for shot in now["shots"]
-        ]:
-            return Changes(revision=now["revision"], reload=True, shots=[], cues=[], decisions=[])
-        known = {one["event_id"] for one in before["decisions"]}
-        changed = Changes(
+        known = {entry["event_id"] for entry in before["decisions"]}
+        changes = Changes(
             revision=now["revision"],
             reload=False,
-            shots=_differing(before["shots"], now["shots"], lambda one: one["number"]),
-            cues=_differing(before["cues"], now["cues"], lambda one: one["line_id"]),
-            decisions=[one for one in now["decisions"] if one["event_id"] not in known],
+            shots=_list_changed(before["shots"], now["shots"], lambda entry: entry["number"]),
+            cues=_list_changed(before["cues"], now["cues"], lambda entry: entry["line_id"]),
+            decisions=[entry for entry in now["decisions"] if entry["event_id"] not in known],
         )
         if before["checks"] != now["checks"]:
-            changed["checks"] = now["checks"]
-        return changed
+            changes["checks"] = now["checks"]
+        return changes
 
     def decide(self, body: object) -> DecisionReply:
-        """Carry out a decision. Raises InputError with every problem, having written nothing, and
-        ToolError.
+        """Carry out a decision.
+
+        Raises InputError with every problem, having written nothing, and ToolError.
         """
         with self._deciding:
             before = self.read_snapshot(now=True)
-            wish = decision_requests.read_request(body, before)
-            drawn = decide.draft_decision(wish, before, who=self.reviewer)
-            ids, says = decide.commit_drafts([drawn], before, who=self.reviewer)
+            request = decision_requests.read_request(body, before)
+            draft = decide.draft_request(request, before, by=self.reviewer)
+            ids, says = decide.commit_drafts([draft], before, by=self.reviewer)
             after = self.read_snapshot(now=True)
         follows = [
-            one
-            for one in self.find_later_decisions(wish.seen, after)
-            if one.subject in wish.subjects and one.event_id not in ids
+            event
+            for event in self._find_later_decisions(request.seen, after)
+            if event.subject in request.subjects and event.event_id not in ids
         ]
         return DecisionReply(
             event_ids=ids,
@@ -114,32 +109,39 @@ class ReviewSession:
             says=says,
         )
 
-    def find_later_decisions(self, seen: str, reading: Snapshot) -> list[Event]:
-        """The decisions that were made after a revision, or after a moment (UTC, ISO 8601); none
-        when it is not known.
-        """
+    def _find_later_decisions(self, seen: str, snapshot: Snapshot) -> list[Event]:
+        """Find the decisions after a revision or a moment (UTC, ISO 8601); none if unknown."""
         moment = self._moments.get(seen, seen if seen[:2] == "20" else "")
-        return [one for one in reading.events if one.happened_at > moment] if moment else []
+        return [event for event in snapshot.events if event.happened_at > moment] if moment else []
 
-    def _read(self) -> Snapshot:
+    def _refresh(self) -> Snapshot:
         began = time.monotonic()
-        self._reading = reading = read_snapshot(self.project)
-        self._moments[reading.revision] = (
-            reading.events[-1].happened_at if reading.events else BEFORE_ALL
+        self._snapshot = snapshot = read_snapshot(self.project)
+        self._moments[snapshot.revision] = (
+            snapshot.events[-1].happened_at if snapshot.events else BEFORE_ALL
         )
-        made = build_document(reading, reviewer=self.reviewer)
-        self._documents[reading.revision] = made
-        while len(self._documents) > KEPT:
+        document = build_document(snapshot, reviewer=self.reviewer)
+        self._documents[snapshot.revision] = document
+        while len(self._documents) > MOST_DOCUMENTS:
             self._documents.popitem(last=False)
-        self._text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
-        self._looked = time.monotonic()
-        self._fresh = max(FRESH_SECONDS, PATIENCE * (self._looked - began))
-        return reading
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        self._encoded = text.encode()
+        self._checked_at = time.monotonic()
+        self._fresh_seconds = max(FRESH_SECONDS, PATIENCE * (self._checked_at - began))
+        return snapshot
 
 
-def _differing(
+def _is_same_cut(before: Document, now: Document) -> bool:
+    """Tell whether the differences can be sent entry by entry."""
+    if any(before[name] != now[name] for name in SAME_CUT):  # type: ignore[literal-required]
+        return False
+    before_ids = [shot["shot_id"] for shot in before["shots"]]
+    return before_ids == [shot["shot_id"] for shot in now["shots"]]
+
+
+def _list_changed(
     before: Sequence[Any], now: Sequence[Any], key: Callable[[Any], object]
 ) -> list[Any]:
-    """The entries of now that were not like that before."""
-    known = {key(one): one for one in before}
-    return [one for one in now if known.get(key(one)) != one]
+    """List the entries of now that were not like that before."""
+    known = {key(entry): entry for entry in before}
+    return [entry for entry in now if known.get(key(entry)) != entry]

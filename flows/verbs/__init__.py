@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the command line, by subject: each module has an `app` that `flows.cli` puts
-together. An option is an argument.
+"""Define the verbs of the command line, by subject.
+
+In come command-line arguments; out go printed results and exit codes. Each module has an `app` that
+`flows.cli` puts together; an option of a verb is an argument of its function. Open `production.py`
+first: it holds `init`, `plan`, `listen`, `render` and `status`.
 """

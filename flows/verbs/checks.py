@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about what was delivered: verify a file, waive a failed check."""
+"""Run the verbs about deliveries: verify a file, waive a failed check."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, SOME_FAILED, say, say_json
+
+if TYPE_CHECKING:
+    from flows.trust.verifying import Verified
 
 app = group()
 
@@ -19,38 +23,36 @@ def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a delivered file")],
     as_json: Json = False,
 ) -> int:
-    """Read a file's content credentials (valid, tampered with, stripped, missing), measure it,
-    compare it with the record.
-    """
+    """Verify a delivered file: content credentials and measurements."""
     from flows.trust import verifying
 
     found = verifying.verify(file)
     if as_json:
         say_json(verifying.plain(found))
         return SOME_FAILED if found.problems else DONE
-    signer = found.credentials.signer if found.credentials else ""
-    trust = "trusted" if found.credentials and found.credentials.trusted else "not trusted"
-    say(f"{file}: {found.state}" + (f", signed by {signer} ({trust})" if signer else ""))
+    for line in _describe_file(file, found):
+        say(line)
+    return SOME_FAILED if found.problems else DONE
+
+
+def _describe_file(file: Path, found: Verified) -> Iterator[str]:
+    """Describe a verified file, one line a fact."""
+    credentials = found.credentials
+    signer = credentials.signer if credentials else ""
+    trust = "trusted" if credentials and credentials.trusted else "not trusted"
+    yield f"{file}: {found.state}" + (f", signed by {signer} ({trust})" if signer else "")
     if found.measured:
-        told = {name: value for name, value in found.measured.items() if value not in (None, [])}
-        say("  " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()))
+        facts = {name: value for name, value in found.measured.items() if value not in (None, [])}
+        yield "  " + ", ".join(f"{name.replace('_', ' ')} {fact}" for name, fact in facts.items())
     if found.delivered == "same":
-        unsigned = (
-            f"; {found.credentials.detail}"
-            if found.credentials and found.state == "missing"
-            else ""
-        )
-        say(f"  it is the file that was delivered{unsigned}")
-    for problem in found.problems:
-        say(f"  {problem}")
+        unsigned = f"; {credentials.detail}" if credentials and found.state == "missing" else ""
+        yield f"  this is the file that was delivered{unsigned}"
+    yield from (f"  {problem}" for problem in found.problems)
     for check in found.checks:
         if check.verdict == "warn":
             at = f" at {check.timecode}" if check.timecode else ""
-            say(
-                f"  warning: {check.name}: {check.value}{at} (limit {check.limit})"
-                + (f": {check.advice}" if check.advice else "")
-            )
-    return SOME_FAILED if found.problems else DONE
+            advice = f": {check.advice}" if check.advice else ""
+            yield f"  warning: {check.name}: {check.value}{at} (limit {check.limit}){advice}"
 
 
 @app.command()
@@ -60,29 +62,32 @@ def waive(
     check: Annotated[
         str,
         typer.Argument(
-            metavar="CHECK", help="a failed check: loudness, or of one file: 'web: loudness'"
+            metavar="CHECK", help="a failed check (loudness), or that of one file ('web: loudness')"
         ),
     ],
-    reason: Annotated[str, typer.Option("--reason", help="why it may fail, for the record")],
+    reason: Annotated[str, typer.Option("--reason", help="why the check may fail, for the record")],
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Let a failed check of one version pass, with your name and reason; publish the version when
-    nothing else stops it.
+    """Waive a failed check of one version, with your name and reason.
+
+    The version is published if no other check stops it.
     """
     from flows.project import open_project
     from flows.trust import waivers
+    from flows.who import current_user
 
-    outcome = waivers.waive(open_project(folder, out), version, check, reason=reason)
+    project = open_project(folder, out)
+    outcome = waivers.waive(project, version, check, reason=reason, by=current_user())
     if as_json:
         say_json(outcome)
         return SOME_FAILED if outcome.left else DONE
-    for one in outcome.waived:
-        say(f"waived: {one.profile}: {one.name}: {one.value} (limit {one.limit})")
-    for one in outcome.left:
-        say(f"still fails: {one.profile}: {one.name}: {one.value} (limit {one.limit})")
+    for row in outcome.waived:
+        say(f"waived: {row.profile}: {row.name}: {row.value} (limit {row.limit})")
+    for row in outcome.left:
+        say(f"still failing: {row.profile}: {row.name}: {row.value} (limit {row.limit})")
     if outcome.published:
-        say(f"latest is {version}")
+        say(f"latest is now {version}")
     elif not outcome.left:
-        say("latest is a newer version and stays")
+        say("latest stays at a newer version")
     return SOME_FAILED if outcome.left else DONE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`talk`: one clip from one portrait and one recording, with the talker that episodes use."""
+"""Run `callsheet talk`: make one clip from one portrait and one recording."""
 
 from __future__ import annotations
 
@@ -18,58 +18,71 @@ if TYPE_CHECKING:
 app = group()
 
 
+Portrait = Annotated[
+    Path, typer.Option("--portrait", help="a picture of one person, or several with --face")
+]
+Speech = Annotated[Path, typer.Option("--speech", help="a recording")]
+Clip = Annotated[
+    Path, typer.Option("-o", "--out", help="the clip to write (.mp4; .mkv with --lossless)")
+]
+Emotion = Annotated[str, typer.Option(help="e.g. 'happy 0.8' or 'neutral -> angry 0.9'")]
+EmotionFrom = Annotated[
+    Path | None, typer.Option(help="take the emotion from this clip, recording or picture instead")
+]
+Text = Annotated[
+    str | None, typer.Option(help="the words spoken, if known: the mouth follows them")
+]
+Language = Annotated[str, typer.Option("--lang", help="language of the speech")]
+Size = Annotated[
+    int | None, typer.Option(help="short side of the frames in pixels; default: the portrait's")
+]
+Fps = Annotated[str, typer.Option(help="frames per second, e.g. 25 or 30000/1001")]
+Seed = Annotated[int, typer.Option(min=0, help="another seed gives other blinks and head motion")]
+Face = Annotated[str, typer.Option(help="only, left, right, largest, or a number from the left")]
+Talker = Annotated[str, typer.Option(help="previs, dice or nano")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="FFV1 and FLAC in Matroska")]
+Alpha = Annotated[
+    bool, typer.Option("--alpha", help="with the person's matte: .mov ProRes 4444, .webm VP9")
+]
+Track = Annotated[
+    Path | None, typer.Option(help="also write visemes, action units, head and gaze as JSON")
+]
+PerformanceFrom = Annotated[
+    Path | None,
+    typer.Option(help="let a filmed face drive the brows, eyelids, mouth corners and head"),
+]
+ContactSheet = Annotated[
+    Path | None,
+    typer.Option(help="also write 8 emotions x 3 intensities and speaking mouths as PNG"),
+]
+
+
 @app.command()
 def talk(
-    portrait: Annotated[
-        Path, typer.Option("--portrait", help="a picture of one person, or several with --face")
-    ],
-    speech: Annotated[Path, typer.Option("--speech", help="a recording")],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="the clip to write (.mp4; .mkv with --lossless)")
-    ],
-    emotion: Annotated[
-        str, typer.Option(help="e.g. 'happy 0.8' or 'neutral -> angry 0.9'")
-    ] = "neutral",
-    emotion_from: Annotated[
-        Path | None,
-        typer.Option(help="a clip, recording or picture whose emotion is taken instead"),
-    ] = None,
-    text: Annotated[
-        str | None, typer.Option(help="what is said, when known: the mouth follows it")
-    ] = None,
-    lang: Annotated[str, typer.Option(help="language of the speech")] = "en",
-    size: Annotated[
-        int | None, typer.Option(help="short side of the frames; default: the portrait's")
-    ] = None,
-    fps: Annotated[str, typer.Option(help="frames per second, e.g. 25 or 30000/1001")] = "25",
-    seed: Annotated[
-        int, typer.Option(min=0, help="another seed: other blinks and head motion")
-    ] = 0,
-    face: Annotated[
-        str, typer.Option(help="only, left, right, largest, or a number from the left")
-    ] = "only",
-    talker: Annotated[str, typer.Option(help="previs, dice or nano")] = "previs",
-    lossless: Annotated[bool, typer.Option("--lossless", help="FFV1 and FLAC in Matroska")] = False,
-    alpha: Annotated[
-        bool, typer.Option("--alpha", help="with the person's matte: .mov ProRes 4444, .webm VP9")
-    ] = False,
-    track: Annotated[
-        Path | None, typer.Option(help="also write visemes, action units, head and gaze as JSON")
-    ] = None,
-    performance_from: Annotated[
-        Path | None, typer.Option(help="a filmed face leads brows, lids, corners, head")
-    ] = None,
-    contact_sheet: Annotated[
-        Path | None,
-        typer.Option(help="also write 8 emotions x 3 intensities, and mouths that speak, as PNG"),
-    ] = None,
+    portrait: Portrait,
+    speech: Speech,
+    out: Clip,
+    emotion: Emotion = "neutral",
+    emotion_from: EmotionFrom = None,
+    text: Text = None,
+    lang: Language = "en",
+    size: Size = None,
+    fps: Fps = "25",
+    seed: Seed = 0,
+    face: Face = "only",
+    talker: Talker = "previs",
+    lossless: Lossless = False,
+    alpha: Alpha = False,
+    track: Track = None,
+    performance_from: PerformanceFrom = None,
+    contact_sheet: ContactSheet = None,
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
     from flows.progress import bars
     from flows.talk import Request, make, parse_fps
 
-    # stopped from outside: nothing half made is left either
+    # when stopped from outside, leave nothing unfinished behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = Request(
         portrait=portrait,
@@ -91,20 +104,19 @@ def talk(
         contact_sheet=contact_sheet,
     )
     with bars():
-        made = make(request)
+        clip = make(request)
     if as_json:
-        say_json(made)
+        say_json(clip)
     else:
-        _show(made)
+        _show_clip(clip)
     return DONE
 
 
-def _show(made: Made) -> None:
-    """The clip, and what is to be known of it."""
-    say(
-        f"{made.path}: {made.frames} frames, {made.seconds:.2f} s, {made.width}x{made.height}, by {made.label}"
-    )
-    if made.felt:
-        complain(f"emotion: {made.felt}")
-    for warning in made.measures.warnings:
+def _show_clip(clip: Made) -> None:
+    """Print the facts of a clip, and its warnings."""
+    size = f"{clip.width}x{clip.height}"
+    say(f"{clip.path}: {clip.frames} frames, {clip.seconds:.2f} s, {size}, by {clip.label}")
+    if clip.felt:
+        complain(f"emotion: {clip.felt}")
+    for warning in clip.measures.warnings:
         complain(f"warning: {warning}")

@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet consent ...`: what somebody allowed and is in; taking it back; deleting what was made
-of them.
-"""
+"""Run `callsheet consent ...`: list, revoke and purge what a person consented to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.verbs.options import Json, Out, group
 from flows.view.screen import DONE, SOME_FAILED, print_table, say, say_json
 from manifests.errors import InputError, Problem
+from manifests.plurals import count_nouns
 
 if TYPE_CHECKING:
     from flows.project import Project
     from flows.trust.purge import Purge
 
 app = group(
-    help="What an actor allowed and is in; taking it back; deleting what was made of them.",
+    help="List what an actor consented to and appears in, revoke consent, delete their media.",
     no_args_is_help=True,
 )
 
 Person = Annotated[
-    str, typer.Argument(metavar="ACTOR", help="the person, as the cast or the consents name them")
+    str, typer.Argument(metavar="ACTOR", help="the person, as named in the cast or the consents")
 ]
 Folders = Annotated[
     list[Path], typer.Argument(metavar="PRODUCTION...", help="folders with production.toml")
 ]
 Covers = Annotated[str, typer.Option("--covers", help="likeness, voice, or both")]
 Reason = Annotated[str, typer.Option("--reason", help="why, for the record")]
-Yes = Annotated[bool, typer.Option("--yes", help="do it; without this it is only listed")]
+Yes = Annotated[bool, typer.Option("--yes", help="do it; without this, only list it")]
 KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "voice")}
 
 
@@ -40,29 +39,33 @@ KINDS = {"likeness": ("likeness",), "voice": ("voice",), "both": ("likeness", "v
 def consent_list(
     actor: Person, productions: Folders, out: Out = None, as_json: Json = False
 ) -> int:
-    """Show consents, revocations, and every file that was ever delivered with this person in it."""
+    """Show a person's consents and revocations, and every delivered file that contains them."""
     from flows.trust import consents
 
-    found = [consents.facts(project, person) for project, person in _each(actor, productions, out)]
+    found = [
+        consents.facts(project, person) for project, person in _find_person(actor, productions, out)
+    ]
     if as_json:
         say_json(found)
         return DONE
-    for one in found:
-        say(f"{one['production']}: {one['person']}")
-        for row in one["consents"]:
-            until = f"to {row.valid_until}" if row.valid_until else "without end"
-            ended = f", revoked on {row.revoked_at}" if row.revoked_at else ""
-            say(
-                f"  consent {row.consent_id}: {row.covers}, {row.scope or 'any use'}, {until}{ended}"
-            )
-        for row in one["withdrawn"]:
-            say(f"  {row.word} on {row.on} by {row.by}: {row.covers}")
-        rows = [
-            (r.version, r.profile, r.what, r.path, "stands" if r.stands else "gone")
-            for r in one["deliverables"]
-        ]
-        print_table(("version", "profile", "holds", "file", "now"), rows)
+    for facts in found:
+        _show_facts(facts)
     return DONE
+
+
+def _show_facts(facts: Mapping[str, Any]) -> None:
+    say(f"{facts['production']}: {facts['person']}")
+    for row in facts["consents"]:
+        until = f"until {row.valid_until}" if row.valid_until else "no end date"
+        ended = f", revoked on {row.revoked_at}" if row.revoked_at else ""
+        say(f"  consent {row.consent_id}: {row.covers}, {row.scope or 'any use'}, {until}{ended}")
+    for row in facts["withdrawn"]:
+        say(f"  {row.word} on {row.on} by {row.by}: {row.covers}")
+    rows = [
+        (r.version, r.profile, r.what, r.path, "exists" if r.stands else "deleted")
+        for r in facts["deliverables"]
+    ]
+    print_table(("version", "profile", "contains", "file", "now"), rows)
 
 
 @app.command()
@@ -75,36 +78,33 @@ def revoke(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Take consents back: nothing with this person is planned, rendered or published any more.
-    Files stay; see purge.
+    """Revoke consents: nothing with this person is planned, rendered or published any more.
+
+    Files stay; `purge` deletes them.
     """
     from flows.trust import consents
+    from flows.who import current_user
 
-    kinds = _kinds(covers)
+    kinds = _parse_kinds(covers)
     found: list[tuple[Path, str, list[str]]] = []
-    for project, person in _each(actor, productions, out):
+    for project, person in _find_person(actor, productions, out):
         if yes:
-            consents.revoke(project, person, covers=kinds, reason=reason)
-        found.append(
-            (
-                project.folder,
-                person,
-                [one.path for one in consents.touched(project, person) if one.stands],
-            )
-        )
+            consents.revoke(project, person, covers=kinds, by=current_user(), reason=reason)
+        files = [row.path for row in consents.touched(project, person) if row.stands]
+        found.append((project.folder, person, files))
     if as_json:
         names = ("production", "person", "still_there")
-        say_json(
-            [
-                dict(zip(names, one, strict=True)) | {"covers": kinds, "revoked": yes}
-                for one in found
-            ]
-        )
+        state = {"covers": kinds, "revoked": yes}
+        say_json([dict(zip(names, facts, strict=True)) | state for facts in found])
         return DONE
     for folder, person, files in found:
-        done = "is revoked" if yes else "would be revoked"
-        say(f"{folder}: {person}: {' and '.join(kinds)} {done}; {len(files)} files with them stand")
-    say("`callsheet consent purge` deletes them." if yes else "Nothing was done: add --yes.")
+        done = "revoked" if yes else "would be revoked"
+        contain = "still contains" if len(files) == 1 else "still contain"
+        say(
+            f"{folder}: {person}: {' and '.join(kinds)} {done};"
+            f" {count_nouns(len(files), 'delivered file')} {contain} them"
+        )
+    say("`callsheet consent purge` deletes them." if yes else "Nothing was revoked; add --yes.")
     return DONE
 
 
@@ -118,57 +118,62 @@ def purge(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """List, and with --yes delete, all media made of and from this person, in all versions; rows,
-    digests and a tombstone stay.
+    """List all media made of and from this person, and delete them with --yes.
+
+    Rows, digests and a tombstone stay.
     """
     from flows.trust import purge as purging
+    from flows.who import current_user
 
-    kinds, found = _kinds(covers), []
-    for project, person in _each(actor, productions, out):
+    kinds, found = _parse_kinds(covers), []
+    for project, person in _find_person(actor, productions, out):
         planned = purging.plan(project, person, covers=kinds)
         found.append((project, planned, planned.bytes))
         if yes:
-            purging.carry_out(project, planned, reason=reason)
+            purging.carry_out(project, planned, by=current_user(), reason=reason)
     if as_json:
-        say_json(
-            [
-                {
-                    "production": project.folder,
-                    "purged": yes,
-                    "bytes": size,
-                    "plan": {
-                        "person": one.person,
-                        "covers": one.covers,
-                        "versions": one.versions,
-                        "remains": one.remains,
-                        "files": [{"path": path, "why": why} for path, why in one.files.items()],
-                        "stored": [{"name": name, "why": why} for name, why in one.stored.items()],
-                    },
-                }
-                for project, one, size in found
-            ]
-        )
+        say_json([_describe_purge(*facts, purged=yes) for facts in found])
     else:
-        for project, one, _ in found:
-            _show(project, one, done=yes)
+        for project, planned, _ in found:
+            _show_purge(project, planned, done=yes)
         if not yes:
-            say("Nothing was deleted: add --yes.")
-    return SOME_FAILED if yes and any(one.remains for _, one, _ in found) else DONE
+            say("Nothing was deleted; add --yes.")
+    return SOME_FAILED if yes and any(planned.remains for _, planned, _ in found) else DONE
 
 
-def _show(project: Project, one: Purge, *, done: bool) -> None:
-    stored = [(f"{project.production.storage.url}/{name}", why) for name, why in one.stored.items()]
-    print_table(
-        ("deleted" if done else "would be deleted", "because"), [*one.files.items(), *stored]
-    )
-    for left in one.remains:
-        say(f"stays: {left}")
-    say(f"{project.folder}: {len(one.files) + len(stored)} files")
+def _describe_purge(project: Project, planned: Purge, size: int, *, purged: bool) -> dict[str, Any]:
+    """Describe a purge for programs. `size`: bytes."""
+    return {
+        "production": project.folder,
+        "purged": purged,
+        "bytes": size,
+        "plan": {
+            "person": planned.person,
+            "covers": planned.covers,
+            "versions": planned.versions,
+            "remains": planned.remains,
+            "files": [{"path": path, "why": why} for path, why in planned.files.items()],
+            "stored": [{"name": name, "why": why} for name, why in planned.stored.items()],
+        },
+    }
 
 
-def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tuple[Project, str]]:
-    """Every production with the person as it is written there, every spelling. Raises InputError
-    for the first that does not know them.
+def _show_purge(project: Project, planned: Purge, *, done: bool) -> None:
+    url = project.production.storage.url
+    stored = [(f"{url}/{name}", why) for name, why in planned.stored.items()]
+    rows = [*planned.files.items(), *stored]
+    print_table(("deleted" if done else "would be deleted", "because"), rows)
+    for remaining in planned.remains:
+        say(f"stays: {remaining}")
+    say(f"{project.folder}: {count_nouns(len(rows), 'file')}")
+
+
+def _find_person(
+    actor: str, productions: list[Path], out: Path | None
+) -> Iterator[tuple[Project, str]]:
+    """Find the person in every production, in every spelling that it uses.
+
+    Raises InputError for the first production that does not know them.
     """
     from flows.project import open_project
     from flows.trust import consents
@@ -177,7 +182,7 @@ def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tup
         raise InputError(
             Problem(
                 file="--out",
-                message="one build folder of several productions",
+                message="several productions cannot share one build folder",
                 expected="one PRODUCTION",
             )
         )
@@ -189,7 +194,7 @@ def _each(actor: str, productions: list[Path], out: Path | None) -> Iterator[tup
     ]
 
 
-def _kinds(covers: str) -> tuple[str, ...]:
+def _parse_kinds(covers: str) -> tuple[str, ...]:
     if covers not in KINDS:
         raise InputError(
             Problem(

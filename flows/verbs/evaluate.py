@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`evaluate`: judge a corpus and what a talker makes of it."""
+"""Run `callsheet evaluate`: measure a corpus, and what a talker makes of it."""
 
 from __future__ import annotations
 
@@ -13,47 +13,56 @@ from flows.view.screen import DONE, print_table, say, say_json, shorten_path
 
 if TYPE_CHECKING:
     from flows.evaluate import Evaluation
+    from manifests.corpus_rows import Score
 
 app = group()
 
 
+Corpus = Annotated[
+    Path, typer.Option("--corpus", help="the folder of a prepared corpus (`corpus make`)")
+]
+Report = Annotated[Path, typer.Option("--out", help="where report.md and the record go")]
+Clips = Annotated[
+    Path | None,
+    typer.Option(help="also evaluate a folder of films, CLIP.mp4 by clip id (`corpus list`)"),
+]
+Talker = Annotated[
+    str, typer.Option(help="also evaluate what a talker makes of every clip's portrait and sound")
+]
+Weights = Annotated[str, typer.Option(help="folder of another checkpoint for --talker nano")]
+Split = Annotated[str, typer.Option(help="which clips: test, val, train or judge")]
+Frames = Annotated[int, typer.Option(min=0, help="frames from each clip's middle; 0: all")]
+Limit = Annotated[int, typer.Option(min=0, help="clips of each corpus, emotions in turn; 0: all")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="seed for the choice of clips and wrong sounds, and the talker")
+]
+Train = Annotated[
+    bool, typer.Option("--train", help="train this corpus' own judges first (minutes)")
+]
+Foreign = Annotated[
+    list[str] | None,
+    typer.Option(help="also use: syncnet-v2, arcface, hsemotion, i3d (their files in the cache)"),
+]
+
+
 @app.command()
 def evaluate(
-    corpus: Annotated[
-        Path, typer.Option("--corpus", help="the folder of a prepared corpus (`corpus make`)")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="where report.md and the record go")],
-    clips: Annotated[
-        Path | None,
-        typer.Option(help="also judge a folder of films, CLIP.mp4 by clip id (`corpus list`)"),
-    ] = None,
-    talker: Annotated[
-        str, typer.Option(help="also judge what a talker makes of every clip's portrait and sound")
-    ] = "",
-    weights: Annotated[
-        str, typer.Option(help="folder of another checkpoint for --talker nano")
-    ] = "",
-    split: Annotated[str, typer.Option(help="whose clips: test, val, train or judge")] = "test",
-    frames: Annotated[int, typer.Option(min=0, help="of each clip's middle; 0: all")] = 0,
-    limit: Annotated[
-        int, typer.Option(min=0, help="clips of each corpus, emotions in turn; 0: all")
-    ] = 0,
-    seed: Annotated[
-        int, typer.Option(min=0, help="of the draw of clips, of wrong sounds, of the talker")
-    ] = 0,
-    train: Annotated[
-        bool, typer.Option("--train", help="train this corpus' own judges first (minutes)")
-    ] = False,
-    foreign: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="ask too: syncnet-v2, arcface, hsemotion, i3d (their files in the cache)"
-        ),
-    ] = None,
+    corpus: Corpus,
+    out: Report,
+    clips: Clips = None,
+    talker: Talker = "",
+    weights: Weights = "",
+    split: Split = "test",
+    frames: Frames = 0,
+    limit: Limit = 0,
+    seed: Seed = 0,
+    train: Train = False,
+    foreign: Foreign = None,
     as_json: Json = False,
 ) -> int:
-    """Judge clips: emotion, identity, lip-sync, steadiness and distances, with 95 % intervals,
-    beside the corpus' own clips.
+    """Evaluate clips: emotion, identity, lip-sync, steadiness and distances.
+
+    Values have 95 % intervals and stand beside those of the corpus' own clips.
     """
     from flows.evaluate import Request, evaluate
     from flows.progress import bars
@@ -72,34 +81,30 @@ def evaluate(
         foreign=tuple(foreign or ()),
     )
     with bars():
-        made = evaluate(request)
+        evaluation = evaluate(request)
     if as_json:
-        say_json(made)
+        say_json(evaluation)
         return DONE
-    _show(made)
+    _show_scores(evaluation)
     return DONE
 
 
-def _show(made: Evaluation) -> None:
-    """A table for each corpus, and where the report lies."""
-    for name in sorted({row.corpus for row in made.scores}):
+def _show_scores(evaluation: Evaluation) -> None:
+    """Print a table for each corpus, and where the report is."""
+    for name in sorted({row.corpus for row in evaluation.scores}):
         say(f"{name} corpus")
-        rows = [row for row in made.scores if row.corpus == name]
         print_table(
-            ("subject", "measure", "value", "from", "to", "clips", "read against"),
+            ("subject", "measure", "value", "from", "to", "clips", "compared with"),
             [
-                (
-                    r.subject,
-                    r.measure,
-                    r.value,
-                    r.low,
-                    r.high,
-                    r.clips,
-                    f"{r.reference:.3f} ({r.compared})"
-                    if r.compared and r.reference is not None
-                    else "",
-                )
-                for r in rows
+                (r.subject, r.measure, r.value, r.low, r.high, r.clips, _describe_reference(r))
+                for r in evaluation.scores
+                if r.corpus == name
             ],
         )
-    say(f"{shorten_path(made.page.resolve())}; record in {shorten_path(made.record.resolve())}")
+    page, record = (shorten_path(p.resolve()) for p in (evaluation.page, evaluation.record))
+    say(f"{page}; record in {record}")
+
+
+def _describe_reference(row: Score) -> str:
+    known = row.compared and row.reference is not None
+    return f"{row.reference:.3f} ({row.compared})" if known else ""

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about finished films: take back a timeline from an editor."""
+"""Run the verbs about finished films: conform a timeline that an editor changed."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, SOME_FAILED, say, say_json
+from manifests.plurals import count_nouns
+
+if TYPE_CHECKING:
+    from flows.finishing.conforming import Conformed
 
 app = group()
 
-OF_THE_EDIT = ("picture against sound", "held frames")  # what an editor wants to know at once
+EDIT_CHECKS = ("picture against sound", "held frames")  # warnings that an editor needs at once
 
 
 @app.command()
@@ -25,27 +29,32 @@ def conform(
     ],
     out: Out = None,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="seconds to wait for a run that is at work")
+        float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
     ] = 0.0,
     as_json: Json = False,
 ) -> int:
-    """Make a version of an edited timeline: trims, slips, splits, another order, dissolves. Nothing
-    is generated or graded again.
-    """
-    from flows.finishing.conforming import conform as make
+    """Make a version from an edited timeline: trims, slips, splits, reordering, dissolves.
 
-    made = make(folder, edited, out=out, wait_seconds=wait)
+    Nothing is generated or graded again.
+    """
+    from flows.finishing import conforming
+
+    result = conforming.conform(folder, edited, out=out, wait_seconds=wait)
     if as_json:
-        say_json(made)
+        say_json(result)
     else:
-        say(
-            f"{made.version.name}: {len(made.changed)} events changed, {len(made.removed)} shots removed"
-        )
-        for row in made.version.deliverables:
-            say(f"  {row.profile:9} {made.version.folder.parent / row.path}")
-        for check in made.version.checks:
-            if check.verdict == "fail" or (check.verdict == "warn" and check.name in OF_THE_EDIT):
-                say(
-                    f"  {check.verdict}: {check.profile}: {check.name}: {check.value}; {check.advice}"
-                )
-    return SOME_FAILED if made.version.failed else DONE
+        _show_result(result)
+    return SOME_FAILED if result.version.failed else DONE
+
+
+def _show_result(result: Conformed) -> None:
+    version = result.version
+    changed = count_nouns(len(result.changed), "clip")
+    removed = count_nouns(len(result.removed), "shot")
+    say(f"{version.name}: {changed} changed, {removed} removed")
+    for row in version.deliverables:
+        say(f"  {row.profile:9} {version.folder.parent / row.path}")
+    for check in version.checks:
+        if check.verdict == "fail" or (check.verdict == "warn" and check.name in EDIT_CHECKS):
+            fact = f"{check.profile}: {check.name}: {check.value}"
+            say(f"  {check.verdict}: {fact}; {check.advice}")

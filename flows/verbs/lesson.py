@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about lessons: a whole course at once, and scripts to translators and back."""
+"""Run the verbs about lessons: render a course, send scripts to translators and back."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.verbs.options import Folder, Json, group
+from flows.verbs.options import Folder, Json, Ray, Workers, group
 from flows.view.screen import DONE, print_table, say, say_json
+from manifests.plurals import count_nouns
+
+if TYPE_CHECKING:
+    from flows.night.course import Course
 
 app = group()
 xliff = group(
-    help="A lesson's script to translators and back (XLIFF 1.2 and 2.1).", no_args_is_help=True
+    help="Send a lesson's script to translators and back (XLIFF 1.2 and 2.1).", no_args_is_help=True
 )
 
 Language = Annotated[
@@ -25,47 +29,49 @@ Language = Annotated[
 def course(
     root: Annotated[
         Path,
-        typer.Argument(
-            metavar="COURSE", help="a folder with lessons in it, in the order of their names"
-        ),
+        typer.Argument(metavar="COURSE", help="a folder with lessons, in the order of their names"),
     ],
-    ray: Annotated[
-        str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
-    ] = "",
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")
-    ] = 0,
+    ray: Ray = "",
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> int:
-    """Render every lesson of a course that is not as it should be; print and write one list
-    (course.json).
-    """
+    """Render every lesson of a course that is out of date, and write a list (course.json)."""
     from flows.night.course import render
     from flows.night.nightly import Asked
-    from flows.night.summary import FINE
     from flows.progress import bars
-    from manifests.timebase import format_clock
 
     with bars():
-        made = render(root, Asked(ray=ray, workers=workers))
+        rendered = render(root, Asked(ray=ray, workers=workers))
     if as_json:
         say_json(
-            {"lessons": made.lessons, "seconds": made.seconds, "exit_code": made.summary.exit_code}
+            {
+                "lessons": rendered.lessons,
+                "seconds": rendered.seconds,
+                "exit_code": rendered.summary.exit_code,
+            }
         )
-        return made.summary.exit_code
+    else:
+        _show_course(rendered, root)
+    return rendered.summary.exit_code
+
+
+def _show_course(course: Course, root: Path) -> None:
+    """Print a line for each lesson, advice, and how many lessons are up to date."""
+    from flows.night.summary import FINE
+    from manifests.timebase import format_clock
+
     rows = [
         (row.name, row.title, row.version or "-", format_clock(row.seconds), row.state, row.reason)
-        for row in made.lessons
+        for row in course.lessons
     ]
     print_table(("lesson", "title", "version", "length", "state", ""), rows)
-    for row in made.lessons:
+    for row in course.lessons:
         for line in row.advice:
             say(f"{row.name}: {line}")
-    fine = sum(report.state in FINE for report in made.summary.reports)
-    say(
-        f"{fine} of {len(made.lessons)} lessons are as they should be, {format_clock(made.seconds)} together. {root / 'course.json'}"
-    )
-    return made.summary.exit_code
+    fine = sum(report.state in FINE for report in course.summary.reports)
+    lessons = count_nouns(len(course.lessons), "lesson")
+    total = f"total length {format_clock(course.seconds)}"
+    say(f"{fine} of {lessons} up to date, {total}. See {root / 'course.json'}")
 
 
 @xliff.command("export")
@@ -84,29 +90,30 @@ def export_script(
     ] = "1.2",
     as_json: Json = False,
 ) -> int:
-    """Write a lesson's script as XLIFF, one unit a line and a title."""
+    """Write a lesson's script as XLIFF, one unit for each line and title."""
     from flows.verbs.translation import export_xliff
 
     target = out or folder / f"script.{to}.xlf"
     units = export_xliff(folder, language=to, out=target, version=version)
-    say_json({"units": units, "file": target}) if as_json else say(f"{target}: {units} units")
+    say_json({"units": units, "file": target}) if as_json else say(
+        f"{target}: {count_nouns(units, 'unit')}"
+    )
     return DONE
 
 
 @xliff.command("import")
 def import_script(
     folder: Folder,
-    translated: Annotated[
-        Path, typer.Argument(metavar="FILE", help="the XLIFF file with its targets filled")
-    ],
+    translated: Annotated[Path, typer.Argument(metavar="FILE", help="the translated XLIFF file")],
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="the script to write; default: FILE's name and .md"),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Write the script in the translation's words, as Markdown; refuse it when anything is missing
-    or no longer fits.
+    """Write the translated script as Markdown.
+
+    The translation is refused if a unit is missing or no longer fits the script.
     """
     from flows.verbs.translation import import_xliff
 

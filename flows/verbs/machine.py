@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about this machine: doctor."""
+"""Run the verbs about this machine: doctor."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ def doctor(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PRODUCTION]", help="also look at a production's inputs, folders, storage"
+            metavar="[PRODUCTION]", help="also check a production's inputs, folders and storage"
         ),
     ] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="also start Ray and Prefect; takes a minute")
+        bool, typer.Option("--deep", help="also start Ray and Prefect (takes a minute)")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Check this machine: Python, ffmpeg, weights, engines, disk, clock; say how to mend what is
-    wrong.
-    """
+    """Check this machine (Python, ffmpeg, weights, engines, disk, clock) and say how to fix it."""
     from flows.doctor.examine import examine
 
     findings = examine(folder, deep=deep)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the night: do one now, or serve them on a schedule."""
+"""Run the verbs of the night: render one now, or serve them on a schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import Json, group
+from flows.verbs.options import Json, Ray, Workers, group
 from flows.view.screen import DONE, complain, say, say_json
 
 app = group()
@@ -17,46 +17,49 @@ app = group()
 Root = Annotated[Path, typer.Argument(metavar="ROOT", help="a folder with productions in it")]
 
 
+Deadline = Annotated[
+    str, typer.Option(help="begin no shot after: 06:00 (local), 06:00Z, or date and time")
+]
+Hours = Annotated[
+    float, typer.Option(min=0, help="begin no shot later than this many hours from now")
+]
+Budget = Annotated[
+    str, typer.Option(help="worker time (3600, 90m, 2h) or money (20 EUR, needs --price)")
+]
+Price = Annotated[
+    str, typer.Option(help="price of a worker-hour, e.g. '1.90 EUR'; adds the cost to the summary")
+]
+Depth = Annotated[int, typer.Option(min=0, max=12, help="folder levels below ROOT to search")]
+Webhook = Annotated[
+    str, typer.Option(envvar="CALLSHEET_WEBHOOK", help="https URL to send the summary to")
+]
+WebhookPrivate = Annotated[
+    bool, typer.Option("--webhook-private", help="allow a webhook in a private network")
+]
+
+
 @app.command()
 def nightly(
     root: Root,
-    deadline: Annotated[
-        str, typer.Option(help="no shot begins later: 06:00 (local), 06:00Z, or date and time")
-    ] = "",
-    hours: Annotated[
-        float, typer.Option(min=0, help="no shot begins later than so many hours from now")
-    ] = 0,
-    budget: Annotated[
-        str, typer.Option(help="worker time (3600, 90m, 2h) or money (20 EUR, needs --price)")
-    ] = "",
-    price: Annotated[
-        str,
-        typer.Option(help="of one worker-hour, e.g. '1.90 EUR'; the summary then says the cost"),
-    ] = "",
-    ray: Annotated[
-        str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
-    ] = "",
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")
-    ] = 0,
-    depth: Annotated[
-        int, typer.Option(min=0, max=12, help="how many folders below ROOT productions may lie")
-    ] = 4,
-    webhook: Annotated[
-        str, typer.Option(envvar="CALLSHEET_WEBHOOK", help="https URL that gets the summary")
-    ] = "",
-    webhook_private: Annotated[
-        bool, typer.Option("--webhook-private", help="the webhook may be in a private network")
-    ] = False,
+    deadline: Deadline = "",
+    hours: Hours = 0,
+    budget: Budget = "",
+    price: Price = "",
+    ray: Ray = "",
+    workers: Workers = 0,
+    depth: Depth = 4,
+    webhook: Webhook = "",
+    webhook_private: WebhookPrivate = False,
     as_json: Json = False,
 ) -> int:
-    """Render what changed in every production below ROOT, within a deadline and a budget; write a
-    morning summary.
+    """Render every changed production below ROOT and write a morning summary.
+
+    The night ends at its deadline, or when its budget is spent.
     """
     from flows.night.nightly import Asked, night
     from flows.progress import bars
 
-    # stopped by a service manager: the summary still says so
+    # when a service manager stops it, the summary still says so
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = Asked(
         deadline=deadline,
@@ -88,22 +91,23 @@ def nightly(
 @app.command()
 def serve(
     root: Root,
-    file: Annotated[Path, typer.Option("--file", help="what runs when")] = Path(
-        "infra/prefect.yaml"
-    ),
+    file: Annotated[Path, typer.Option("--file", help="the schedule")] = Path("infra/prefect.yaml"),
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="of a Prefect server of our own, on loopback")
+        int, typer.Option(min=1, max=65535, help="port of its own Prefect server, on loopback")
     ] = 4200,
     as_json: Json = False,
 ) -> int:
-    """Serve the nights of ROOT on their schedule, with the Prefect server of PREFECT_API_URL or one
-    of its own.
+    """Render the productions below ROOT every night, on a schedule.
+
+    Uses the Prefect server at PREFECT_API_URL, or starts its own.
     """
     from flows.night.deployments import serve as serve_nights
 
     def announce(url: str) -> None:
         facts = {"root": root.resolve(), "prefect": url}
-        say_json(facts) if as_json else say(f"Serving {root}; Prefect is at {url}. Ctrl-C ends it.")
+        say_json(facts) if as_json else say(
+            f"Serving {root}; Prefect runs at {url}. Press Ctrl-C to stop."
+        )
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     serve_nights(root, file, port=port, announce=announce)

@@ -15,10 +15,14 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="where results go; default: PRODUCTION/build")
 ]
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Ray = Annotated[
+    str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
+]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")]
 
 
 def group(**options: Any) -> typer.Typer:
-    """A group of verbs: plain help, no completion machinery, errors as `flows.cli` reports them."""
+    """Make a group of verbs with plain help; `flows.cli` reports its errors."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,

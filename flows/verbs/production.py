@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about a production: begin, plan, listen, render, look. Engines are imported inside the
-verbs that need them.
+"""Run the verbs about a production: init, plan, listen, render, status, drain, maintain, query.
+
+Engines are imported inside the verbs that need them.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs.options import Folder, Json, Out, group
+from flows.verbs.options import Folder, Json, Out, Ray, Workers, group
 from flows.view.screen import DONE, print_table, say, say_json
+from manifests.plurals import count_nouns
 
 app = group()
 
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a new folder")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folder to create")],
     as_json: Json = False,
 ) -> int:
-    """Write a small production that renders as it is; replace its files by your own."""
+    """Create a small production that renders at once; replace its files with your own."""
     from flows.starter import write_starter
 
     written = write_starter(folder)
@@ -36,11 +38,12 @@ def init(
 def plan(
     folder: Folder,
     out: Out = None,
-    inputs: Annotated[bool, typer.Option("--inputs", help="only check every input file")] = False,
+    inputs: Annotated[bool, typer.Option("--inputs", help="only check the input files")] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what would be rendered and why, and how long it would take. Listens first when that is
-    not cached.
+    """Show what would be rendered and why, and how long it would take.
+
+    Listens to the recordings first if that has not been done yet.
     """
     from flows.view import plan as plan_view
 
@@ -49,8 +52,9 @@ def plan(
 
 @app.command()
 def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
-    """Show who says which line when and what needs an ear; write cues.csv to correct it, and the
-    turns as RTTM.
+    """Show who says which line when, and which lines to check by ear.
+
+    Writes cues.csv for your corrections, and the speaker turns as RTTM.
     """
     from flows.view import listen as listen_view
 
@@ -61,21 +65,17 @@ def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
 def render(
     folder: Folder,
     out: Out = None,
-    ray: Annotated[
-        str, typer.Option("--ray", help="address of a running Ray cluster; default: this machine")
-    ] = "",
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="talkers at once; 0: one per CPU")
-    ] = 0,
+    ray: Ray = "",
+    workers: Workers = 0,
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="seconds to wait for another run on it to end")
+        float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
     ] = 0,
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
-    from flows import render as overview
+    from flows import render as rendering
 
-    return overview.render(
+    return rendering.render(
         folder, out=out, ray=ray, workers=workers, wait_seconds=wait, as_json=as_json
     )
 
@@ -85,39 +85,33 @@ def status(
     folder: Folder,
     out: Out = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="go on until the run is over; from any machine")
+        bool, typer.Option("--watch", help="keep watching until the run is over, from any machine")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what the record says: shots and their states, who makes what since when, versions,
-    failures.
-    """
-    from flows.view import status as watching
+    """Show the states of the shots, who works on what, the versions, and failures."""
+    from flows.view import status as status_view
 
-    return watching.show_status(folder, out=out, watch=watch, as_json=as_json)
+    return status_view.show_status(folder, out=out, watch=watch, as_json=as_json)
 
 
 @app.command()
 def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
-    """Let a render that goes on finish what its workers make and begin nothing more; the next
-    render goes on from there.
-    """
+    """Finish the shots in progress, then stop. The next render continues from there."""
     from flows.ledger import live_decisions, record
     from flows.project import open_project
+    from flows.who import current_user
 
     project = open_project(folder, out)
     run = record.find_newest_run(project)
     goes_on = run is not None and not run.is_over
     if goes_on:
-        live_decisions.request_drain(project)
+        episode = project.production.episode
+        project.store.append([live_decisions.new_drain_request(episode, by=current_user())])
     if as_json:
         say_json({"drained": goes_on})
     else:
-        say(
-            "the run ends when its workers have made what they make now"
-            if goes_on
-            else "nobody renders this"
-        )
+        say("the run will stop after the shots in progress" if goes_on else "no render is running")
     return DONE
 
 
@@ -125,15 +119,20 @@ def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
 def maintain(
     folder: Folder,
     out: Out = None,
-    every: Annotated[bool, typer.Option("--all", help="also tables with few small files")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="include tables with few small files")
+    ] = False,
     keep: Annotated[
         int,
-        typer.Option("--keep-hours", min=1, help="files that readers may need are kept so long"),
+        typer.Option(
+            "--keep-hours", min=1, help="keep files that readers may still need for so long"
+        ),
     ] = 24,
     as_json: Json = False,
 ) -> int:
-    """Join the record's small files and delete those that nobody reads any more; renders may go on
-    meanwhile.
+    """Compact the record: join small files, delete files that nobody reads any more.
+
+    Renders may run meanwhile.
     """
     from flows.project import open_project
     from manifests.upkeep import MANY_FILES, maintain_tables
@@ -144,11 +143,10 @@ def maintain(
     if as_json:
         say_json(kept)
     else:
-        for table_kept in kept:
-            say(
-                f"{table_kept.table}: {table_kept.before} files, now {table_kept.after}; {table_kept.deleted} deleted"
-            )
-        say("the record is kept" if kept else "nothing to join: every table has few files")
+        for row in kept:
+            files = count_nouns(row.before, "file")
+            say(f"{row.table}: {files}, now {row.after}; {row.deleted} deleted")
+        say("the record is compact" if kept else "nothing to join: every table has few files")
     return DONE
 
 
@@ -156,13 +154,12 @@ def maintain(
 def query(
     folder: Folder,
     sql: Annotated[
-        str,
-        typer.Argument(metavar="SELECT", help="one SELECT over the manifests (docs/manifests.md)"),
+        str, typer.Argument(metavar="SELECT", help="one SELECT over the record (docs/manifests.md)")
     ],
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Ask the manifests, read-only."""
+    """Query the record with SQL, read-only."""
     from flows.project import open_project
     from manifests.query import run_query as ask
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet review`: the local page for those who sign off."""
+"""Run `callsheet review`: the local page for those who sign off."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from flows.progress import bars, reporter
 from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, complain, say, say_json, shorten_path
+from manifests.plurals import count_nouns
 
 if TYPE_CHECKING:
     from flows.project import Project
@@ -24,38 +25,36 @@ def review(
     folder: Folder,
     out: Out = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="on 127.0.0.1; 0: any that is free")
+        int, typer.Option("--port", min=0, max=65535, help="port on 127.0.0.1; 0: any free port")
     ] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="only print the link")] = False,
     name: Annotated[
         str,
-        typer.Option(
-            "--as", help="whose decisions they are; default: CALLSHEET_USER or your login"
-        ),
+        typer.Option("--as", help="your name on decisions; default: CALLSHEET_USER or your login"),
     ] = "",
     export: Annotated[
         Path | None,
         typer.Option(
-            "--export", metavar="FOLDER", help="write the page as a folder that opens from disk"
+            "--export",
+            metavar="FOLDER",
+            help="write the page as a folder that opens without a server",
         ),
     ] = None,
     notes: Annotated[
         Path | None,
         typer.Option(
-            "--import", metavar="NOTES", help="record what was decided in an exported page"
+            "--import", metavar="NOTES", help="record the decisions from an exported page"
         ),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Open the page where shots are looked at and decided about. It works on this machine only,
-    until Ctrl-C.
-    """
+    """Review shots on a local web page, until Ctrl-C. Only this machine can open it."""
     from flows.project import open_project
-    from flows.who import checked, current_user
+    from flows.who import current_user, parse_name
 
-    project, reviewer = open_project(folder, out), checked(name) or current_user()
+    project, reviewer = open_project(folder, out), parse_name(name) or current_user()
     if notes is not None:
-        _take_in(project, notes, as_json=as_json)
+        _import_notes(project, notes, by=current_user(), as_json=as_json)
     if export is not None:
         _export(project, export, reviewer=reviewer, as_json=as_json)
     if notes is None and export is None:
@@ -72,11 +71,9 @@ def _serve(project: Project, *, reviewer: str, port: int, browser: bool, as_json
 
     reviewing = prepare_server(project, reviewer=reviewer, port=port)
     if not reviewing.session.read_snapshot().shots:
-        complain(
-            "Nothing is recorded yet: the page stays empty until `callsheet render` has begun."
-        )
+        complain("Nothing is recorded yet; the page is empty until `callsheet render` starts.")
     hand_out_links(reviewing, show=show, browser=browser)
-    complain("Each link opens one window, once. Enter prints another; Ctrl-C ends the review.")
+    complain("Each link opens one window. Press Enter for another link, Ctrl-C to end.")
     reviewing.run()
 
 
@@ -85,27 +82,26 @@ def _export(project: Project, folder: Path, *, reviewer: str, as_json: bool) -> 
     from flows.review.snapshot import read_snapshot
 
     with bars():
-        reporter().step("Copies for the browser")
+        reporter().step("Making copies for the browser")
         page = export_page(
             read_snapshot(project), folder, reviewer=reviewer, progress=reporter().count
         )
     say_json({"page": page}) if as_json else say(
-        f"{shorten_path(page)} opens without a server; its notes.json comes back with --import"
+        f"{shorten_path(page)} opens without a server; import its notes.json with --import"
     )
 
 
-def _take_in(project: Project, notes: Path, *, as_json: bool) -> None:
+def _import_notes(project: Project, notes: Path, *, by: str, as_json: bool) -> None:
     from flows.review.notes import import_notes
 
-    taken = import_notes(project, notes)
+    imported = import_notes(project, notes, by=by)
     if as_json:
-        say_json(taken)
+        say_json(imported)
         return
-    for line in taken.says:
+    for line in imported.says:
         say(line)
-    for one in taken.follows:
-        about = (
-            f"{one['shot'] or one['line'] or one['check']}: {one['name']} {one['words']}".rstrip()
-        )
-        say(f"{one['who']} decided this after the notes were made; the notes count now: {about}")
-    say(f"{len(taken.event_ids)} events of {taken.reviewer}")
+    for entry in imported.follows:
+        subject = entry["shot"] or entry["line"] or entry["check"]
+        decision = f"{entry['name']} {entry['words']}".rstrip()
+        say(f"{subject}: the notes override a newer decision of {entry['who']}: {decision}")
+    say(f"{count_nouns(len(imported.event_ids), 'event')} of {imported.reviewer} recorded")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet shot ...`: what people decide about shots, while a render runs and between renders."""
+"""Run `callsheet shot ...`: decide about shots, while a render runs and between renders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +13,15 @@ from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, complain, print_table, say, say_json
 
 if TYPE_CHECKING:
-    from flows.ledger.shot_decisions import ShotDecision
+    from flows.ledger.place_takes import PlaceTake
+    from flows.ledger.shot_decisions import DecisionDraft
+    from flows.ledger.shot_state import ShotState
     from flows.selection import Selection
 
 app = group(
-    help="Decide about shots: a number (sc01_sh030), a range (sc01_sh010..sc01_sh060), a query (character=MARA, state=failed,"
-    " emotion=angry, scene=sc02, actor=..., role=..., talker=...) or all; several are joined.",
+    help="Decide about shots. Name them by number (sc01_sh030), range (sc01_sh010..sc01_sh060),"
+    " query (character=MARA, state=failed, emotion=angry, scene=sc02, actor=..., role=...,"
+    " talker=...), or all. Several names are joined.",
     no_args_is_help=True,
 )
 Shots = Annotated[
@@ -28,10 +31,10 @@ Shots = Annotated[
 
 @app.command()
 def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
-    """What was looked at is right; a changed input withdraws it."""
+    """Approve the takes of shots. A changed input withdraws the approval."""
     from flows.ledger import shot_decisions
 
-    return _told(shot_decisions.approve(_chosen(folder, shots, out)), as_json)
+    return _decide(folder, shots, out, shot_decisions.approve, as_json=as_json)
 
 
 @app.command()
@@ -39,60 +42,62 @@ def retry(
     folder: Folder,
     shots: Shots,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="another take, with this seed")
+        int | None, typer.Option("--seed", min=0, help="make another take with this seed")
     ] = None,
     new_seed: Annotated[
-        bool, typer.Option("--new-seed", help="another take, with a seed not used yet")
+        bool, typer.Option("--new-seed", help="make another take with an unused seed")
     ] = False,
     emotion: Annotated[
         str,
         typer.Option(
             "--emotion",
-            help="performed so: 'angry 0.8', 'neutral -> sad'; 'as written' takes it back",
+            help="perform this instead: 'angry 0.8', 'neutral -> sad';"
+            " 'as written' returns to the script",
         ),
     ] = "",
     intensity: Annotated[
-        float, typer.Option("--intensity", min=0, max=10, help="times the weights of its emotion")
+        float, typer.Option("--intensity", min=0, max=10, help="multiply the emotion's weights")
     ] = 1.0,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Try again what failed; with another seed, emotion or intensity, make another take of what is
-    done.
-    """
-    from flows.ledger import shot_decisions
+    """Try failed shots again, or make another take with a new seed, emotion or intensity."""
+    from flows.ledger.retakes import RetakeRequest, retake
+    from flows.lesson_inputs import words_of
 
-    chosen = _chosen(folder, shots, out)
-    decided: list[ShotDecision] = []
-    if emotion or intensity != 1:
-        decided = shot_decisions.direct(chosen, emotion=emotion, intensity=intensity)
-    if not decided or seed is not None or new_seed:
-        decided += shot_decisions.retry(chosen, seed=seed, new_seed=new_seed)
-    return _told(decided, as_json)
+    chosen = _select(folder, shots, out)
+    request = RetakeRequest(
+        seed=seed,
+        new_seed=new_seed,
+        emotion=emotion,
+        intensity=intensity,
+        words=words_of(chosen.project) if emotion else {},
+    )
+    return _commit(chosen, retake(chosen.shots, request, by=_current_user()), as_json)
 
 
 @app.command()
 def hold(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
-    """Do not make them and deliver nothing until they are released."""
+    """Put shots on hold: do not make them, and deliver nothing until they are released."""
     from flows.ledger import shot_decisions
 
-    return _told(shot_decisions.hold(_chosen(folder, shots, out)), as_json)
+    return _decide(folder, shots, out, shot_decisions.hold, as_json=as_json)
 
 
 @app.command()
 def release(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
-    """Take up again what was held or skipped."""
+    """Release shots that were held or skipped."""
     from flows.ledger import shot_decisions
 
-    return _told(shot_decisions.release(_chosen(folder, shots, out)), as_json)
+    return _decide(folder, shots, out, shot_decisions.release, as_json=as_json)
 
 
 @app.command()
 def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -> int:
-    """Put a slate with the line's text in their place; the episode goes out marked."""
+    """Replace shots by a slate with the line's text. The episode is marked."""
     from flows.ledger import shot_decisions
 
-    return _told(shot_decisions.skip(_chosen(folder, shots, out)), as_json)
+    return _decide(folder, shots, out, shot_decisions.skip, as_json=as_json)
 
 
 @app.command()
@@ -105,10 +110,11 @@ def priority(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Make them before others, or after."""
-    from flows.ledger import shot_decisions
+    """Make shots before or after the others."""
+    from flows.ledger.shot_decisions import set_priority
 
-    return _told(shot_decisions.set_priority(_chosen(folder, shots, out), urgency), as_json)
+    chosen = _select(folder, shots, out)
+    return _commit(chosen, set_priority(chosen.shots, urgency, by=_current_user()), as_json)
 
 
 @app.command()
@@ -116,26 +122,24 @@ def note(
     folder: Folder,
     shots: Shots,
     text: Annotated[
-        str | None,
-        typer.Option("--text", help="what to remember; without it their notes are listed"),
+        str | None, typer.Option("--text", help="the note; without it, list the notes")
     ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """Write something down about them, or list what was."""
+    """Add a note to shots, or list their notes."""
     from flows.ledger import shot_decisions
 
-    chosen = _chosen(folder, shots, out)
+    chosen = _select(folder, shots, out)
     if text is not None:
-        return _told(shot_decisions.add_note(chosen, text), as_json)
-    found = shot_decisions.list_notes(chosen)
+        draft = shot_decisions.add_note(chosen.shots, text, by=_current_user())
+        return _commit(chosen, draft, as_json)
+    notes = shot_decisions.list_notes(chosen.shots)
     if as_json:
-        say_json(found)
+        say_json(notes)
     else:
-        print_table(
-            ("shot", "character", "note"),
-            [(one.number, one.character, said) for one in found for said in one.notes],
-        )
+        rows = [(entry.number, entry.character, line) for entry in notes for line in entry.notes]
+        print_table(("shot", "character", "note"), rows)
     return DONE
 
 
@@ -149,50 +153,82 @@ def take(
     out: Out = None,
     as_json: Json = False,
 ) -> int:
-    """List their takes with what was measured of each, or circle one: then that one is used."""
-    from flows.ledger import shot_decisions
+    """List the takes of shots with their measurements, or circle a take to use it."""
+    from flows.ledger import place_takes, shot_decisions
 
-    chosen = _chosen(folder, shots, out)
+    chosen = _select(folder, shots, out)
     if circle is not None:
-        return _told(shot_decisions.circle(chosen, circle), as_json)
-    found = shot_decisions.list_takes(chosen)
+        variants = place_takes.find_takes_with_seed(chosen.project, chosen.shots, circle)
+        draft = shot_decisions.circle_takes(chosen.shots, variants, by=_current_user())
+        return _commit(chosen, draft, as_json)
+    takes = place_takes.list_takes(chosen.project, chosen.shots)
     if as_json:
-        say_json(found)
-        return DONE
-    names = sorted({name for one in found for name in one.measures})
-    marks = ["circled" if one.circled else "used" if one.current else "" for one in found]
-    rows = [
-        (
-            one.number,
-            one.seed,
-            mark,
-            one.label,
-            *(one.measures.get(name, "") for name in names),
-            "; ".join(one.warnings),
-        )
-        for one, mark in zip(found, marks, strict=True)
-    ]
-    print_table(("shot", "seed", "", "label", *names, "warnings"), rows)
-    for entry in chosen.shots:
-        if entry.circle_withdrawn:
-            complain(
-                f"{entry.shot.number}: circled before the {', '.join(entry.circle_withdrawn)} changed; look again"
-            )
+        say_json(takes)
+    else:
+        _print_takes(takes)
+        _warn_of_outdated_circles(chosen.shots)
     return DONE
 
 
-def _chosen(folder: Path, shots: Sequence[str], out: Path | None) -> Selection:
+def _print_takes(takes: Sequence[PlaceTake]) -> None:
+    names = sorted({name for entry in takes for name in entry.measures})
+    rows = [
+        (
+            entry.number,
+            entry.seed,
+            "circled" if entry.circled else "used" if entry.current else "",
+            entry.label,
+            *(entry.measures.get(name, "") for name in names),
+            "; ".join(entry.warnings),
+        )
+        for entry in takes
+    ]
+    print_table(("shot", "seed", "", "label", *names, "warnings"), rows)
+
+
+def _warn_of_outdated_circles(shots: Sequence[ShotState]) -> None:
+    for entry in shots:
+        if entry.circle_withdrawn:
+            changed = ", ".join(entry.circle_withdrawn)
+            complain(
+                f"{entry.shot.number}: {changed} changed after its take was circled;"
+                " review it again"
+            )
+
+
+def _select(folder: Path, shots: Sequence[str], out: Path | None) -> Selection:
     from flows.selection import select_shots
 
     return select_shots(folder, shots, out=out)
 
 
-def _told(decided: Sequence[ShotDecision], as_json: bool) -> int:
+def _current_user() -> str:
+    from flows.who import current_user
+
+    return current_user()
+
+
+def _decide(
+    folder: Path,
+    shots: Sequence[str],
+    out: Path | None,
+    draft: Callable[..., DecisionDraft],
+    *,
+    as_json: bool,
+) -> int:
+    """Select shots, draft a decision about them, and commit it."""
+    chosen = _select(folder, shots, out)
+    return _commit(chosen, draft(chosen.shots, by=_current_user()), as_json)
+
+
+def _commit(chosen: Selection, draft: DecisionDraft, as_json: bool) -> int:
+    """Record a decision, and print what holds now for each shot."""
+    chosen.project.store.append(draft.events)
     if as_json:
-        say_json(decided)
+        say_json(draft.shots)
         return DONE
-    for one in decided:
-        say(f"{one.number}  {one.character}: {one.decision}  {one.text[:60]}".rstrip())
-    if not decided:
-        say("no shot is like that now")
+    for shot in draft.shots:
+        say(f"{shot.number}  {shot.character}: {shot.decision}  {shot.text[:60]}".rstrip())
+    if not draft.shots:
+        say("no shot matches now")
     return DONE

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet train`: make the parts that users may want of their own data: the emotion embedder
-with its bank, and diffusion.
-"""
+"""Run `callsheet train`: train the emotion embedder with its bank, or a diffusion talker."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ def train(
     ],
     as_json: Json = False,
 ) -> int:
-    """Train on a corpus; a training that was stopped goes on where it was."""
+    """Train on a corpus. A stopped training continues where it was."""
     from flows.progress import bars
     from flows.train import train as run
 

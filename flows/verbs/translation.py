@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script to translators and back: XLIFF out, a Markdown script in the other language
-in.
-"""
+"""Export a lesson's script to translators as XLIFF, and import the translation as Markdown."""
 
 from __future__ import annotations
 
@@ -18,14 +16,17 @@ from pipeline.script.settings import FILE
 
 
 def export_xliff(folder: Path, *, language: str, out: Path, version: Version = "1.2") -> int:
-    """Write a lesson's script as XLIFF to be translated into `language`, and return how many units
-    it has. Raises InputError.
+    """Write a lesson's script as XLIFF, and return the number of its units.
+
+    `language`: the language to translate into. Raises InputError.
     """
     if not xliff.LANGUAGE.fullmatch(language):
         raise InputError(
-            Problem(file="--to", message="not a language", expected="de, or pt-BR", got=language)
+            Problem(
+                file="--to", message="not a language code", expected="de, or pt-BR", got=language
+            )
         )
-    project, script = _lesson(folder)
+    project, script = _read_lesson(folder)
     production = project.production
     text = xliff.export(
         script,
@@ -39,10 +40,11 @@ def export_xliff(folder: Path, *, language: str, out: Path, version: Version = "
 
 
 def import_xliff(folder: Path, translated: Path, *, out: Path) -> str:
-    """Write the script in the words of a translation, and return its language. Raises InputError
-    with every unit that does not fit.
+    """Write the translated script, and return its language.
+
+    Raises InputError with every unit that does not fit.
     """
-    project, script = _lesson(folder)
+    project, script = _read_lesson(folder)
     found = xliff.read(translated, script)
     _write(
         out,
@@ -54,14 +56,14 @@ def import_xliff(folder: Path, translated: Path, *, out: Path) -> str:
     return found.language
 
 
-def _lesson(folder: Path) -> tuple[Project, LessonScript]:
+def _read_lesson(folder: Path) -> tuple[Project, LessonScript]:
     project = open_project(folder)
     if project.production.kind != "lesson":
         raise InputError(
             Problem(
                 file=FILE,
                 column="kind",
-                message="only lessons are translated so",
+                message="only lessons can be translated",
                 got=project.production.kind,
             )
         )

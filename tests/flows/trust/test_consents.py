@@ -80,7 +80,7 @@ def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Project
 
 def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Project) -> None:
     read_inputs(scene)
-    consents.revoke(scene, ALEX, reason="asked for it")
+    consents.revoke(scene, ALEX, by="Anna", reason="asked for it")
     said = refusal(scene)
     assert "Alex Example (character ALEX) has no valid consent for likeness" in said
     assert "revoked on" in said
@@ -160,7 +160,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     before, rows = left(scene), len(scene.store.read(Take))
     takes = {shot.shot_id: shot.actor for shot in scene.store.read_current(Shot)}
     digests = {row.path: row.media_digest for row in scene.store.read(Deliverable)}
-    purge.carry_out(scene, purge.plan(scene, ALEX), reason="asked for it")
+    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna", reason="asked for it")
     after = left(scene)
     media = {
         name
@@ -197,11 +197,11 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
 
 
 def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) -> None:
-    consents.revoke(scene, ALEX, name=consents.PURGING)
+    consents.revoke(scene, ALEX, by="Anna", name=consents.PURGING)
     for path in list(purge.plan(scene, ALEX).files)[::2]:
         path.unlink()
     assert "purged on" in refusal(scene)
-    purge.carry_out(scene, purge.plan(scene, ALEX))
+    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
     assert purge.plan(scene, ALEX).files == {}
     assert len(scene.store.read(Event, name=consents.PURGING)) == 1
 
@@ -209,7 +209,7 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) ->
 def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Project) -> None:
     before = left(scene)
     with held(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
-        purge.carry_out(scene, purge.plan(scene, ALEX))
+        purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
     assert before <= left(scene)
     with pytest.raises(InputError, match="purged on"):
         consents.hold(scene)
@@ -226,7 +226,7 @@ def test_a_purge_follows_no_link_out_of_the_production(scene: Project, tmp_path:
     shot = scene.store.read(Shot, actor=ALEX)[0].shot_id
     (tmp_path / "outside" / f"{shot}.mkv").write_text("not yours")
     (tmp_path / "elsewhere" / "alex.jpg").write_text("not yours")
-    purge.carry_out(scene, purge.plan(scene, ALEX))
+    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
     assert (tmp_path / "outside" / f"{shot}.mkv").exists()
     assert (tmp_path / "elsewhere" / "alex.jpg").exists()
 
@@ -243,7 +243,7 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
 ) -> None:
     elsewhere = open_project(scene.folder, tmp_path / "results")
     shutil.copytree(scene.root, elsewhere.root, symlinks=True)
-    consents.revoke(open_project(scene.folder), ALEX)
+    consents.revoke(open_project(scene.folder), ALEX, by="Anna")
     assert "revoked on" in refusal(elsewhere)
     with pytest.raises(InputError, match="Alex Example"):
         consents.hold(elsewhere)
@@ -283,7 +283,7 @@ def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
     fetch_recordings(storage, recordings, root=scratch(url))
     shutil.copytree(f"{url}/inputs/portraits", scratch(url) / "inputs" / "portraits")
     shutil.copytree(f"{url}/takes", scratch(url) / "media" / "takes")
-    purge.carry_out(film, purge.plan(film, ALEX))
+    purge.carry_out(film, purge.plan(film, ALEX), by="Anna")
     robins = {shot.shot_id for shot in shots if shot.actor == ROBIN}
     for place in (Path(url), scratch(url)):
         assert {path.stem for path in place.rglob("takes/*")} == robins
@@ -310,7 +310,7 @@ def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_li
     takes.symlink_to(tmp_path / "moved")
     planned = purge.plan(scene, ALEX)
     assert any(str(tmp_path / "moved") in one for one in planned.remains)
-    purge.carry_out(scene, planned)
+    purge.carry_out(scene, planned, by="Anna")
     assert not felt.exists()
     assert not (scene.folder / "feeling.jpg").exists()
     assert not (scene.folder / "graded.jpg").exists()

@@ -43,7 +43,7 @@ def latest(film: Project) -> str:
 
 
 def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Project) -> None:
-    outcome = waivers.waive(scene, "v001", "loudness", reason="the client wants it loud")
+    outcome = waivers.waive(scene, "v001", "loudness", reason="the client wants it loud", by="Anna")
     assert (latest(scene), outcome.published, outcome.left) == ("v001", True, ())
     told = json.loads((scene.root / "deliverables" / "v001" / "checks.json").read_text())
     (row,) = [one for one in told["checks"] if one["verdict"] == "fail"]
@@ -67,10 +67,11 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Project
         ]
     )
     assert [
-        one.name for one in waivers.waive(scene, "v001", "web: loudness", reason="loud").left
+        one.name
+        for one in waivers.waive(scene, "v001", "web: loudness", reason="loud", by="Anna").left
     ] == ["black"]
     assert latest(scene) == ""
-    assert waivers.waive(scene, "v001", "black", reason="a fade").published
+    assert waivers.waive(scene, "v001", "black", reason="a fade", by="Anna").published
     assert latest(scene) == "v001"
 
 
@@ -84,10 +85,10 @@ def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(
     )
     scene.store.append([later])
     qc.write_checks([later], place / "v002")
-    waivers.waive(scene, "v002", "loudness", reason="loud")
+    waivers.waive(scene, "v002", "loudness", reason="loud", by="Anna")
     assert latest(scene) == "v002"
     assert waivers.waived(scene.store, "v001") == {}
-    assert not waivers.waive(scene, "v001", "loudness", reason="loud").published
+    assert not waivers.waive(scene, "v001", "loudness", reason="loud", by="Anna").published
     assert latest(scene) == "v002"
 
 
@@ -99,14 +100,14 @@ def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Project) -> No
         ("v001", "black", "x", "no failed check"),
     ):
         with pytest.raises(InputError, match=says):
-            waivers.waive(scene, version, check, reason=reason)
+            waivers.waive(scene, version, check, reason=reason, by="Anna")
     assert latest(scene) == ""
 
 
 def test_no_waiver_lets_a_person_through_who_took_consent_back(scene: Project) -> None:
-    consents.revoke(scene, "Alex Example")
+    consents.revoke(scene, "Alex Example", by="Anna")
     with pytest.raises(InputError, match="Alex Example"):
-        waivers.waive(scene, "v001", "loudness", reason="loud")
+        waivers.waive(scene, "v001", "loudness", reason="loud", by="Anna")
     assert latest(scene) == ""
 
 
@@ -192,7 +193,7 @@ def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_sam
     checks.write_text(json.dumps(said))
     found = verifying.verify(film)
     assert (found.state, found.delivered, found.problems) == ("missing", "same", [])
-    assert ".mkv is no kind of file" in found.credentials.detail
+    assert ".mkv files cannot hold credentials" in found.credentials.detail
     assert verifying.verify(Path(shutil.copy(film, tmp_path))).problems
     film.write_bytes(film.read_bytes() + b"x")
     assert verifying.verify(film).problems
