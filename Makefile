@@ -18,7 +18,7 @@ help: ## what there is to make
 
 setup: $(READY) ## a virtual environment with the pinned packages, and the default weights
 
-$(READY): locks/cpu.txt pyproject.toml infra/setup.sh infra/mend_torchaudio.py
+$(READY): locks/cpu.txt pyproject.toml infra/setup.sh infra/fix_torchaudio.py
 	@PYTHON=$(PYTHON) VENV=$(VENV) bash infra/setup.sh
 	@touch $(READY)
 

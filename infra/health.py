@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A health check for containers: does this URL answer? A server that asks who we are (401) is
-up.
+"""Check a container's health: does this URL answer?
+
+A server that asks for credentials (401) is up.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import urllib.error
 import urllib.request
 
 
-def answers(url: str) -> bool:
-    """Whether the server behind a URL works."""
+def is_up(url: str) -> bool:
+    """Tell whether the server behind a URL works."""
     try:
         with urllib.request.urlopen(url, timeout=8) as response:  # noqa: S310 - the URL is ours, from the compose file
             return bool(response.status < 400)
@@ -22,4 +23,4 @@ def answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if answers(sys.argv[1]) else 1)
+    sys.exit(0 if is_up(sys.argv[1]) else 1)

@@ -22,7 +22,7 @@ echo "Callsheet: installing pinned packages into $VENV (a few minutes, about 3 G
 # Torch comes first and with its own dependencies: a CUDA build brings libraries that the lock does not name.
 pip install "$(grep '^torch==' locks/cpu.txt)" -c locks/cpu.txt
 pip install --no-deps -r locks/cpu.txt
-"$VENV/bin/python" infra/mend_torchaudio.py
+"$VENV/bin/python" infra/fix_torchaudio.py
 pip install --no-deps --no-build-isolation -e .
 pip check
 echo "Callsheet: fetching the default weights ..."

@@ -9,5 +9,5 @@ voices=.cache/voices
 mkdir -p "$folder"
 [ -f "$folder/.spoken" ] && exit 0
 bash infra/voice_packages.sh
-"$voices/bin/python" benchmarks/listening_corpus.py speak "$folder" --only "$only"
+"$voices/bin/python" -m benchmarks.listening_corpus speak "$folder" --only "$only"
 [ -n "$only" ] || touch "$folder/.spoken"

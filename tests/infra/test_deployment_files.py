@@ -201,8 +201,8 @@ def test_prefect_can_read_what_runs_when() -> None:
 def test_the_health_check_knows_what_answers(tmp_path: Path) -> None:
     import socket
 
-    from infra.health import answers
+    from infra.health import is_up
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        assert answers(f"http://127.0.0.1:{probe.getsockname()[1]}/") is False
+        assert is_up(f"http://127.0.0.1:{probe.getsockname()[1]}/") is False

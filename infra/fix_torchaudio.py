@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets torchaudio 2.11 import beside a CPU build of torch, by removing its compiled extensions.
+"""Let torchaudio 2.11 import beside a CPU build of torch, by removing its compiled extensions.
 
 Its wheel on the package index links CUDA; beside a CPU torch the import fails and takes pyannote
 and diffusers with it. Without the extensions torchaudio falls back to pure Python, which is all
