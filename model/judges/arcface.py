@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ArcFace and HSEmotion, published as ONNX graphs, on faces as the mesh finds them.
+"""Run ArcFace and HSEmotion, published as ONNX graphs, on faces that the mesh finds.
 
 A graph is data, not code; onnxruntime runs it on one thread. Crops follow each network's own recipe
 as closely as a prepared crop allows.
@@ -19,7 +19,7 @@ from model.previs.landmarks import Face
 
 ARCFACE_SIDE, HSEMOTION_SIDE = 112, 224
 ARCFACE_WIDTH = 512
-# Where ArcFace wants eyes, nose and corners of the mouth, px of 112 (insightface's alignment).
+# Where ArcFace expects eyes, nose and corners of the mouth, px of 112 (insightface's alignment).
 ALIGNED = np.array(
     [
         [38.2946, 51.6963],
@@ -46,11 +46,13 @@ Rgb = UInt8[np.ndarray, "height width 3"]
 
 
 class OnnxGraph:
-    """One ONNX file, loaded."""
+    """A loaded ONNX file."""
 
     def __init__(self, name: str) -> None:
-        """`name`: one of `foreign.KNOWN`. Raises InputError when its file is missing or cannot be
-        read.
+        """Load the graph called `name` in `external.EXTERNAL_JUDGES`.
+
+        Raises:
+            InputError: Its file is missing or cannot be read.
         """
         import onnxruntime  # type: ignore[import-untyped]
 
@@ -67,49 +69,53 @@ class OnnxGraph:
             raise InputError(Problem(file=str(path), message=message, got=got)) from error
         self._input = self._session.get_inputs()[0].name
 
-    def expect(self, side: int, width: int) -> None:
-        """Try the graph on an empty picture. Raises InputError when it does not give `width`
-        numbers for a picture of `side`.
+    def check_output(self, side: int, width: int) -> None:
+        """Try the graph on an empty picture.
+
+        Raises:
+            InputError: It does not give `width` numbers for a picture of `side` px.
         """
+        try:
+            count = self.run(np.zeros((1, 3, side, side), np.float32)).shape[1]
+        except Exception as error:  # as above
+            first = str(error).partition("\n")[0]
+            raise self._refuse(side, width, got=first) from error
+        if count != width:
+            raise self._refuse(side, width, got=str(count))
+
+    def _refuse(self, side: int, width: int, *, got: str) -> InputError:
         message, expected = (
             "not the graph of this judge",
             f"{width} numbers for a picture of {side} px",
         )
-        try:
-            got = self.run(np.zeros((1, 3, side, side), np.float32)).shape[1]
-        except Exception as error:  # as above
-            first = str(error).partition("\n")[0]
-            raise InputError(
-                Problem(file=str(self._path), message=message, expected=expected, got=first)
-            ) from error
-        if got != width:
-            raise InputError(
-                Problem(file=str(self._path), message=message, expected=expected, got=str(got))
-            )
+        return InputError(
+            Problem(file=str(self._path), message=message, expected=expected, got=got)
+        )
 
     def run(
         self, pictures: Float32[np.ndarray, "batch 3 side side"]
     ) -> Float64[np.ndarray, "batch width"]:
-        """The first output, flat."""
-        made = self._session.run(None, {self._input: pictures})[0]
-        return np.asarray(made, np.float64).reshape(len(pictures), -1)
+        """Return the first output, flat."""
+        output = self._session.run(None, {self._input: pictures})[0]
+        return np.asarray(output, np.float64).reshape(len(pictures), -1)
 
 
 def embed_face(graph: OnnxGraph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " width"]:
-    """The 512 numbers of a face, of length 1: their dot product is the similarity that papers
-    give.
+    """Return the 512 ArcFace numbers of a face, of length 1.
+
+    Their dot product is the similarity that papers report.
     """
     points = np.stack([*face.eyes, face.points[NOSE, :2], *face.points[list(CORNERS), :2]])
     crop = cv2.warpAffine(
         rgb, _fit_similarity(points, ALIGNED), (ARCFACE_SIDE, ARCFACE_SIDE), flags=cv2.INTER_LINEAR
     )
-    given = ((crop.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None]
-    numbers = graph.run(np.ascontiguousarray(given))[0]
+    pixels = ((crop.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None]
+    numbers = graph.run(np.ascontiguousarray(pixels))[0]
     return np.asarray(numbers / np.linalg.norm(numbers))
 
 
 def score_emotions(graph: OnnxGraph, rgb: Rgb, face: Face) -> Float64[np.ndarray, " 8"]:
-    """Logits of `HSEMOTION_LABELS` for one face."""
+    """Return HSEmotion's logits of `HSEMOTION_LABELS` for a face."""
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     (left, top), (right, bottom) = (
         np.floor(np.maximum(low, 0)).astype(int),
@@ -120,15 +126,16 @@ def score_emotions(graph: OnnxGraph, rgb: Rgb, face: Face) -> Float64[np.ndarray
         (HSEMOTION_SIDE, HSEMOTION_SIDE),
         interpolation=cv2.INTER_LINEAR,
     )
-    given = ((crop / 255 - MEAN) / DEVIATION).astype(np.float32).transpose(2, 0, 1)[None]
-    return np.asarray(graph.run(np.ascontiguousarray(given))[0])
+    pixels = ((crop / 255 - MEAN) / DEVIATION).astype(np.float32).transpose(2, 0, 1)[None]
+    return np.asarray(graph.run(np.ascontiguousarray(pixels))[0])
 
 
-def _fit_similarity(points: np.ndarray, wanted: np.ndarray) -> Float64[np.ndarray, "2 3"]:
-    """The turn, scale and shift that brings points onto others in the least squares sense (Umeyama
-    1991, without mirroring).
-    """
-    one, two = points - points.mean(axis=0), wanted - wanted.mean(axis=0)
-    cos, sin = (one * two).sum(), (one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]).sum()
-    linear = np.array([[cos, -sin], [sin, cos]]) / (one**2).sum()
-    return np.asarray(np.column_stack([linear, wanted.mean(axis=0) - linear @ points.mean(axis=0)]))
+def _fit_similarity(points: np.ndarray, goal: np.ndarray) -> Float64[np.ndarray, "2 3"]:
+    """Fit the turn, scale and shift that bring points onto others (Umeyama 1991, no mirroring)."""
+    source, target = points - points.mean(axis=0), goal - goal.mean(axis=0)
+    cos, sin = (
+        (source * target).sum(),
+        (source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum(),
+    )
+    linear = np.array([[cos, -sin], [sin, cos]]) / (source**2).sum()
+    return np.asarray(np.column_stack([linear, goal.mean(axis=0) - linear @ points.mean(axis=0)]))

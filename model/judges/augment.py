@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How pictures are varied while a judge learns, so that it does not learn how one generator frames,
-lights, blurs or compresses.
+"""Vary pictures while a judge learns.
 
-One draw holds for all frames of a clip: what changes within a clip is the acting.
+A judge should not learn how a generator frames, lights, blurs or compresses. All frames of a clip
+share a draw: what changes within a clip is the acting.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTRAST = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variation:
-    """One draw for each clip: an affine map, whether it is blurred, contrast and noise."""
+    """A draw for each clip: an affine map, whether it is blurred, contrast and noise."""
 
     maps: Float[Tensor, "clips 2 3"]
     blurred: Bool[Tensor, " clips"]
@@ -52,15 +52,15 @@ class Variation:
 
 
 def vary_frames(
-    frames: Float[Tensor, "clips frames height width"], how: Variation
+    frames: Float[Tensor, "clips frames height width"], variation: Variation
 ) -> Float[Tensor, "clips frames height width"]:
-    """Frames under a variation; what comes in from outside repeats the edge."""
-    grid = functional.affine_grid(how.maps, list(frames.shape), align_corners=False)
+    """Apply a variation to frames; what comes in from outside repeats the edge."""
+    grid = functional.affine_grid(variation.maps, list(frames.shape), align_corners=False)
     moved = functional.grid_sample(frames, grid, padding_mode="border", align_corners=False)
     soft = functional.avg_pool2d(moved, 3, stride=1, padding=1, count_include_pad=False)
-    made = (
-        torch.where(how.blurred[:, None, None, None], soft, moved)
-        * how.contrast[:, None, None, None]
+    graded = (
+        torch.where(variation.blurred[:, None, None, None], soft, moved)
+        * variation.contrast[:, None, None, None]
     )
-    grain = torch.randn(made.shape, generator=torch.Generator().manual_seed(how.seed))
-    return made + grain * how.noise[:, None, None, None]
+    grain = torch.randn(graded.shape, generator=torch.Generator().manual_seed(variation.seed))
+    return graded + grain * variation.noise[:, None, None, None]

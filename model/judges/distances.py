@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far two sets of pictures or clips are apart: the Frechet distance of Gaussians laid through
-their features.
+"""Measure how far two sets of pictures or clips are apart: the Frechet distance of their features.
 
-The distance is that of FID and FVD (Heusel et al. 2017, Unterthiner et al. 2018), d^2 = |m1 - m2|^2
-+ tr(S1 + S2 - 2 (S1 S2)^(1/2)); a number means something only with the name of the features beside
-it, and only against other numbers of the same features and counts, because it grows when clips are
-few. The trace of the root is taken as a sum of singular values, so nothing is ever negative or
-complex: with S = R^T R, tr (S1 S2)^(1/2) = |R1 R2^T|_*.
+The distance is that of FID and FVD (Heusel et al. 2017, Unterthiner et al. 2018) between Gaussians
+fitted to the features: d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). A number means something
+only with the name of the features beside it, and only against other numbers of the same features
+and counts, because it grows when clips are few. The trace of the root is taken as a sum of singular
+values, so nothing is ever negative or complex: with S = R^T R, tr (S1 S2)^(1/2) = |R1 R2^T|_*.
 """
 
 from __future__ import annotations
@@ -19,19 +18,21 @@ Mean = Float64[np.ndarray, " width"]
 Root = Float64[np.ndarray, "rows width"]
 
 
-def measure_frechet(one: Features, other: Features) -> float:
-    """Squared Frechet distance of two sets of features. Raises ValueError when a set has fewer than
-    two rows or numbers that are none.
+def measure_frechet(features: Features, other_features: Features) -> float:
+    """Return the squared Frechet distance of two sets of features.
+
+    Raises:
+        ValueError: A set has fewer than two rows, or values that are not finite.
     """
-    (mean, root), (other_mean, other_root) = fit_gaussian(one), fit_gaussian(other)
+    (mean, root), (other_mean, other_root) = fit_gaussian(features), fit_gaussian(other_features)
     return compare_gaussians(mean, root, other_mean, other_root)
 
 
 def fit_gaussian(features: Features) -> tuple[Mean, Root]:
-    """Mean, and a root R of the sample covariance (R^T R), of a set of features."""
+    """Return the mean and a root R of the sample covariance (R^T R) of a set of features."""
     if features.ndim != 2 or len(features) < 2 or not np.isfinite(features).all():
         raise ValueError(
-            f"no Gaussian lies through features of shape {features.shape}: two finite rows are the least"
+            f"no Gaussian fits features of shape {features.shape}: it needs two finite rows"
         )
     wide = features.astype(np.float64)
     mean = wide.mean(axis=0)
@@ -40,10 +41,10 @@ def fit_gaussian(features: Features) -> tuple[Mean, Root]:
 
 
 def compare_gaussians(mean: Mean, root: Root, other_mean: Mean, other_root: Root) -> float:
-    """Squared Frechet distance of two Gaussians by their means and roots of their covariances.
+    """Return the squared Frechet distance of two Gaussians by means and roots of covariances.
 
-    >>> one = np.eye(2)
-    >>> between_gaussians(np.zeros(2), one, np.array([3.0, 4.0]), 2 * one)
+    >>> root = np.eye(2)
+    >>> compare_gaussians(np.zeros(2), root, np.array([3.0, 4.0]), 2 * root)
     27.0
     """
     shared = np.linalg.svd(root @ other_root.T, compute_uv=False).sum()

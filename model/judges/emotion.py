@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the eight emotions a clip shows, said by how the points of the face differ from those of
-the person's neutral portrait.
+"""Judge which of the eight emotions a clip shows, by the points of the face.
 
-A small net over the mesh of the crop, trained on identities that no generator saw. It sees where
-brows, lids, lips and corners stand on average and how much they move; neither pixels nor sound nor
-order. So it reads the shape of a feeling, not skin, tears or timing. A net on pixels learnt too
-little from so few people (docs/experiments.md).
+A small net compares the points of the mesh with those of the person's neutral portrait. It was
+trained on identities that no generator saw. It sees where brows, lids, lips and mouth corners stand
+on average and how much they move, but neither pixels nor sound nor order: it reads the shape of a
+feeling, not skin, tears or timing. A net on pixels learned too little from so few people
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from model.affect.prepared_corpus import POINTS, Corpus
 from model.emotion import LABELS
 from model.judges.points import FaceTrack, track_face
 from model.judges.splits import ClipSplit
-from model.judges.trained import JudgeOrigin
+from model.judges.trained import JudgeOrigin, copy_state
 from model.previs.landmarks import Landmarker
 from model.training.reporting import Report, ignore_report
 
@@ -40,7 +40,7 @@ Labels = Int64[np.ndarray, " clips"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmotionJudgeSettings:
-    """How the judge is trained. `noise`: added to the main directions, in their deviations."""
+    """Settings of the training. `noise`: added to the main directions, in their deviations."""
 
     epochs: int = 120
     clips_per_step: int = 64
@@ -51,15 +51,13 @@ class EmotionJudgeSettings:
 
 
 class EmotionJudge(nn.Module):
-    """Main directions of the facts (fixed once they are fitted), then a net with one hidden
-    layer.
-    """
+    """The main directions of the features (fixed once fitted), then a net with one hidden layer."""
 
     middle: Tensor
     basis: Tensor
 
     def __init__(self) -> None:
-        """1,100 parameters that are learnt."""
+        """Lay out the net; it has 1,100 trained parameters."""
         super().__init__()
         self.register_buffer("middle", torch.zeros(4 * POINTS))
         self.register_buffer("basis", torch.zeros(4 * POINTS, PLACE + MOVES))
@@ -73,15 +71,17 @@ class EmotionJudge(nn.Module):
     def forward(
         self, facts: Float[Tensor, "clips facts"], noise: float = 0.0
     ) -> Float[Tensor, "clips 8"]:
-        """Logits of `LABELS`."""
+        """Return logits of `LABELS`."""
         seen = (facts - self.middle) @ self.basis
         logits: Tensor = self.name(seen + noise * torch.randn_like(seen) if noise else seen)
         return logits
 
 
 def extract_features(clip: FaceTrack, rest: FaceTrack) -> Features:
-    """Where the points of a clip stand on average against the portrait's, then their deviations: in
-    inter-ocular distances, face's axes.
+    """Compare the points of a clip with the portrait's.
+
+    The mean difference of every point comes first, then the points' deviations over the clip; both
+    in inter-ocular distances (IOD), in the face's axes.
     """
     places = np.stack([face.local for face in clip.faces])
     return np.concatenate(
@@ -93,77 +93,84 @@ def extract_features(clip: FaceTrack, rest: FaceTrack) -> Features:
 def predict_probabilities(
     net: EmotionJudge, clip: FaceTrack, rest: FaceTrack
 ) -> Float64[np.ndarray, " 8"]:
-    """How likely each of `LABELS` is, for one clip and the neutral portrait of its person."""
+    """Return the probability of each of `LABELS` for a clip, given the neutral portrait."""
     some = FaceTrack(
         pictures=clip.pictures,
         faces=tuple(clip.faces[place] for place in _spread_frames(len(clip.faces))),
     )
     logits = net(torch.from_numpy(extract_features(some, rest)).float()[None])
-    made: Float64[np.ndarray, " 8"] = functional.softmax(logits, dim=1)[0].double().numpy()
-    return made
+    probabilities: Float64[np.ndarray, " 8"] = functional.softmax(logits, dim=1)[0].double().numpy()
+    return probabilities
 
 
 def train_emotion_judge(
     corpus: Corpus,
-    shares: ClipSplit,
+    split: ClipSplit,
     settings: EmotionJudgeSettings,
     *,
     landmarker: Landmarker,
     report: Report = ignore_report,
 ) -> tuple[EmotionJudge, JudgeOrigin]:
-    """Train on the clips to learn from, keep the epoch that does best on those aside."""
-    people = {clip.identity for clip in (*shares.training, *shares.validation)}
+    """Train on the training clips, and keep the epoch that does best on the validation clips."""
+    people = {clip.identity for clip in (*split.training, *split.validation)}
     rest = {
         name: track_face(landmarker, corpus.portrait(name).face[None]) for name in sorted(people)
     }
     sides = [
         _gather_features(corpus, clips, rest, landmarker)
-        for clips in (shares.training, shares.validation)
+        for clips in (split.training, split.validation)
     ]
     net, right = fit_emotion_judge(sides[0], sides[1], settings, report)
-    return net, shares.describe_judge(
+    return net, split.describe_judge(
         settings, judge="emotion", version=VERSION, score=("right", right)
     )
 
 
 def fit_emotion_judge(
-    learnt: tuple[Table, Labels],
-    aside: tuple[Table, Labels],
+    training: tuple[Table, Labels],
+    validation: tuple[Table, Labels],
     settings: EmotionJudgeSettings,
     report: Report = ignore_report,
 ) -> tuple[EmotionJudge, float]:
-    """A judge of facts and labels, and the share of those aside that it names rightly."""
+    """Fit a judge to features and labels; return it with its accuracy on the validation side."""
     torch.manual_seed(settings.seed)
     net, chance = EmotionJudge(), np.random.default_rng(settings.seed)
-    net.middle, net.basis = _find_directions(learnt[0])
-    inputs, labels = torch.from_numpy(learnt[0]).float(), torch.from_numpy(learnt[1])
+    net.middle, net.basis = _find_directions(training[0])
+    inputs, labels = torch.from_numpy(training[0]).float(), torch.from_numpy(training[1])
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
     best, kept = -1.0, net.state_dict()
     for epoch in range(settings.epochs):
         net.train()
-        losses = []
         order = torch.from_numpy(chance.permutation(len(labels)))
-        for picked in order.split(settings.clips_per_step):  # type: ignore[no-untyped-call]
-            logits = net(inputs[picked], settings.noise)
-            loss = functional.cross_entropy(logits, labels[picked], label_smoothing=0.1)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            losses.append(float(loss.detach()))
-        right = _measure_accuracy(net, aside)
+        losses = [
+            _train_step(net, (inputs[picked], labels[picked]), settings.noise, optimiser)
+            for picked in order.split(settings.clips_per_step)  # type: ignore[no-untyped-call]
+        ]
+        right = _measure_accuracy(net, validation)
         report(epoch, {"loss": float(np.mean(losses)), "right": right})
         if right > best:
-            best, kept = right, {name: value.clone() for name, value in net.state_dict().items()}
+            best, kept = right, copy_state(net)
     net.load_state_dict(kept)
     net.eval()
     return net, best
 
 
+def _train_step(
+    net: EmotionJudge, batch: tuple[Tensor, Tensor], noise: float, optimiser: torch.optim.Optimizer
+) -> float:
+    """Take a step on features and labels; return the loss."""
+    loss = functional.cross_entropy(net(batch[0], noise), batch[1], label_smoothing=0.1)
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())
+
+
 @torch.inference_mode()
 def _measure_accuracy(net: EmotionJudge, side: tuple[Table, Labels]) -> float:
     net.eval()
-    said = net(torch.from_numpy(side[0]).float()).argmax(dim=1)
-    return float((said.numpy() == side[1]).mean())
+    predicted = net(torch.from_numpy(side[0]).float()).argmax(dim=1)
+    return float((predicted.numpy() == side[1]).mean())
 
 
 def _gather_features(
@@ -183,8 +190,9 @@ def _gather_features(
 
 
 def _find_directions(table: Table) -> tuple[Tensor, Tensor]:
-    """Mean of the facts, and a basis in which the main directions of either half have deviation 1;
-    directions that do not vary are nil.
+    """Return the mean of the features and a basis in which the main directions have deviation 1.
+
+    Places and movements have directions of their own; directions that do not vary are zero.
     """
     middle, half = table.mean(axis=0), table.shape[1] // 2
     basis = np.zeros((table.shape[1], PLACE + MOVES))
@@ -199,5 +207,5 @@ def _find_directions(table: Table) -> tuple[Tensor, Tensor]:
 
 
 def _spread_frames(frames: int) -> np.ndarray:
-    """Places of `FRAMES` frames evenly over a clip; a short clip's are shown twice."""
+    """Spread `FRAMES` frame numbers evenly over a clip; a short clip's frames repeat."""
     return ((np.arange(FRAMES) + 0.5) * frames / FRAMES).astype(int)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field's own judges, when a user puts their weights into the cache: SyncNet v2, ArcFace,
-HSEmotion, I3D.
+"""Find the field's own judges in the cache: SyncNet v2, ArcFace, HSEmotion, I3D.
 
-Callsheet neither ships nor fetches these files: read their licences first. They lie in the folder
-`judges` of the cache under the names that they are published by. The digest of a file is recorded
-when it was first loaded and must stay. Nothing unpickles while judging: the one pickle (SyncNet) is
-converted once, as plain tensors; the one TorchScript archive (I3D), which may carry any code, runs
+Callsheet neither ships nor fetches these files: read their licences first. A user puts them into
+the folder `judges` of the cache under their published names. The digest of a file is recorded when
+it is first loaded, and must stay. Nothing unpickles while judging: the one pickle (SyncNet) is
+converted once, to plain tensors; the one TorchScript archive (I3D), which may carry any code, runs
 in a process of its own.
 """
 
@@ -22,8 +21,10 @@ from model.weights import cache_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalJudge:
-    """A judge of others. `file`: its name in the folder. `source`: where a person gets it.
-    `licence`: as its makers say it.
+    """A judge that others published.
+
+    `file`: its name in the folder. `source`: where a person gets it. `licence`: as its makers state
+    it.
     """
 
     name: str
@@ -66,7 +67,7 @@ EXTERNAL_JUDGES = (
 
 
 def find_judge(name: str) -> ExternalJudge:
-    """One of `EXTERNAL_JUDGES`. Raises InputError with the nearest names."""
+    """Find an external judge by name. Raises InputError with the nearest names."""
     for judge in EXTERNAL_JUDGES:
         if judge.name == name:
             return judge
@@ -83,37 +84,38 @@ def find_judge(name: str) -> ExternalJudge:
 
 
 def judges_folder() -> Path:
-    """Where a user puts the files."""
+    """Return the folder where a user puts the files."""
     return cache_folder() / "judges"
 
 
 def locate_weights(name: str) -> Path:
-    """The file of a judge, whose digest is what it was when it was first used.
+    """Return the path of a judge's file.
 
-    Raises InputError that says which file is missing and where it is had, or that it is another
-    than before.
+    Raises:
+        InputError: It is missing (the message says where to get it), or is not the file that was
+            used before.
     """
     judge = find_judge(name)
     path = judges_folder() / judge.file
     if not path.is_file():
-        message = f"the weights of {name} are not here; get {judge.file} from {judge.source} (licence: {judge.licence})"
+        advice = f"get {judge.file} from {judge.source} (licence: {judge.licence})"
+        message = f"the weights of {name} are missing; {advice}"
         raise InputError(Problem(file=str(path), message=message))
-    note = _digest_path(path)
-    recorded = note.read_text().strip() if note.is_file() else ""
-    found = sha256_file(path)
-    if recorded not in ("", found):
-        message = (
-            f"not the file that was used before; delete {note.name} if it was changed on purpose"
-        )
+    record = _digest_path(path)
+    recorded = record.read_text().strip() if record.is_file() else ""
+    digest = sha256_file(path)
+    if recorded not in ("", digest):
+        message = f"not the file that was used before; if you replaced it, delete {record.name}"
         raise InputError(
-            Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=found)
+            Problem(file=str(path), message=message, expected=f"SHA-256 {recorded}", got=digest)
         )
     return path
 
 
 def record_digest(name: str) -> None:
-    """Note the digest of a judge's file, once it has been loaded: half a download must not stand in
-    the way of the whole.
+    """Record the digest of a judge's file once it has been loaded.
+
+    Before that, half a download must not block the whole file.
     """
     path = locate_weights(name)
     if not _digest_path(path).is_file():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field's own judges at the same table: what those that a user asked for say of a clip."""
+"""Measure clips by the field's own judges, those that a user names."""
 
 from __future__ import annotations
 
@@ -20,25 +20,29 @@ FRAMES_PER_CLIP = 8  # frames of a clip that networks for pictures see
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExternalClip:
-    """What a guest is shown of a clip: its crops, the face in them, the sound from the first of
-    them on, whose it is and how they act.
+    """What external judges need to know about a clip.
+
+    `speech`: the sound from the first of the crops on.
     """
 
     faces: Faces
-    followed: FaceTrack
+    track: FaceTrack
     speech: Int16[np.ndarray, " samples"]
     identity: str
     emotion: str
 
 
 class ExternalMetrics:
-    """Those of `foreign.KNOWN` that were asked for, loaded. I3D says nothing of single clips:
-    `foreign.i3d`.
+    """The external judges that a user names, loaded.
+
+    I3D says nothing about single clips: see `i3d.extract_features`.
     """
 
     def __init__(self, names: Sequence[str], rest: Mapping[str, FaceTrack]) -> None:
-        """`rest`: the face of every portrait. Raises InputError for all names that are unknown, and
-        whose files are not here or are something else.
+        """Load the judges. `rest`: the face of every portrait.
+
+        Raises:
+            InputError: Names are unknown, or files are missing or something else; it lists all.
         """
         self.names = tuple(dict.fromkeys(names))
         check_weights(self.names)
@@ -57,35 +61,31 @@ class ExternalMetrics:
             else {}
         )
 
-    def measure_clip(self, told: ExternalClip) -> dict[str, float]:
-        """Their measures by name. A clip that is too short for SyncNet has none of it."""
-        made: dict[str, float] = {}
-        if self._syncnet and len(told.faces) >= syncnet.SPAN:
-            heard = syncnet.measure_sync(self._syncnet, told.faces, told.speech)
-            made |= {
-                "syncnet_v2_confidence": heard.confidence,
-                "syncnet_v2_distance": heard.distance,
-                "syncnet_v2_offset": float(heard.offset),
+    def measure_clip(self, clip: ExternalClip) -> dict[str, float]:
+        """Return measures of a clip by name.
+
+        A clip that is too short for SyncNet has none of SyncNet's.
+        """
+        numbers: dict[str, float] = {}
+        if self._syncnet and len(clip.faces) >= syncnet.SPAN:
+            sync = syncnet.measure_sync(self._syncnet, clip.faces, clip.speech)
+            numbers |= {
+                "syncnet_v2_confidence": sync.confidence,
+                "syncnet_v2_distance": sync.distance,
+                "syncnet_v2_offset": float(sync.offset),
             }
         if self._arcface:
-            made["arcface_similarity"] = float(
-                _embed_clip(self._arcface, told.followed) @ self._homes[told.identity]
+            numbers["arcface_similarity"] = float(
+                _embed_clip(self._arcface, clip.track) @ self._homes[clip.identity]
             )
         if self._hsemotion:
-            seen = _spread_frames(told.followed)
-            logits = [
-                arcface.score_emotions(
-                    self._hsemotion, told.followed.pictures[at], told.followed.faces[at]
-                )
-                for at in seen
-            ]
-            said = arcface.HSEMOTION_LABELS[int(np.mean(logits, axis=0).argmax())]
-            made["hsemotion_right"] = float(said == told.emotion)
-        return made
+            label = _name_emotion(self._hsemotion, clip.track)
+            numbers["hsemotion_right"] = float(label == clip.emotion)
+        return numbers
 
 
 def check_weights(names: Sequence[str]) -> None:
-    """Whether all are known and their files here. Raises InputError that tells of every one."""
+    """Check that all names are known and their files in place. Raises InputError that lists all."""
     problems: list[Problem] = []
     for name in names:
         collect_problems(problems, partial(external.locate_weights, name))
@@ -93,33 +93,41 @@ def check_weights(names: Sequence[str]) -> None:
         raise InputError(problems)
 
 
-def _embed_clip(graph: arcface.OnnxGraph, followed: FaceTrack) -> Float64[np.ndarray, " 512"]:
-    """The mean of a clip's directions, of length 1."""
+def _embed_clip(graph: arcface.OnnxGraph, track: FaceTrack) -> Float64[np.ndarray, " 512"]:
+    """Return the mean of a clip's ArcFace directions, of length 1."""
     numbers = [
-        arcface.embed_face(graph, followed.pictures[at], followed.faces[at])
-        for at in _spread_frames(followed)
+        arcface.embed_face(graph, track.pictures[at], track.faces[at])
+        for at in _spread_frames(track)
     ]
     middle = np.mean(numbers, axis=0)
     return np.asarray(middle / np.linalg.norm(middle))
 
 
-def _spread_frames(followed: FaceTrack) -> list[int]:
-    """Places evenly over a clip, none twice."""
-    places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * len(followed.faces) / FRAMES_PER_CLIP).astype(
-        int
-    )
+def _name_emotion(graph: arcface.OnnxGraph, track: FaceTrack) -> str:
+    """Name the emotion whose HSEmotion logit is the largest on average."""
+    logits = [
+        arcface.score_emotions(graph, track.pictures[at], track.faces[at])
+        for at in _spread_frames(track)
+    ]
+    return arcface.HSEMOTION_LABELS[int(np.mean(logits, axis=0).argmax())]
+
+
+def _spread_frames(track: FaceTrack) -> list[int]:
+    """Spread frame numbers evenly over a clip, none twice."""
+    count = len(track.faces)
+    places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * count / FRAMES_PER_CLIP).astype(int)
     return list(dict.fromkeys(places.tolist()))
 
 
 def _load_arcface() -> arcface.OnnxGraph:
     graph = arcface.OnnxGraph("arcface")
-    graph.expect(arcface.ARCFACE_SIDE, arcface.ARCFACE_WIDTH)
+    graph.check_output(arcface.ARCFACE_SIDE, arcface.ARCFACE_WIDTH)
     return graph
 
 
 def _load_hsemotion() -> arcface.OnnxGraph:
     graph = arcface.OnnxGraph("hsemotion")
-    graph.expect(arcface.HSEMOTION_SIDE, len(arcface.HSEMOTION_LABELS))
+    graph.check_output(arcface.HSEMOTION_SIDE, len(arcface.HSEMOTION_LABELS))
     return graph
 
 
@@ -129,4 +137,4 @@ LOADERS: Mapping[str, Callable[[], Any]] = {
     "hsemotion": _load_hsemotion,
     "i3d": i3d.check_archive,
 }
-"""How each is loaded, or at least tried: before the first clip is judged."""
+"""What loads each judge, or at least tries it, before the first clip is judged."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""I3D's features of clips, for the FVD of the field. The published file is a TorchScript archive,
-so it runs in a process of its own.
+"""Extract I3D's features of clips, for the field's Frechet video distance (FVD).
+
+The published file is a TorchScript archive, so it runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -24,9 +25,7 @@ Clips = UInt8[np.ndarray, "clips frames height width 3"]
 
 
 def check_archive() -> None:
-    """Try the archive on one empty clip. Raises InputError when it is missing or no such
-    network.
-    """
+    """Try the archive on an empty clip. Raises InputError when it is missing or no such network."""
     empty = np.zeros((1, LEAST_FRAMES, 8, 8, 3), np.uint8)
     try:
         extract_features(empty)
@@ -39,27 +38,31 @@ def check_archive() -> None:
 
 
 def extract_features(clips: Clips) -> Float64[np.ndarray, "clips 400"]:
-    """Features of clips of equal length. Raises InputError without the file, ToolError when it
-    fails, ValueError for short clips.
+    """Extract features of clips of equal length.
+
+    Raises:
+        InputError: The file is missing.
+        ToolError: The process fails.
+        ValueError: The clips are too short.
     """
     if clips.shape[1] < LEAST_FRAMES:
         raise ValueError(f"I3D needs {LEAST_FRAMES} frames, not {clips.shape[1]}")
-    made = isolated.run_archive(
+    features = isolated.run_archive(
         __name__, external.locate_weights("i3d"), clips, what="I3D", seconds=TIMEOUT_SECONDS
     )
-    return np.asarray(made, np.float64).reshape(len(clips), -1)
+    return np.asarray(features, np.float64).reshape(len(clips), -1)
 
 
 def _run_network(network: Any, clips: Clips) -> np.ndarray:
-    made = [
+    features = [
         network(_prepare_clip(clip), rescale=False, resize=False, return_features=True)
         for clip in clips
     ]
-    return np.asarray(torch.cat(made).numpy())
+    return np.asarray(torch.cat(features).numpy())
 
 
 def _prepare_clip(clip: UInt8[np.ndarray, "frames height width 3"]) -> torch.Tensor:
-    """[1, 3, frames, 224, 224] in [-1, 1]."""
+    """Convert a clip to [1, 3, frames, 224, 224] in [-1, 1]."""
     frames = torch.from_numpy(clip).permute(0, 3, 1, 2).float() / 127.5 - 1
     large = functional.interpolate(frames, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     return large.permute(1, 0, 2, 3)[None]

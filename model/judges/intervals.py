@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a number is: 95 % intervals of proportions and of means over clips of few people.
+"""Estimate 95 % intervals of proportions and means over clips of few people.
 
-Clips of one person are alike, so means are resampled by person, not by clip (cluster bootstrap;
-Efron & Tibshirani 1993, ch. 8). When every clip says the same, resampling says nothing, so
-proportions also keep to the interval of Wilson (1927).
+Clips of a person are alike, so means are resampled by person, not by clip (cluster bootstrap; Efron
+& Tibshirani 1993, ch. 8). When every clip gives the same value, resampling says nothing, so
+proportions also use the interval of Wilson (1927).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Values = Float64[np.ndarray, " clips"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A number, the ends of its 95 % interval, and how many clips stand behind it."""
+    """A number, the ends of its 95 % interval, and how many clips it rests on."""
 
     value: float
     low: float
@@ -33,14 +33,14 @@ class Interval:
 
 
 def estimate_wilson(right: int, count: int) -> Interval:
-    """A proportion of `count` independent trials.
+    """Estimate a proportion of `count` independent trials (Wilson 1927).
 
-    >>> made = wilson(8, 10)
-    >>> round(made.low, 3), round(made.high, 3)
+    >>> interval = estimate_wilson(8, 10)
+    >>> round(interval.low, 3), round(interval.high, 3)
     (0.49, 0.943)
     """
     if not 0 <= right <= count or count == 0:
-        raise ValueError(f"{right} of {count} is no proportion")
+        raise ValueError(f"{right} of {count} is not a proportion")
     share = right / count
     middle = (share + Z * Z / (2 * count)) / (1 + Z * Z / count)
     half = (
@@ -57,8 +57,9 @@ def estimate_wilson(right: int, count: int) -> Interval:
 
 
 def estimate_mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """The mean over clips; `groups` says whose clip each is. Of one person nothing follows for
-    others: the ends are nan.
+    """Estimate a mean over clips; `groups` names the person of each clip.
+
+    A single person says nothing about others: then the ends are nan.
     """
     sums, counts = _sum_by_group(values, groups)
     value = float(sums.sum() / counts.sum())
@@ -70,8 +71,9 @@ def estimate_mean(values: Values, groups: Sequence[str], *, seed: int = 0) -> In
 
 
 def estimate_proportion(right: Values, groups: Sequence[str], *, seed: int = 0) -> Interval:
-    """A share of clips (values 0 and 1): the wider ends of the cluster bootstrap's and of Wilson's
-    interval.
+    """Estimate a share of clips (values 0 and 1).
+
+    The ends are the wider ones of the cluster bootstrap and of Wilson's interval.
     """
     resampled = estimate_mean(right, groups, seed=seed)
     trials = estimate_wilson(round(float(right.sum())), len(right))
@@ -82,10 +84,9 @@ def estimate_proportion(right: Values, groups: Sequence[str], *, seed: int = 0) 
 def estimate_ratio(
     above: Values, below: Values, groups: Sequence[str], *, seed: int = 0
 ) -> Interval:
-    """Mean of `above` over mean of `below`, of the same clips in the same order; persons are
-    resampled for both at once.
+    """Estimate the mean of `above` over the mean of `below`, for the same clips in the same order.
 
-    All is nan when nothing is below.
+    Persons are resampled for both at once. All is nan when everything below is 0.
     """
     (tops, counts), (bottoms, _) = _sum_by_group(above, groups), _sum_by_group(below, groups)
     value = _divide(tops.sum(), bottoms.sum())
@@ -100,7 +101,7 @@ def estimate_ratio(
 
 def _sum_by_group(values: Values, groups: Sequence[str]) -> tuple[Values, Values]:
     if len(values) != len(groups) or not len(values):
-        raise ValueError(f"{len(values)} values of {len(groups)} clips")
+        raise ValueError(f"{len(values)} values for {len(groups)} clips")
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     return np.bincount(place, weights=values), np.bincount(place).astype(np.float64)
 
@@ -110,6 +111,6 @@ def _draw_groups(groups: int, seed: int) -> np.ndarray:
 
 
 def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Quotients, nan where nothing is below."""
+    """Divide; nan where the divisor is 0."""
     none = np.full_like(np.asarray(above, np.float64), np.nan)
     return np.asarray(np.divide(above, below, out=none, where=np.asarray(below) != 0))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether lips follow the sound: a small SyncNet trained here, and the correlation of the measured
-mouth with the level of the voice.
+"""Judge whether lips follow the sound: a small SyncNet trained here, and a correlation.
 
-The net embeds five frames of the mouth's part of the picture and the 0.2 s of sound that belong to
-them, and learns that the two are near each other when they are of one moment (Chung & Zisserman
-2016; the loss contrasts moments and clips as in van den Oord et al. 2018). Confidence and offset
-are as there: the median of the mean distance over offsets less the least, and where it is least.
+The net embeds five frames of the mouth and the 0.2 s of sound that belong to them. It learns that
+the two are near each other when they are of the same moment (Chung & Zisserman 2016; the loss
+contrasts moments and clips as in van den Oord et al. 2018). Confidence and offset are defined as
+there: the median of the mean distance over offsets less the least, and the offset of the least. The
+correlation compares the measured mouth opening with the level of the voice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from model.judges import sound
 from model.judges.augment import Variation, vary_frames
 from model.judges.splits import ClipSplit
 from model.judges.stability import compute_luma, crop_mouth
-from model.judges.trained import JudgeOrigin
+from model.judges.trained import JudgeOrigin, copy_state
 from model.training.reporting import Report, ignore_report
 
 VERSION = 1
@@ -43,7 +43,7 @@ Series = Float64[np.ndarray, " frames"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipsyncJudgeSettings:
-    """How the net is trained."""
+    """Settings of the training."""
 
     steps: int = 1200
     clips_per_step: int = 12
@@ -55,8 +55,9 @@ class LipsyncJudgeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncScore:
-    """What the net says of a clip. `offset`: frames by which the picture is late (negative:
-    early).
+    """The net's answer for a clip.
+
+    `offset`: frames by which the picture is late (negative: early).
     """
 
     confidence: float
@@ -64,10 +65,10 @@ class SyncScore:
 
 
 class SyncNet(nn.Module):
-    """Two nets into one space."""
+    """A net for mouths and a net for sounds that embed into the same space."""
 
     def __init__(self) -> None:
-        """About 280,000 parameters."""
+        """Lay out the nets; they have about 280,000 parameters."""
         super().__init__()
         high, wide = crop_mouth(np.empty((1, FACE_PX, FACE_PX))).shape[1:]
         self.see = nn.Sequential(
@@ -93,16 +94,20 @@ class SyncNet(nn.Module):
         mouths: Float[Tensor, "moments span high wide"],
         sounds: Float[Tensor, "moments steps bands"],
     ) -> tuple[Float[Tensor, "moments width"], Float[Tensor, "moments width"]]:
-        """Both embeddings, of length 1."""
+        """Return both embeddings, of length 1."""
         return functional.normalize(self.see(mouths), dim=1), functional.normalize(
             self.hear(sounds[:, None]), dim=1
         )
 
 
 def measure_sync(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0) -> SyncScore:
-    """Confidence and offset of a clip. `first`: which frame of the speech (25 a second) the first
-    picture belongs to; sound before and after the pictures is used for the offsets. Raises
-    ValueError for less than five pictures or no sound for them.
+    """Measure confidence and offset of a clip.
+
+    `first`: the frame of the speech (25 a second) to which the first picture belongs; sound before
+    and after the pictures is used for the offsets.
+
+    Raises:
+        ValueError: There are fewer than five pictures, or no sound for them.
     """
     table = _measure_distances(net, faces, speech, first)
     offsets = sorted(table, key=abs)
@@ -112,48 +117,45 @@ def measure_sync(net: SyncNet, faces: Faces, speech: Samples, *, first: int = 0)
 
 @torch.inference_mode()
 def extract_features(net: SyncNet, faces: Faces) -> Float64[np.ndarray, "moments width"]:
-    """What is seen of every five frames of the mouth's part, for distances between sets of
-    clips.
-    """
+    """Embed every five frames of the mouth, for distances between sets of clips."""
     mouths = _prepare_mouths(faces)
     moments = torch.stack([mouths[start : start + SPAN] for start in range(len(mouths) - SPAN + 1)])
-    made: Float64[np.ndarray, "moments width"] = (
+    features: Float64[np.ndarray, "moments width"] = (
         functional.normalize(net.see(moments), dim=1).double().numpy()
     )
-    return made
+    return features
 
 
 def correlate(gap: Series, level: Series) -> float:
-    """How closely the measured gap of the lips follows the level of the voice in the same frames
-    (`sound.measure_level`).
+    """Correlate the measured gap of the lips with the level of the voice (`sound.measure_level`).
 
-    0 when one of them stands still; the longer is cut to the shorter.
+    0 when either stands still; the longer is cut to the shorter.
     """
     count = min(len(gap), len(level))
-    seen, heard = gap[:count], level[:count]
-    if count < 2 or seen.std() < 1e-6 or heard.std() < 1e-6:
+    mouth, voice = gap[:count], level[:count]
+    if count < 2 or mouth.std() < 1e-6 or voice.std() < 1e-6:
         return 0.0
-    return float(np.corrcoef(seen, heard)[0, 1])
+    return float(np.corrcoef(mouth, voice)[0, 1])
 
 
 def correlate_all(
     gaps: Sequence[Series], levels: Sequence[Series]
 ) -> Float64[np.ndarray, "gaps levels"]:
-    """Every mouth against every voice; the diagonal is each with its own."""
+    """Correlate every mouth with every voice; the diagonal is each with its own."""
     return np.array([[correlate(gap, level) for level in levels] for gap in gaps])
 
 
 def correlate_shuffled(
     table: Float64[np.ndarray, "clips clips"], *, seed: int = 0, draws: int = 2000
 ) -> float:
-    """The 95th percentile of the mean correlation when every clip is given another's sound.
+    """Return the 95th percentile of the mean correlation when every clip gets another's sound.
 
-    `table[i, j]`: a measure of picture i with sound j. Wrong sounds are given in turn (random
-    cyclic orders), each to one clip.
+    `table[i, j]`: a measure of picture i with sound j. Wrong sounds go round in random cyclic
+    orders, each to one clip.
     """
     count, chance = len(table), np.random.default_rng(seed)
     if count < 2:
-        raise ValueError("one clip has nobody to take a sound from")
+        raise ValueError("a single clip cannot be shuffled")
     means = []
     for _ in range(draws):
         order = chance.permutation(count)
@@ -162,44 +164,47 @@ def correlate_shuffled(
 
 
 def train_lipsync_judge(
-    corpus: Corpus,
-    shares: ClipSplit,
-    settings: LipsyncJudgeSettings,
-    report: Report = ignore_report,
+    corpus: Corpus, split: ClipSplit, settings: LipsyncJudgeSettings, report: Report = ignore_report
 ) -> tuple[SyncNet, JudgeOrigin]:
-    """Train on the clips to learn from, keep the state that does best on those aside."""
-    learnt, aside = shares.training, shares.validation
+    """Train on the training clips, and keep the state that does best on the validation clips."""
     torch.manual_seed(settings.seed)
     net, chance = SyncNet(), np.random.default_rng(settings.seed)
-    inputs, checks = _MouthsAndSounds(corpus, learnt), _MouthsAndSounds(corpus, aside)
+    inputs, checks = (
+        _MouthsAndSounds(corpus, clips) for clips in (split.training, split.validation)
+    )
     optimiser = torch.optim.AdamW(net.parameters(), lr=settings.rate, weight_decay=settings.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.rate, total_steps=settings.steps
     )
     best, kept, losses = -1.0, net.state_dict(), list[float]()
     for step in range(1, settings.steps + 1):
-        net.train()
-        mouths, sounds = inputs.draw_moments(settings.clips_per_step, chance)
-        loss = _compute_loss(*net(mouths, sounds))
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        losses.append(
+            _train_step(net, inputs.draw_moments(settings.clips_per_step, chance), optimiser)
+        )
         schedule.step()
-        losses.append(float(loss.detach()))
         if step % settings.look_every == 0 or step == settings.steps:
             right = _measure_accuracy(net, checks)
             report(step, {"loss": float(np.mean(losses)), "right": right})
             losses.clear()
             if right >= best:
-                best, kept = (
-                    right,
-                    {name: value.clone() for name, value in net.state_dict().items()},
-                )
+                best, kept = right, copy_state(net)
     net.load_state_dict(kept)
     net.eval()
-    return net, shares.describe_judge(
+    return net, split.describe_judge(
         settings, judge="lipsync", version=VERSION, score=("own sound nearest of eight", best)
     )
+
+
+def _train_step(
+    net: SyncNet, moments: tuple[Tensor, Tensor], optimiser: torch.optim.Optimizer
+) -> float:
+    """Take a step on mouths and sounds; return the loss."""
+    net.train()
+    loss = _compute_loss(*net(*moments))
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _build_layer(before: int, after: int, *, stride: int) -> list[nn.Module]:
@@ -210,23 +215,21 @@ def _build_layer(before: int, after: int, *, stride: int) -> list[nn.Module]:
     ]
 
 
-def _compute_loss(seen: Tensor, heard: Tensor) -> Tensor:
-    """Every moment's sound against all others of the step, and the other way round."""
-    likeness = seen @ heard.T / TEMPERATURE
-    own = torch.arange(len(seen))
+def _compute_loss(mouths: Tensor, sounds: Tensor) -> Tensor:
+    """Contrast every moment's sound with all others of the step, and the other way round."""
+    likeness = mouths @ sounds.T / TEMPERATURE
+    own = torch.arange(len(mouths))
     return (functional.cross_entropy(likeness, own) + functional.cross_entropy(likeness.T, own)) / 2
 
 
 @torch.inference_mode()
 def _measure_accuracy(net: SyncNet, clips: _MouthsAndSounds) -> float:
-    """How often the nearest of a clip's eight sounds is the right one, on clips as they are; chance
-    is one in eight.
-    """
+    """Measure how often the nearest of a clip's eight sounds is the right one; chance is 1 in 8."""
     net.eval()
     right = []
     for mouths, sounds in clips.spread_moments():
-        seen, heard = net(mouths, sounds)
-        right.append((seen @ heard.T).argmax(dim=1) == torch.arange(len(seen)))
+        of_mouths, of_sounds = net(mouths, sounds)
+        right.append((of_mouths @ of_sounds.T).argmax(dim=1) == torch.arange(len(of_mouths)))
     return float(torch.cat(right).double().mean())
 
 
@@ -246,8 +249,9 @@ class _MouthsAndSounds:
         ]
 
     def draw_moments(self, count: int, chance: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Varied moments of some clips: [count * MOMENTS, SPAN, high, wide], [count * MOMENTS,
-        STEPS, BANDS].
+        """Draw varied moments of some clips.
+
+        Shapes: [count * MOMENTS, SPAN, high, wide] and [count * MOMENTS, STEPS, BANDS].
         """
         picked = chance.choice(len(self.mouths), count, replace=count > len(self.mouths))
         pairs = [
@@ -255,11 +259,12 @@ class _MouthsAndSounds:
             for i in picked
         ]
         frames = torch.stack([mouths for mouths, _ in pairs]).flatten(1, 2)
-        seen = vary_frames(frames, Variation.draw(chance, count, chance.random(count) < 0.5))
-        return seen.reshape(-1, SPAN, *frames.shape[2:]), torch.cat([sounds for _, sounds in pairs])
+        varied = vary_frames(frames, Variation.draw(chance, count, chance.random(count) < 0.5))
+        sounds = torch.cat([sounds for _, sounds in pairs])
+        return varied.reshape(-1, SPAN, *frames.shape[2:]), sounds
 
     def spread_moments(self) -> list[tuple[Tensor, Tensor]]:
-        """Moments of every clip, evenly spaced and not varied."""
+        """Return moments of every clip, evenly spaced and not varied."""
         ends = [np.linspace(0, len(mouths) - SPAN, MOMENTS).astype(int) for mouths in self.mouths]
         return [_cut_moments(*pair) for pair in zip(self.mouths, self.sounds, ends, strict=True)]
 
@@ -269,38 +274,45 @@ def _draw_times(frames: int, chance: np.random.Generator) -> np.ndarray:
 
 
 def _cut_moments(mouths: Tensor, sounds: Tensor, times: np.ndarray) -> tuple[Tensor, Tensor]:
-    heard = [sounds[time * sound.STEPS_PER_FRAME :][:STEPS] for time in times]
-    return torch.stack([mouths[time : time + SPAN] for time in times]), torch.stack(heard)
+    windows = [sounds[time * sound.STEPS_PER_FRAME :][:STEPS] for time in times]
+    return torch.stack([mouths[time : time + SPAN] for time in times]), torch.stack(windows)
 
 
 def _prepare_mouths(faces: Faces) -> Float[Tensor, "frames high wide"]:
-    """Luma of the mouth's part, with mean 0 and deviation 1 over the clip."""
+    """Return the luma of the mouth, with mean 0 and deviation 1 over the clip."""
     part = compute_luma(crop_mouth(faces))
     return torch.from_numpy((part - part.mean()) / (part.std() + 4.0)).float()
 
 
 @torch.inference_mode()
 def _measure_distances(net: SyncNet, faces: Faces, speech: Samples, first: int) -> dict[int, float]:
-    """Mean distance of pictures and sounds by offset in frames: sound taken `offset` frames before
-    the picture.
+    """Measure the mean distance of pictures and sounds by offset in frames.
+
+    At an offset, the sound is taken `offset` frames before the picture.
     """
-    mouths, heard = _prepare_mouths(faces), torch.from_numpy(sound.compute_mel(speech))
-    seen_times = np.arange(len(mouths) - SPAN + 1)
-    heard_times = np.arange(max(len(heard) // sound.STEPS_PER_FRAME - SPAN + 1, 0))
-    if not len(seen_times) or first >= len(heard_times):
-        raise ValueError(
-            f"{len(mouths)} pictures from frame {first} on and {len(heard)} steps of sound are too few"
-        )
-    seen = functional.normalize(
-        net.see(torch.stack([mouths[t : t + SPAN] for t in seen_times])), dim=1
+    mouths, mel = _prepare_mouths(faces), torch.from_numpy(sound.compute_mel(speech))
+    picture_times = np.arange(len(mouths) - SPAN + 1)
+    sound_times = np.arange(max(len(mel) // sound.STEPS_PER_FRAME - SPAN + 1, 0))
+    if not len(picture_times) or first >= len(sound_times):
+        pictures = f"{len(mouths)} pictures from frame {first} on"
+        raise ValueError(f"{pictures} and {len(mel)} steps of sound are too few")
+    of_mouths = functional.normalize(
+        net.see(torch.stack([mouths[t : t + SPAN] for t in picture_times])), dim=1
     )
-    windows = torch.stack([heard[t * sound.STEPS_PER_FRAME :][:STEPS] for t in heard_times])
-    told = functional.normalize(net.hear(windows[:, None]), dim=1)
-    apart_by = torch.cdist(seen, told).double().numpy()
+    windows = torch.stack([mel[t * sound.STEPS_PER_FRAME :][:STEPS] for t in sound_times])
+    of_sounds = functional.normalize(net.hear(windows[:, None]), dim=1)
+    distances = torch.cdist(of_mouths, of_sounds).double().numpy()
+    return _average_by_offset(distances, picture_times, first)
+
+
+def _average_by_offset(
+    distances: Float64[np.ndarray, "pictures sounds"], picture_times: np.ndarray, first: int
+) -> dict[int, float]:
+    """Average distances over the pictures of a clip, at offsets with sound for half of them."""
     table = {}
     for offset in range(-MOST_OFFSET, MOST_OFFSET + 1):
-        where = seen_times + first - offset
-        kept = (where >= 0) & (where < len(heard_times))
-        if kept.sum() * 2 >= len(seen_times):
-            table[offset] = float(apart_by[seen_times[kept], where[kept]].mean())
+        sound_times = picture_times + first - offset
+        inside = (sound_times >= 0) & (sound_times < distances.shape[1])
+        if inside.sum() * 2 >= len(picture_times):
+            table[offset] = float(distances[picture_times[inside], sound_times[inside]].mean())
     return table

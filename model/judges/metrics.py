@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All judges at one table: what each says of one clip, real or generated, by the same instruments
-in the same frames.
+"""Measure a clip by all judges, real or generated, by the same instruments in the same frames.
 
 docs/judges.md says what each measure can and cannot tell.
 """
@@ -35,11 +34,11 @@ Faces = UInt8[np.ndarray, "frames 64 64 3"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JudgedClip:
-    """A clip as it is judged. `speech`: the sound of the whole clip; the first picture belongs to
-    its frame `first`, at 25 a second.
+    """A clip to measure.
 
-    `wrong_sounds`: sounds of other clips, none of which the lips should follow. `portraits`: who it might
-    be, the own identity among them.
+    `speech`: the sound of the whole clip; the first picture belongs to its frame `first`, at 25 a
+    second. `wrong_sounds`: sounds of other clips, none of which the lips should follow.
+    `portraits`: the identities to choose from, the own identity among them.
     """
 
     identity: str
@@ -53,8 +52,10 @@ class JudgedClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClipMetrics:
-    """What was measured of a clip: numbers by name, the gap of its lips and the level of its voice,
-    the features of its frames by net.
+    """The measurements of a clip.
+
+    `numbers`: by name. `gap`: of the lips. `level`: of the voice. `features`: of its frames, by
+    net.
     """
 
     numbers: dict[str, float]
@@ -64,7 +65,7 @@ class ClipMetrics:
 
 
 class MetricSuite:
-    """Holds the judges and what they know of the portraits."""
+    """All judges, loaded, and what they know about the portraits."""
 
     def __init__(
         self,
@@ -73,77 +74,80 @@ class MetricSuite:
         *,
         external: Sequence[str] = (),
     ) -> None:
-        """`folder`: of the trained judges. `portraits`: the neutral face of everybody who may be
-        shown or stand beside them. `external`: names of the field's judges to ask too.
+        """Load the judges.
 
-        Raises InputError when judges or weights are missing, ToolError when the packaged judge
-        cannot be fetched.
+        `folder`: of the trained judges. `portraits`: the neutral face of everybody who may be shown
+        or stand in a lineup. `external`: names of the field's judges to ask too.
+
+        Raises:
+            InputError: Judges or weights are missing.
         """
         landmarker = Landmarker(weights.locate(WEIGHTS[0]), weights.locate(WEIGHTS[1]))
         self.recogniser = FaceRecogniser(
             landmarker, weights.locate(WEIGHTS[2]), weights.locate(WEIGHTS[3])
         )
-        self.emotion, self.lips, self.packaged = (
-            emotion.EmotionJudge(),
-            lipsync.SyncNet(),
-            packaged.load_packaged_judge(),
-        )
+        self.emotion, self.lips = emotion.EmotionJudge(), lipsync.SyncNet()
+        self.packaged = packaged.load_packaged_judge()
         self.origins: tuple[JudgeOrigin, ...] = (
             load_judge(self.emotion, "emotion", folder),
             load_judge(self.lips, "lipsync", folder),
         )
-        self.portraits = portraits
         self._rest = {name: track_face(landmarker, face[None]) for name, face in portraits.items()}
         self.external = ExternalMetrics(external, self._rest)
         self._known: dict[str, Embedding] = {
             name: identity.embed_clip(self.recogniser, rest)[0] for name, rest in self._rest.items()
         }
 
-    def measure_clip(self, shown: JudgedClip) -> ClipMetrics:
-        """Everything about one clip. Where the mesh finds no face, emotion and identity are not
-        right, and the rest of it is missing.
+    def measure_clip(self, clip: JudgedClip) -> ClipMetrics:
+        """Measure a clip.
+
+        Where the mesh finds no face, emotion and identity count as wrong, and what else needs a
+        face is missing.
         """
-        followed = track_face(self.recogniser.landmarker, shown.faces)
-        level = _measure_level(shown)
-        numbers = self._measure_lipsync(shown) | {
-            "flicker": stability.measure_flicker(shown.faces),
-            "mouth_motion": stability.measure_mouth_motion(shown.faces),
-            "face_found": followed.found_share,
+        track = track_face(self.recogniser.landmarker, clip.faces)
+        level = _measure_level(clip)
+        numbers = self._measure_lipsync(clip) | {
+            "flicker": stability.measure_flicker(clip.faces),
+            "mouth_motion": stability.measure_mouth_motion(clip.faces),
+            "face_found": track.found_share,
             "emotion_right": 0.0,
             "identity_right": 0.0,
         }
-        features = {"mouth": lipsync.extract_features(self.lips, shown.faces)}
-        if followed.found_share > 0.5:
-            seen = identity.embed_clip(self.recogniser, followed)
-            features["dlib"] = np.stack(seen).astype(np.float64)
-            numbers |= self._measure_emotion(shown, followed) | self._measure_identity(shown, seen)
-            numbers |= self.external.measure_clip(_prepare_external_clip(shown, followed)) | {
-                "opening_spread": float(followed.gap.std()),
-                "opening_correlation": lipsync.correlate(followed.gap, level),
-                "jitter": stability.measure_jitter(followed.points),
-            }
-        return ClipMetrics(numbers=numbers, gap=followed.gap, level=level, features=features)
+        features = {"mouth": lipsync.extract_features(self.lips, clip.faces)}
+        if track.found_share > 0.5:
+            embeddings = identity.embed_clip(self.recogniser, track)
+            features["dlib"] = np.stack(embeddings).astype(np.float64)
+            numbers |= self._measure_emotion(clip, track)
+            numbers |= self._measure_identity(clip, embeddings)
+            numbers |= self.external.measure_clip(_prepare_external_clip(clip, track))
+            numbers |= _measure_points(track, level)
+        return ClipMetrics(numbers=numbers, gap=track.gap, level=level, features=features)
 
-    def _measure_emotion(self, shown: JudgedClip, followed: FaceTrack) -> dict[str, float]:
-        own, rest = LABELS.index(shown.emotion), self._rest[shown.identity]
-        said = emotion.predict_probabilities(self.emotion, followed, rest)
-        numbers = {"emotion_right": float(said.argmax() == own), "emotion_chance": float(said[own])}
-        if shown.emotion in packaged.ORDER:
+    def _measure_emotion(self, clip: JudgedClip, track: FaceTrack) -> dict[str, float]:
+        own, rest = LABELS.index(clip.emotion), self._rest[clip.identity]
+        probabilities = emotion.predict_probabilities(self.emotion, track, rest)
+        numbers = {
+            "emotion_right": float(probabilities.argmax() == own),
+            "emotion_chance": float(probabilities[own]),
+        }
+        if clip.emotion in packaged.ORDER:
             numbers["emotion_packaged_right"] = float(
-                self.packaged.name_emotion(followed, rest) == shown.emotion
+                self.packaged.name_emotion(track, rest) == clip.emotion
             )
         return numbers
 
-    def _measure_identity(self, shown: JudgedClip, seen: Sequence[Embedding]) -> dict[str, float]:
-        known = {name: self._known[name] for name in shown.portraits}
-        likeness = identity.compare_portraits(seen, shown.identity, known)
-        return {"identity_right": float(likeness.right), "identity_distance": likeness.distance}
+    def _measure_identity(
+        self, clip: JudgedClip, embeddings: Sequence[Embedding]
+    ) -> dict[str, float]:
+        portraits = {name: self._known[name] for name in clip.portraits}
+        score = identity.compare_portraits(embeddings, clip.identity, portraits)
+        return {"identity_right": float(score.right), "identity_distance": score.distance}
 
-    def _measure_lipsync(self, shown: JudgedClip) -> dict[str, float]:
-        right = lipsync.measure_sync(self.lips, shown.faces, shown.speech, first=shown.first)
+    def _measure_lipsync(self, clip: JudgedClip) -> dict[str, float]:
+        right = lipsync.measure_sync(self.lips, clip.faces, clip.speech, first=clip.first)
         wrong = [
-            lipsync.measure_sync(self.lips, shown.faces, other, first=shown.first)
-            for other in shown.wrong_sounds
+            lipsync.measure_sync(self.lips, clip.faces, other, first=clip.first)
+            for other in clip.wrong_sounds
         ]
         numbers = {
             "sync_confidence": right.confidence,
@@ -152,22 +156,30 @@ class MetricSuite:
         }
         if wrong:
             numbers["sync_confidence_wrong_sound"] = float(
-                np.mean([one.confidence for one in wrong])
+                np.mean([score.confidence for score in wrong])
             )
         return numbers
 
 
-def _measure_level(shown: JudgedClip) -> Float64[np.ndarray, " frames"]:
-    """The level of the voice in the frames that are shown."""
-    whole = sound.measure_level(shown.speech, len(shown.speech) // SAMPLES_PER_FRAME)
-    return whole[shown.first : shown.first + len(shown.faces)]
+def _measure_level(clip: JudgedClip) -> Float64[np.ndarray, " frames"]:
+    """Measure the level of the voice in the frames that are shown."""
+    whole = sound.measure_level(clip.speech, len(clip.speech) // SAMPLES_PER_FRAME)
+    return whole[clip.first : clip.first + len(clip.faces)]
 
 
-def _prepare_external_clip(shown: JudgedClip, followed: FaceTrack) -> ExternalClip:
+def _measure_points(track: FaceTrack, level: Float64[np.ndarray, " frames"]) -> dict[str, float]:
+    return {
+        "opening_spread": float(track.gap.std()),
+        "opening_correlation": lipsync.correlate(track.gap, level),
+        "jitter": stability.measure_jitter(track.points),
+    }
+
+
+def _prepare_external_clip(clip: JudgedClip, track: FaceTrack) -> ExternalClip:
     return ExternalClip(
-        faces=shown.faces,
-        followed=followed,
-        speech=shown.speech[shown.first * SAMPLES_PER_FRAME :],
-        identity=shown.identity,
-        emotion=shown.emotion,
+        faces=clip.faces,
+        track=track,
+        speech=clip.speech[clip.first * SAMPLES_PER_FRAME :],
+        identity=clip.identity,
+        emotion=clip.emotion,
     )

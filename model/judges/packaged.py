@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A judge of emotion that others made: the expression network of @vladmandic/face-api (npm), on
-photographs of faces.
+"""Judge emotion by a network that others published: @vladmandic/face-api (npm).
 
-330 kB of separable convolutions on 112 px, seven classes (contempt is not among them). It is asked
-how much more of an emotion it sees than in the person's neutral portrait: the mean log-probability
-over frames less the portrait's; neutral wins unless a class gains 0.5. The package is under MIT;
-what pictures the network was trained on is not said.
+It was trained on photographs of faces: 330 kB of separable convolutions on 112 px, seven classes
+(contempt is not among them). The judge asks how much more of an emotion the network sees than in
+the person's neutral portrait: the mean log-probability over frames less the portrait's; neutral
+wins unless a class gains 0.5. The package is under MIT; it does not say on which pictures the
+network was trained.
 """
 
 from __future__ import annotations
@@ -33,11 +33,9 @@ BROWS = (70, 63, 105, 66, 107, 300, 293, 334, 296, 336)
 MEAN = (122.782, 117.001, 104.298)
 SIDE = 112
 ROOM = 0.1  # of the box, on every side
-FLOOR = (
-    # a probability below this is noise; without a floor classes that are never seen win by
-    # differences of nothing
-    1e-3
-)
+# A probability below this is noise; without a floor, classes that are never seen win by differences
+# of nothing.
+FLOOR = 1e-3
 GAIN = 0.5  # of log-probability by which an emotion must exceed the portrait's
 FRAMES_PER_CLIP = 8  # frames of a clip
 
@@ -56,7 +54,7 @@ class PackagedJudge:
 
     @torch.inference_mode()
     def log_probabilities(self, rgb: Rgb, face: Face) -> Logs:
-        """Log-probabilities of `ORDER` for one face."""
+        """Return log-probabilities of `ORDER` for a face."""
         x = (
             torch.from_numpy(_crop_square(rgb, _find_box(face)).astype(np.float32))
             - torch.tensor(MEAN)
@@ -71,7 +69,7 @@ class PackagedJudge:
         )
 
     def name_emotion(self, clip: FaceTrack, portrait: FaceTrack) -> str:
-        """Which of `ORDER` a clip shows, against the neutral portrait of its person."""
+        """Name which of `ORDER` a clip shows, against the neutral portrait of its person."""
         places = ((np.arange(FRAMES_PER_CLIP) + 0.5) * len(clip.faces) / FRAMES_PER_CLIP).astype(
             int
         )
@@ -86,7 +84,7 @@ class PackagedJudge:
         return ORDER[1 + int(gain.argmax())] if gain.max() > GAIN else ORDER[0]
 
     def _run_dense_block(self, x: Tensor, name: str) -> Tensor:
-        """Four convolutions, each of the sum of all before it."""
+        """Run four convolutions, each on the sum of all before it."""
         seen = total = self._convolve(x, f"{name}/conv0", stride=2).relu()
         for number in (1, 2, 3):
             seen = total.relu() if number > 1 else seen
@@ -108,15 +106,17 @@ class PackagedJudge:
 
 
 def load_packaged_judge() -> PackagedJudge:
-    """The network. Raises InputError, with the command that mends it, when it was not fetched."""
+    """Load the network.
+
+    Raises:
+        InputError: It was not fetched; the message names the command that does.
+    """
     return PackagedJudge(tensors=_read_tensors(*map(weights.locate, WEIGHTS)))
 
 
 def _read_tensors(file: Path, layout: Path) -> dict[str, Tensor]:
-    """A flat file by its layout; eight-bit tensors are unfolded with their scale and least
-    value.
-    """
-    raw, at, made = file.read_bytes(), 0, {}
+    """Read a flat file by its layout; eight-bit tensors are unpacked by their scale and minimum."""
+    raw, at, tensors = file.read_bytes(), 0, {}
     entries: Sequence[Any] = [
         entry for part in json.loads(layout.read_text()) for entry in part["weights"]
     ]
@@ -125,24 +125,21 @@ def _read_tensors(file: Path, layout: Path) -> dict[str, Tensor]:
         kind = np.dtype(packing["dtype"] if packing else "float32")
         count = int(np.prod(entry["shape"]))
         if at + count * kind.itemsize > len(raw):
-            raise InputError(
-                Problem(
-                    file=str(file),
-                    message="shorter than its layout says; delete it to fetch it again",
-                )
-            )
+            message = "shorter than its layout says; delete it to fetch it again"
+            raise InputError(Problem(file=str(file), message=message))
         values = np.frombuffer(raw, kind, count, at).astype(np.float32)
         at += count * kind.itemsize
         values = values * packing["scale"] + packing["min"] if packing else values
-        made[str(entry["name"])] = torch.from_numpy(
+        tensors[str(entry["name"])] = torch.from_numpy(
             values.astype(np.float32).reshape(entry["shape"])
         )
-    return made
+    return tensors
 
 
 def _find_box(face: Face) -> tuple[float, float, float, float]:
-    """The smallest upright box around brows, jaw and chin, with some room: what face-api calls an
-    aligned face.
+    """Return the smallest upright box around brows, jaw and chin, with some room.
+
+    face-api calls this an aligned face.
     """
     points = face.points[:, :2]
     low, high = points.min(axis=0), points.max(axis=0)
@@ -155,7 +152,7 @@ def _find_box(face: Face) -> tuple[float, float, float, float]:
 def _crop_square(
     rgb: Rgb, box: tuple[float, float, float, float]
 ) -> Float32[np.ndarray, "112 112 3"]:
-    """The box in 112 px, centred, black beside it."""
+    """Crop the box to 112 px, centred, black beside it."""
     left, top, right, bottom = box
     scale = SIDE / max(right - left, bottom - top)
     half = SIDE / 2

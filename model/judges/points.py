@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a face's points are in a prepared crop, and how far its lips are apart: real and generated
-clips by the same instrument.
+"""Track a face's points through a prepared crop, and measure how far its lips are apart.
 
-A corpus keeps points that were found in full pictures; a generated clip has 64 px and no more. So
-that both are measured alike, the mesh is run on the crops of both.
+A corpus keeps points that were found in full pictures; a generated clip has 64 px and no more. The
+mesh is run on the crops of both, so that real and generated clips are measured alike.
 """
 
 from __future__ import annotations
@@ -54,31 +53,32 @@ class FaceTrack:
 
 
 def track_face(landmarker: Landmarker, faces: Faces) -> FaceTrack:
-    """Follow the face through a clip of prepared crops. Where it is lost it is looked for in the
-    middle again.
+    """Track the face through a clip of prepared crops.
+
+    Where it is lost, the search starts again in the middle.
     """
     pictures = np.stack([enlarge_crop(face) for face in faces])
-    found: list[Face] = []
+    tracked: list[Face] = []
     for picture in pictures:
-        lost = not found or found[-1].confidence <= SURE
-        found.append(
+        lost = not tracked or tracked[-1].confidence <= SURE
+        tracked.append(
             landmarker.fit_mesh(picture, _detect_in_middle())
             if lost
-            else landmarker.follow(picture, found[-1])
+            else landmarker.follow(picture, tracked[-1])
         )
-    return FaceTrack(pictures=pictures, faces=tuple(found))
+    return FaceTrack(pictures=pictures, faces=tuple(tracked))
 
 
 def enlarge_crop(face: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "wide wide 3"]:
-    """A crop at the size at which networks for whole pictures look at it."""
+    """Enlarge a crop to the size that networks for whole pictures expect."""
     shrinks = face.shape[0] > WIDE
-    made: UInt8[np.ndarray, "wide wide 3"] = cv2.resize(
+    enlarged: UInt8[np.ndarray, "wide wide 3"] = cv2.resize(
         face, (WIDE, WIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     )
-    return made
+    return enlarged
 
 
 def _detect_in_middle() -> FaceDetection:
-    """Where the face stands in a prepared crop."""
+    """Return a detection where the face stands in a prepared crop."""
     low, high = WIDE * (1 - FACE_SHARE) / 2, WIDE * (1 + FACE_SHARE) / 2
     return FaceDetection(box=(low, low, high, high), roll=0.0, score=1.0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What follows from judgements: scores with intervals as rows, and a page of them in Markdown.
+"""Turn judgements into scores with intervals, and format them as a report in Markdown.
 
-Every score is a mean over clips, with the interval of `intervals`; scores of a talker stand beside
+Every score is a mean over clips, with an interval of `intervals`. Scores of a talker stand beside
 those of the corpus' own clips, because a judge's number means nothing alone.
 """
 
@@ -27,8 +27,10 @@ SYNTHETIC = ("synthetic", "units")  # corpora that no person acted in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """How a measure is told: `share` of clips or mean, `chance` when there is one, and the line of
-    the page.
+    """How a measure is reported.
+
+    `line`: its line in the report. `share`: whether it is a share of clips or a mean. `chance`: its
+    value by chance, if it has one.
     """
 
     name: str
@@ -51,16 +53,16 @@ MEASURES = (
     Measure(name="identity_right", line=f"identity among {PORTRAITS} portraits", share=True),
     Measure(name="identity_distance", line="distance to the portrait (dlib, L2)"),
     Measure(name="sync_confidence", line="lip-sync confidence, net trained here"),
-    Measure(name="sync_confidence_wrong_sound", line="the same with another clip's sound"),
+    Measure(name="sync_confidence_wrong_sound", line="the same, with another clip's sound"),
     Measure(name="sync_offset_right", line="lip-sync offset at most one frame", share=True),
     Measure(name="opening_correlation", line="mouth opening against level of the voice (r)"),
     Measure(
-        name="opening_correlation_shuffled", line="95th percentile of the same with shuffled sound"
+        name="opening_correlation_shuffled", line="the same, 95th percentile with shuffled sound"
     ),
     Measure(name="opening_spread", line="spread of the mouth opening (IOD)", digits=4),
-    Measure(name="mouth_motion", line="movement in the mouth's part (levels a frame)"),
+    Measure(name="mouth_motion", line="movement of the mouth (levels a frame)"),
     Measure(name="flicker", line="flicker (levels)"),
-    Measure(name="jitter", line="unrest of the head's points (IOD)", digits=4),
+    Measure(name="jitter", line="jitter of the head's points (IOD)", digits=4),
     Measure(name="face_found", line="frames in which a face was found"),
     Measure(name="hsemotion_right", line="emotion, HSEmotion", share=True, chance=1 / len(LABELS)),
     Measure(name="arcface_similarity", line="similarity to the portrait (ArcFace, cosine)"),
@@ -77,53 +79,52 @@ DISTANCES = {
 
 
 def score_judgements(judgements: Sequence[Judgement]) -> list[Score]:
-    """Scores of all measures, by corpus and subject, and ratios to the corpus' own clips where a
-    talker was judged on the same ones.
+    """Compute scores of all measures, by corpus and subject.
 
+    Where a talker was judged on the same clips as the corpus' own, ratios to those are added.
     Chance among portraits follows from how many people there are.
     """
-    made = []
-    for corpus, subject in sorted({(one.corpus, one.subject) for one in judgements}):
-        own = [one for one in judgements if (one.corpus, one.subject) == (corpus, subject)]
-        made += [
+    scores = []
+    for corpus, subject in sorted({(row.corpus, row.subject) for row in judgements}):
+        own = [row for row in judgements if (row.corpus, row.subject) == (corpus, subject)]
+        scores += [
             score for measure in MEASURES if (score := _score_measure(own, measure)) is not None
         ]
         if subject != REAL:
-            real = [one for one in judgements if (one.corpus, one.subject) == (corpus, REAL)]
-            made += [
+            real = [row for row in judgements if (row.corpus, row.subject) == (corpus, REAL)]
+            scores += [
                 score for name in RATIOS if (score := _score_ratio(own, real, name)) is not None
             ]
-    return made
+    return scores
 
 
 def _score_measure(judgements: Sequence[Judgement], measure: Measure) -> Score | None:
-    told = [one for one in judgements if one.measure == measure.name and one.value is not None]
-    if not told:
+    rows = [row for row in judgements if row.measure == measure.name and row.value is not None]
+    if not rows:
         return None
-    values, people = _collect_values(told), [one.identity for one in told]
-    interval = (intervals.estimate_proportion if measure.share else intervals.estimate_mean)(
-        values, people
-    )
+    people = [row.identity for row in rows]
+    estimate = intervals.estimate_proportion if measure.share else intervals.estimate_mean
+    interval = estimate(_collect_values(rows), people)
     chance = (
         1 / min(PORTRAITS, len(set(people))) if measure.name == "identity_right" else measure.chance
     )
     against = None if chance is None else (chance, "chance")
-    return make_score(told[0], measure.name, interval, people, against=against)
+    return make_score(rows[0], measure.name, interval, people, against=against)
 
 
 def _score_ratio(own: Sequence[Judgement], real: Sequence[Judgement], name: str) -> Score | None:
-    """Of the clips that both subjects have a value of."""
-    reals = {one.clip_id: one for one in real if one.measure == name and one.value is not None}
-    told = [
-        one for one in own if one.measure == name and one.value is not None and one.clip_id in reals
+    """Compute a ratio over the clips for which both subjects have a value."""
+    reals = {row.clip_id: row for row in real if row.measure == name and row.value is not None}
+    rows = [
+        row for row in own if row.measure == name and row.value is not None and row.clip_id in reals
     ]
-    if not told:
+    if not rows:
         return None
-    against, people = [reals[one.clip_id] for one in told], [one.identity for one in told]
-    interval = intervals.estimate_ratio(_collect_values(told), _collect_values(against), people)
+    against, people = [reals[row.clip_id] for row in rows], [row.identity for row in rows]
+    interval = intervals.estimate_ratio(_collect_values(rows), _collect_values(against), people)
     if math.isnan(interval.value):
         return None
-    return make_score(told[0], f"{name}_of_real", interval, people)
+    return make_score(rows[0], f"{name}_of_real", interval, people)
 
 
 def make_score(
@@ -134,8 +135,9 @@ def make_score(
     *,
     against: tuple[float, str] | None = None,
 ) -> Score:
-    """A row; ends that are not known are null. `about` says whose it is, `against` what it is read
-    against, and what that is.
+    """Make a score row; ends that are not known are null.
+
+    `about` gives run, subject and corpus; `against` is the reference value and its name.
     """
     low, high = (None if math.isnan(end) else end for end in (interval.low, interval.high))
     return Score(
@@ -153,72 +155,49 @@ def make_score(
     )
 
 
-def score_by_emotion(judgements: Sequence[Judgement]) -> dict[str, Interval]:
-    """The trained judge's share right by emotion."""
-    told = [one for one in judgements if one.measure == "emotion_right" and one.value is not None]
-    made = {}
-    for label in LABELS:
-        some = [one for one in told if one.emotion == label]
-        if some:
-            made[label] = intervals.estimate_proportion(
-                _collect_values(some), [one.identity for one in some]
-            )
-    return made
-
-
 def format_page(
     rows: Sequence[Score], origins: Sequence[JudgeOrigin], facts: Mapping[str, str]
 ) -> str:
-    """The report in Markdown: one table for each corpus, one column for each subject."""
-    parts = ["# Judgement", ""]
+    """Format the report in Markdown: a table for each corpus, a column for each subject."""
+    parts = ["# Evaluation", ""]
     parts += [f"- {name}: {text}" for name, text in facts.items()]
     for corpus in sorted({row.corpus for row in rows}):
         heading = f"{corpus} corpus" if corpus in SYNTHETIC else corpus
-        parts += [
-            "",
-            f"## {heading}",
-            "",
-            *_warn_of_synthetic(corpus),
-            *_format_table([row for row in rows if row.corpus == corpus]),
-        ]
-    parts += [
-        "",
-        "## Judges trained here",
-        "",
-        *(f"- {_describe_origin(origin)}" for origin in origins),
-    ]
+        parts += ["", f"## {heading}", "", *_warn_of_synthetic(corpus)]
+        parts += _format_table([row for row in rows if row.corpus == corpus])
+    parts += ["", "## Judges trained here", ""]
+    parts += [f"- {_describe_origin(origin)}" for origin in origins]
     return "\n".join(parts) + "\n"
 
 
 def _warn_of_synthetic(corpus: str) -> list[str]:
     if corpus not in SYNTHETIC:
         return []
-    kind = "no person acted here: these numbers prove the mechanism, not recognition in human faces or speech."
-    return [f"Synthetic corpus: {kind}", ""]
+    warning = "These numbers test the mechanism; they say nothing about human faces or speech."
+    return [f"Synthetic corpus: no person acted here. {warning}", ""]
 
 
 def _format_table(rows: Sequence[Score]) -> list[str]:
     subjects = sorted({row.subject for row in rows}, key=lambda name: (name != REAL, name))
     lines = [
-        f"| measure | {' | '.join(subjects)} | to read it against |",
+        f"| measure | {' | '.join(subjects)} | reference |",
         "|---|" + "---|" * (len(subjects) + 1),
     ]
     for name, (text, digits) in _list_lines().items():
-        found = {row.subject: row for row in rows if row.measure == name}
-        if found:
+        scores = {row.subject: row for row in rows if row.measure == name}
+        if scores:
             cells = [
-                _format_cell(found[subject], digits) if subject in found else ""
+                _format_cell(scores[subject], digits) if subject in scores else ""
                 for subject in subjects
             ]
-            lines.append(
-                f"| {text} | {' | '.join(cells)} | {_format_references(list(found.values()), digits)} |"
-            )
+            references = _format_references(list(scores.values()), digits)
+            lines.append(f"| {text} | {' | '.join(cells)} | {references} |")
     counts = [
-        f"{subject}: {max(r.clips for r in rows if r.subject == subject)} clips"
+        f"{subject}: {_count(max(r.clips for r in rows if r.subject == subject), 'clip', 'clips')}"
         for subject in subjects
     ]
-    people = max(row.identities for row in rows)
-    return [*lines, "", f"{', '.join(counts)}, of {people} identities; in brackets 95 % intervals."]
+    identities = _count(max(row.identities for row in rows), "identity", "identities")
+    return [*lines, "", f"{', '.join(counts)}; {identities}; 95 % intervals in brackets."]
 
 
 def _list_lines() -> dict[str, tuple[str, int]]:
@@ -239,19 +218,26 @@ def _format_cell(row: Score, digits: int) -> str:
 
 
 def _format_references(rows: Sequence[Score], digits: int) -> str:
-    told = {
+    references = {
         f"{row.compared} {row.reference:.{digits}f}"
         for row in rows
         if row.compared and row.reference is not None
     }
-    return "; ".join(sorted(told))
+    return "; ".join(sorted(references))
 
 
 def _describe_origin(origin: JudgeOrigin) -> str:
     score = ", ".join(f"{name} {value:.3f}" for name, value in origin.scores.items())
-    where = f"{origin.clips} clips of {origin.identities} identities ({origin.corpus} corpus, split {origin.split})"
-    return f"{origin.judge} {origin.version}: {where}, seed {origin.seed}, data {origin.data[:12]}; {score}"
+    source = f"{origin.corpus} corpus, split {origin.split}"
+    clips = _count(origin.clips, "clip", "clips")
+    data = f"{clips} of {_count(origin.identities, 'identity', 'identities')} ({source})"
+    version = f"{origin.judge} {origin.version}"
+    return f"{version}: {data}, seed {origin.seed}, data {origin.data[:12]}; {score}"
+
+
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
 
 
 def _collect_values(rows: Sequence[Judgement]) -> np.ndarray:
-    return np.array([one.value for one in rows], np.float64)
+    return np.array([row.value for row in rows], np.float64)

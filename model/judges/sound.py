@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What judges hear: log-mel frames for the lip-sync net, and a level curve that knows nothing of
-any talker.
+"""Prepare sound for the judges: log-mel frames, and a level curve that no talker uses.
 
 16 kHz mono, 100 steps a second, four to a frame of picture.
 """
@@ -28,7 +27,7 @@ Samples = Int16[np.ndarray, " samples"]
 
 
 def compute_mel(speech: Samples) -> Float32[np.ndarray, "steps bands"]:
-    """Log-mel power in whole 10 ms steps, with mean 0 and deviation 1 over the clip."""
+    """Compute log-mel power in whole 10 ms steps, with mean 0 and deviation 1 over the clip."""
     bands = np.log(_compute_power(speech) @ _build_bands().T + FLOOR)
     centred: Float32[np.ndarray, "steps bands"] = (
         (bands - bands.mean()) / (bands.std() + 1e-3)
@@ -37,11 +36,10 @@ def compute_mel(speech: Samples) -> Float32[np.ndarray, "steps bands"]:
 
 
 def measure_level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"]:
-    """How loud the voice is in each frame of picture, 0 (silent) to 1 (its loudest), between 300
-    and 3000 Hz.
+    """Measure the level of the voice in each frame of picture, 0 (silent) to 1 (its loudest).
 
-    A crude guess at how open the mouth is: it is wrong for m and s, but it was not made by any
-    talker.
+    It covers 300 to 3000 Hz: a crude guess at how open the mouth is. It is wrong for m and s, but
+    no talker had a part in it.
     """
     hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_HZ)
     power = _compute_power(speech)[:, (hz >= VOICE_HZ[0]) & (hz <= VOICE_HZ[1])].sum(axis=1)
@@ -52,7 +50,7 @@ def measure_level(speech: Samples, frames: int) -> Float64[np.ndarray, " frames"
 
 
 def _compute_power(speech: Samples) -> Float64[np.ndarray, "steps bins"]:
-    """Power spectra of windows around the middle of each step."""
+    """Compute power spectra of windows around the middle of each step."""
     steps, reach = len(speech) // STEP, (WINDOW - STEP) // 2
     padded = np.pad(speech[: steps * STEP].astype(np.float64) / 32768, reach)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::STEP]
@@ -61,7 +59,7 @@ def _compute_power(speech: Samples) -> Float64[np.ndarray, "steps bins"]:
 
 @cache
 def _build_bands() -> Float64[np.ndarray, "bands bins"]:
-    """Triangles, evenly spaced in mel (O'Shaughnessy 1987), each with sum 1."""
+    """Build triangles, evenly spaced in mel (O'Shaughnessy 1987), each with sum 1."""
     low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ))
     edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
     hz = np.fft.rfftfreq(FFT, 1 / ANALYSIS_HZ)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which clips of a corpus judges learn from, and which choose when they have learnt enough.
+"""Split the clips of a corpus for judges: some train them, others choose the best epoch.
 
-They learn from identities that no generator learnt from (split `judge`) and choose by split `val`.
-A corpus without judges' identities gives them `val` alone, of which every fourth identity chooses.
-Nobody touches `test`.
+Judges learn from identities that no generator learned from (split `judge`) and choose by split
+`val`. In a corpus without identities for judges, they get `val` alone, of which every fourth
+identity chooses. Nobody touches `test`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from manifests.corpus_rows import CorpusClip
@@ -21,35 +21,36 @@ from model.judges.trained import JudgeOrigin
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-ASIDE = 4  # every so manyth identity, where one split must do both
+EVERY = 4  # every fourth identity validates where a split must serve both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSplit:
-    """Clips to learn from, and clips that choose: of other identities."""
+    """Training and validation clips, of different identities."""
 
     training: Sequence[CorpusClip]
     validation: Sequence[CorpusClip]
 
     @property
     def data(self) -> str:
-        """Identity of what is seen."""
+        """Identity of the clips."""
         return digest(
             [sorted(clip.clip_id for clip in side) for side in (self.training, self.validation)]
         )
 
     @property
     def splits(self) -> frozenset[str]:
-        """The splits that they come from."""
+        """The corpus' splits that they come from."""
         return frozenset(clip.split for clip in (*self.training, *self.validation))
 
     def describe_judge(
         self, settings: DataclassInstance, *, judge: str, version: int, score: tuple[str, float]
     ) -> JudgeOrigin:
-        """The page of a judge that was trained on these. `score`: what chose it, and how it did."""
-        values: dict[str, Any] = {
-            entry.name: getattr(settings, entry.name) for entry in fields(settings)
-        }
+        """Describe a judge that was trained on these clips.
+
+        `score`: the name of the score that chose the epoch, and its value.
+        """
+        values: dict[str, Any] = asdict(settings)
         return JudgeOrigin(
             judge=judge,
             version=version,
@@ -67,18 +68,18 @@ class ClipSplit:
 
 
 def split_clips(corpus: Corpus) -> ClipSplit:
-    """Who learns and who chooses. Raises InputError when a corpus has nobody for it."""
-    learnt, aside = corpus.split("judge"), corpus.split("val")
-    people = sorted({clip.identity for clip in aside})
-    if not learnt and len(people) > 1:
-        held = set(people[:: min(ASIDE, len(people))])
-        learnt = [clip for clip in aside if clip.identity not in held]
-        aside = [clip for clip in aside if clip.identity in held]
-    if not learnt or not aside:
-        message = "judges learn from identities that no generator learnt from, and there are none"
+    """Split a corpus for training judges. Raises InputError when it has nobody for it."""
+    training, validation = corpus.split("judge"), corpus.split("val")
+    people = sorted({clip.identity for clip in validation})
+    if not training and len(people) > 1:
+        validating = set(people[:: min(EVERY, len(people))])
+        training = [clip for clip in validation if clip.identity not in validating]
+        validation = [clip for clip in validation if clip.identity in validating]
+    if not training or not validation:
+        message = "judges need identities that no generator learned from, and there are none"
         expected = "clips of the splits judge and val, or of two identities in val"
         raise InputError(Problem(file=str(corpus.folder), message=message, expected=expected))
-    return ClipSplit(training=learnt, validation=aside)
+    return ClipSplit(training=training, validation=validation)
 
 
 def _join_names(names: Iterable[str]) -> str:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How steady a clip is and how much moves in it: flicker, movement of the mouth's part of the
-picture, unrest of points.
+"""Measure how steady a clip is and how much moves in it: flicker, mouth movement, jitter.
 
-Plain arithmetic on decoded frames; no network. Levels are those of 8 bit luma (0 to 255).
+Plain arithmetic on decoded frames; no network. Levels are those of 8-bit luma (0 to 255).
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ SMOOTH_FRAMES = 2.0
 
 
 def compute_luma(faces: Faces) -> Luma:
-    """Gamma-encoded BT.709 luma."""
+    """Compute gamma-encoded BT.709 luma."""
     return np.asarray(faces.astype(np.float64) @ BT709)
 
 
 def crop_mouth(pictures: np.ndarray) -> np.ndarray:
-    """The part of [frames, height, width, ...] in which a mouth moves."""
+    """Crop [frames, height, width, ...] to the part in which a mouth moves."""
     height, width = pictures.shape[1:3]
     top, bottom, left, right = MOUTH
     return pictures[
@@ -44,11 +43,10 @@ def crop_mouth(pictures: np.ndarray) -> np.ndarray:
 
 
 def measure_flicker(faces: Faces) -> float:
-    """Mean amplitude in levels of what changes back and forth from frame to frame: |y(t-1) - 2 y(t)
-    + y(t+1)| / 4.
+    """Measure what changes back and forth from frame to frame, in levels.
 
-    0 for a still and for a steady fade; a picture that is `a` levels brighter and darker in turn
-    has `a`. Less than three frames: 0.
+    It is the mean of |y(t-1) - 2 y(t) + y(t+1)| / 4: 0 for a still and for a steady fade; `a` for a
+    picture that is `a` levels brighter and darker in turn. Fewer than three frames: 0.
     """
     if len(faces) < 3:
         return 0.0
@@ -56,8 +54,9 @@ def measure_flicker(faces: Faces) -> float:
 
 
 def measure_mouth_motion(faces: Faces) -> float:
-    """Mean step in levels from frame to frame in the mouth's part, after frames were weighted 1-2-1
-    so that flicker does not count.
+    """Measure the mean step from frame to frame in the mouth's part, in levels.
+
+    Frames are first weighted 1-2-1, so that flicker does not count.
     """
     if len(faces) < 4:
         return 0.0
@@ -67,10 +66,11 @@ def measure_mouth_motion(faces: Faces) -> float:
 
 
 def measure_jitter(points: Points) -> float:
-    """Unrest of points that should follow the head only: RMS in inter-ocular distances about their
-    own track, smoothed over two frames.
+    """Measure how restless points are that should follow the head only.
+
+    RMS in inter-ocular distances about their own track, smoothed over two frames.
     """
-    unit = float(np.median([_measure_unit(one) for one in points]))
+    unit = float(np.median([_measure_unit(frame) for frame in points]))
     stable = points[:, STABLE] / unit
     off = stable - gaussian_filter1d(stable, SMOOTH_FRAMES, axis=0)
     return float(np.sqrt((off**2).sum(axis=-1).mean()))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SyncNet v2, the lip-sync judge of the field, on prepared crops: confidence (LSE-C), least
-distance (LSE-D) and offset.
+"""Run SyncNet v2, the field's lip-sync judge, on prepared crops.
 
-Layer sizes and tensor names are those of the published weights. It was trained on 224 px faces cut
-1.8 times the box of another detector; crops of 64 px, enlarged, put its numbers below those of
-papers, so compare them with real clips measured here only.
+It gives confidence (LSE-C), least distance (LSE-D) and offset. Layer sizes and tensor names are
+those of the published weights. It was trained on 224 px faces cut 1.8 times the box of another
+detector; on enlarged 64 px crops its numbers lie below those of papers, so compare them only with
+real clips measured here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ PICTURE_LAYERS: tuple[Layer, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncNetScore:
-    """What SyncNet v2 says: LSE-C, LSE-D, and by how many frames the picture is late."""
+    """SyncNet v2's answer: LSE-C, LSE-D, and by how many frames the picture is late."""
 
     confidence: float
     distance: float
@@ -73,25 +73,27 @@ class SyncNetV2(nn.Module):
     """The two nets under the names of the published tensors."""
 
     def __init__(self) -> None:
-        """14 million parameters."""
+        """Lay out the nets; they have 14 million parameters."""
         super().__init__()
         self.netcnnaud, self.netcnnlip = _build_layers(AUDIO_LAYERS), _build_layers(PICTURE_LAYERS)
         self.netfcaud, self.netfclip = _build_head(), _build_head()
 
     def embed_sound(self, sounds: Tensor) -> Tensor:
-        """[moments, 1, 13, 20] cepstral coefficients to [moments, 1024]."""
-        made: Tensor = self.netfcaud(self.netcnnaud(sounds).flatten(1))
-        return made
+        """Embed [moments, 1, 13, 20] cepstral coefficients as [moments, 1024]."""
+        embedded: Tensor = self.netfcaud(self.netcnnaud(sounds).flatten(1))
+        return embedded
 
     def embed_pictures(self, mouths: Tensor) -> Tensor:
-        """[moments, 3 (BGR, 0 to 255), 5, 224, 224] to [moments, 1024]."""
-        made: Tensor = self.netfclip(self.netcnnlip(mouths).flatten(1))
-        return made
+        """Embed [moments, 3 (BGR, 0 to 255), 5, 224, 224] as [moments, 1024]."""
+        embedded: Tensor = self.netfclip(self.netcnnlip(mouths).flatten(1))
+        return embedded
 
 
 def load_syncnet() -> SyncNetV2:
-    """The net from the cache; the published pickle is converted once. Raises InputError when it is
-    missing or something else.
+    """Load the net from the cache; the published pickle is converted once.
+
+    Raises:
+        InputError: It is missing or something else.
     """
     net = SyncNetV2()
     published = external.locate_weights("syncnet-v2")
@@ -100,49 +102,49 @@ def load_syncnet() -> SyncNetV2:
     tensors |= {
         name: value for name, value in expected.items() if name.endswith("num_batches_tracked")
     }
-    wrong = sorted(
-        set(expected.keys() ^ tensors.keys())
-        | {
-            name
-            for name in expected.keys() & tensors.keys()
-            if expected[name].shape != tensors[name].shape
-        }
-    )
+    wrong = _find_wrong_tensors(tensors, expected)
     if wrong:
-        raise InputError(
-            Problem(
-                file=str(published),
-                message="not the tensors of SyncNet v2",
-                got=", ".join(wrong[:6]),
-            )
-        )
+        message, got = "not the tensors of SyncNet v2", ", ".join(wrong[:6])
+        raise InputError(Problem(file=str(published), message=message, got=got))
     net.load_state_dict(tensors, strict=True)
     return net.eval()
 
 
+def _find_wrong_tensors(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """Name tensors that are missing, too many, or of another shape."""
+    shared = expected.keys() & tensors.keys()
+    misshapen = {name for name in shared if expected[name].shape != tensors[name].shape}
+    return sorted(set(expected.keys() ^ tensors.keys()) | misshapen)
+
+
 @torch.inference_mode()
 def measure_sync(net: SyncNetV2, faces: Faces, speech: Samples) -> SyncNetScore:
-    """A clip whose first picture belongs to the first frame of the sound (25 a second). Raises
-    ValueError for less than 5 frames.
+    """Measure a clip whose first picture belongs to the first frame of the sound (25 a second).
+
+    Raises:
+        ValueError: There are fewer than five frames.
     """
-    heard = torch.from_numpy(compute_cepstra(speech))
-    moments = min(len(faces), len(heard) // sound.STEPS_PER_FRAME) - SPAN + 1
+    cepstra = torch.from_numpy(compute_cepstra(speech))
+    moments = min(len(faces), len(cepstra) // sound.STEPS_PER_FRAME) - SPAN + 1
     if moments < 1:
-        raise ValueError(f"{len(faces)} pictures and {len(heard)} steps of sound are too few")
+        raise ValueError(f"{len(faces)} pictures and {len(cepstra)} steps of sound are too few")
     large = np.stack(
         [cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., ::-1] for face in faces]
     )
     # BGR, frames, height, width
     frames = torch.from_numpy(large.astype(np.float32)).permute(3, 0, 1, 2)
-    seen = torch.cat([net.embed_pictures(frames[None, :, t : t + SPAN]) for t in range(moments)])
-    windows = [heard[t * sound.STEPS_PER_FRAME :][:STEPS].T for t in range(moments)]
-    told = net.embed_sound(torch.stack(windows)[:, None])
-    return _score_offsets(torch.cdist(seen, told).double().numpy())
+    of_pictures = torch.cat(
+        [net.embed_pictures(frames[None, :, t : t + SPAN]) for t in range(moments)]
+    )
+    windows = [cepstra[t * sound.STEPS_PER_FRAME :][:STEPS].T for t in range(moments)]
+    of_sounds = net.embed_sound(torch.stack(windows)[:, None])
+    return _score_offsets(torch.cdist(of_pictures, of_sounds).double().numpy())
 
 
 def compute_cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
-    """Mel-frequency cepstra, 100 a second, by the usual recipe (Davis & Mermelstein 1980): 26
-    triangles, lifter 22, energy first.
+    """Compute mel-frequency cepstra, 100 a second (Davis & Mermelstein 1980).
+
+    The usual recipe: 26 triangles, lifter 22, energy first.
     """
     plain = speech.astype(np.float64)
     sharp = np.append(plain[:1], plain[1:] - EMPHASIS * plain[:-1])
@@ -156,13 +158,15 @@ def compute_cepstra(speech: Samples) -> Float32[np.ndarray, "steps 13"]:
     cosines = np.cos(np.pi * order * (2 * place + 1) / (2 * FILTERS)) * np.sqrt(
         np.where(order == 0, 1, 2) / FILTERS
     )
-    made = (bands @ cosines.T) * (1 + LIFTER / 2 * np.sin(np.pi * np.arange(COEFFICIENTS) / LIFTER))
-    made[:, 0] = np.log(np.maximum(power.sum(axis=1), tiny))
-    return np.asarray(made, np.float32)
+    cepstra = (bands @ cosines.T) * (
+        1 + LIFTER / 2 * np.sin(np.pi * np.arange(COEFFICIENTS) / LIFTER)
+    )
+    cepstra[:, 0] = np.log(np.maximum(power.sum(axis=1), tiny))
+    return np.asarray(cepstra, np.float32)
 
 
 def _convert_pickle(published: Path) -> Path:
-    """The plain tensors beside the pickle, made again when they are of another file."""
+    """Convert the pickle to plain tensors beside it, again when it is another file than before."""
     target, source = published.with_name("syncnet_v2.safetensors"), sha256_file(published)
     if not target.is_file() or _read_source(target) != source:
         tensors = {name: value.contiguous() for name, value in read_pickle(published).items()}
@@ -172,7 +176,7 @@ def _convert_pickle(published: Path) -> Path:
 
 
 def _read_source(target: Path) -> str:
-    """The digest of the file that tensors were converted from; "" when they do not say."""
+    """Read the digest of the file that tensors were converted from; "" when they do not say."""
     try:
         with safe_open(target, framework="pt") as file:
             return str((file.metadata() or {}).get(SOURCE, ""))
@@ -200,7 +204,7 @@ def _build_head() -> nn.Sequential:
 
 
 def _build_triangles() -> Float64[np.ndarray, "bands bins"]:
-    """26 triangles from 0 to 8 kHz whose corners are whole bins."""
+    """Build 26 triangles from 0 to 8 kHz whose corners are whole bins."""
     top = 2595 * np.log10(1 + 8000 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, FILTERS + 2) / 2595) - 1)
     corners = np.floor((sound.FFT + 1) * edges / 16000)
@@ -210,13 +214,16 @@ def _build_triangles() -> Float64[np.ndarray, "bands bins"]:
     return np.asarray(np.where(bins < peak, np.clip(rising, 0, None), np.clip(falling, 0, None)))
 
 
-def _score_offsets(apart: Float64[np.ndarray, "pictures sounds"]) -> SyncNetScore:
-    """Means over pictures by offset; the sound of `offset` frames before belongs to the picture."""
-    count = len(apart)
+def _score_offsets(distances: Float64[np.ndarray, "pictures sounds"]) -> SyncNetScore:
+    """Average over pictures by offset.
+
+    The sound of `offset` frames before belongs to the picture.
+    """
+    count = len(distances)
     reach = min(MOST_OFFSET, count - 1)
     table = {
-        offset: float(np.diagonal(apart, -offset).mean()) for offset in range(-reach, reach + 1)
+        offset: float(np.diagonal(distances, -offset).mean()) for offset in range(-reach, reach + 1)
     }
-    offset = min(sorted(table, key=abs), key=lambda one: table[one])
+    offset = min(sorted(table, key=abs), key=lambda frames: table[frames])
     median = float(np.median(list(table.values())))
     return SyncNetScore(confidence=median - table[offset], distance=table[offset], offset=offset)

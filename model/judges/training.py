@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training the two judges that Callsheet makes itself, on identities that no generator saw.
+"""Train Callsheet's own two judges, on identities that no generator saw.
 
-Minutes on one thread, so there is nothing to resume: a run that was killed left nothing, and the
-next one gives the same judges.
+It takes minutes on one thread, so there is nothing to resume: a run that was killed leaves nothing,
+and the next one gives the same judges.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ def train_judges(
     lipsync_settings: lipsync.LipsyncJudgeSettings | None = None,
     report: Report = ignore_report,
 ) -> tuple[JudgeOrigin, ...]:
-    """Train both judges and keep them in `folder`. `report` hears `emotion/...` by epoch and
-    `lipsync/...` by step.
+    """Train both judges and save them in `folder`.
 
-    Raises InputError when the corpus has too few clips for it, or the mesh is not here.
+    `report` receives `emotion/...` by epoch and `lipsync/...` by step.
+
+    Raises:
+        InputError: The corpus has too few clips, or the weights of the mesh are missing.
     """
-    who = split_clips(corpus)
+    split = split_clips(corpus)
     landmarker = Landmarker(
         weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     net, origin = emotion.train_emotion_judge(
         corpus,
-        who,
+        split,
         emotion_settings or emotion.EmotionJudgeSettings(),
         landmarker=landmarker,
         report=_prefix_report(report, "emotion"),
     )
-    kept = [save_judge(net, origin, folder)]
+    emotion_origin = save_judge(net, origin, folder)
     sync, origin = lipsync.train_lipsync_judge(
         corpus,
-        who,
+        split,
         lipsync_settings or lipsync.LipsyncJudgeSettings(),
         _prefix_report(report, "lipsync"),
     )
-    return (*kept, save_judge(sync, origin, folder))
+    return emotion_origin, save_judge(sync, origin, folder)
 
 
 def _prefix_report(report: Report, judge: str) -> Report:

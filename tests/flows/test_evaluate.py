@@ -17,7 +17,7 @@ from manifests.corpus_rows import CorpusClip, Judgement, Score
 from manifests.store import Store
 from model.affect.prepared_corpus import Corpus
 from pipeline import corpus as corpora
-from pipeline import media
+from pipeline.frame_writer import FrameWriter
 from tests.data import talking_heads
 
 
@@ -44,7 +44,7 @@ def test_a_folder_of_films_is_judged_beside_the_corpus(
         read = cv2.imread(str(corpus / "portraits" / f"{clip.identity}.png"))
         assert read is not None
         portrait = read[..., ::-1]
-        with media.FrameWriter(
+        with FrameWriter(
             films / f"{clip.clip_id}.mkv", size=portrait.shape[1::-1], rate=Fraction(25), threads=1
         ) as film:
             for _ in range(12):
@@ -137,7 +137,7 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(
     told = capsys.readouterr().err
     for part in (
         "10 or more",
-        "the weights of i3d are not here",
+        "the weights of i3d are missing",
         "did you mean 'arcface'",
         "3 problems",
     ):
@@ -178,7 +178,7 @@ def test_films_that_cannot_be_judged_are_told_together_and_before_anything_is(
     films.mkdir()
     one, other, *_ = Corpus(corpora.open_record(corpus).read(CorpusClip), corpus).split("test")
     (films / f"{one.clip_id}.mp4").write_bytes(b"no film")
-    with media.FrameWriter(
+    with FrameWriter(
         films / f"{other.clip_id}.mkv", size=(64, 64), rate=Fraction(25), threads=1
     ) as film:
         film.write(np.zeros((64, 64, 3), np.uint8))

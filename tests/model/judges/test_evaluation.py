@@ -105,8 +105,8 @@ def test_the_page_says_that_nobody_acted_and_puts_the_real_clips_first(
     page = report.format_page(judged.compute_scores(), judged.metrics.origins, {"corpus": "heads"})
     assert "## synthetic corpus" in page
     assert "no person acted here" in page
-    assert "| measure | real | still | to read it against |" in page
-    assert "lipsync 1: 1 clips of 1 identities" in page
+    assert "| measure | real | still | reference |" in page
+    assert "lipsync 1: 1 clip of 1 identity" in page
 
 
 def test_the_same_clips_are_judged_alike_again(judged: CorpusEvaluation, corpus: Corpus) -> None:
@@ -136,7 +136,7 @@ def test_clips_are_drawn_with_the_emotions_in_turn(tmp_path: Path) -> None:
     made = evaluation.choose_clips(corpus, split="test", limit=8)
     assert len({one.emotion for one in made}) == 8
     assert made == evaluation.choose_clips(corpus, split="test", limit=8)
-    with pytest.raises(InputError, match="no clips of split 'nobody'"):
+    with pytest.raises(InputError, match="no clips of split 'nobody' can be judged"):
         evaluation.choose_clips(corpus, split="nobody")
 
 

@@ -180,7 +180,7 @@ def test_a_corpus_without_people_for_judges_gives_them_some_of_its_choosing_peop
 
 def test_a_corpus_with_nobody_for_judges_is_refused(corpus: Corpus) -> None:
     rows = [clip for clip in corpus.clips if clip.split == "train"]
-    with pytest.raises(InputError, match="no generator learnt from"):
+    with pytest.raises(InputError, match="no generator learned from"):
         split_clips(Corpus(rows, corpus.folder))
 
 
@@ -193,7 +193,7 @@ def test_weights_that_are_not_those_of_their_page_are_refused(
     trained.save_judge(emotion.EmotionJudge(), origin, tmp_path)
     file = tmp_path / "emotion.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(InputError, match="not the weights of its page"):
+    with pytest.raises(InputError, match="not the weights that its page names"):
         trained.load_judge(emotion.EmotionJudge(), "emotion", tmp_path)
 
 
