@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by `color_matcher.sh` in its own environment: `pairs.npz` holds `source_N` and `reference_N`
-(8-bit rgb), `out.npz` gets `N`.
+"""Transfer colours of picture pairs with the package color-matcher.
+
+`color_matcher.sh` runs this in an environment of its own: `pairs.npz` holds `source_N` and
+`reference_N` (8-bit RGB), `out.npz` gets `N`.
 """
 
 import sys

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is a corpus neither trivial nor hopeless? Simple classifiers of emotion, trained on the
-identities of `train`, tried on those of `test`.
+"""Probe a corpus with simple classifiers of emotion: it should be neither trivial nor hopeless.
 
     python -m benchmarks.corpus_probes FOLDER [--corpus synthetic] [--picture sheet.png]
 
-landmarks: logistic regression on the mean over time of the 468 points, the portrait's neutral face
-not subtracted; as they lie in the crop, and with place, size and roll of each face taken out.
-prosody: logistic regression on the eight numbers of `model.affect.prosody.SUMMARY`. Prints a table
-with 95 % intervals over identities (bootstrap). `--picture` writes a sheet instead: a row for each
-of a few test identities, a column for each emotion.
+Classifiers are fitted to the identities of `train` and tested on those of `test`. landmarks:
+logistic regression on the mean over time of the 468 points, without subtracting the portrait's
+neutral face; as they lie in the crop, and with place, size and roll of each face removed. prosody:
+logistic regression on the eight numbers of `model.affect.prosody.SUMMARY`. Prints a table with 95 %
+intervals over identities (bootstrap). `--picture` writes a sheet instead: a row for each of a few
+test identities, a column for each emotion.
 """
 
 from __future__ import annotations
@@ -31,46 +31,46 @@ from pipeline.corpus import read
 DRAWS = 1000
 
 
-def landmarks(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
-    """Mean points in the crop."""
+def average_landmarks(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """Compute the mean points in the crop."""
     return np.asarray(corpus.array(clip, "points"), np.float64).mean(axis=0).ravel()
 
 
-def aligned(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
-    """Mean points in the axes of the eyes: between them, in eye distances, level."""
-    points = landmarks(corpus, clip).reshape(-1, 2)
+def align_landmarks(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """Compute the mean points in the axes of the eyes: between them, in eye distances, level."""
+    points = average_landmarks(corpus, clip).reshape(-1, 2)
     left, right = points[[33, 133]].mean(axis=0), points[[263, 362]].mean(axis=0)
     across = right - left
     axes = np.array([across, [-across[1], across[0]]]) / (across @ across)
     return ((points - (left + right) / 2) @ axes.T).ravel()
 
 
-def voice(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
-    """The eight numbers of prosody."""
+def summarize_voice(corpus: Corpus, clip: CorpusClip) -> np.ndarray:
+    """Compute the eight numbers of prosody."""
     return prosody.summarize_utterance(np.asarray(corpus.array(clip, "speech"), np.float64) / 32768)
 
 
 PROBES = {
-    "landmarks in the crop": landmarks,
-    "landmarks, aligned": aligned,
-    "eight prosody numbers": voice,
+    "landmarks in the crop": average_landmarks,
+    "landmarks, aligned": align_landmarks,
+    "eight prosody numbers": summarize_voice,
 }
 
 
-def probe(corpus: Corpus, name: str, *, test: list[CorpusClip]) -> np.ndarray:
-    """Whether each test clip's emotion was told."""
+def run_probe(corpus: Corpus, name: str, *, test: list[CorpusClip]) -> np.ndarray:
+    """Return for each test clip whether its emotion was predicted."""
     train = corpus.split("train")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
     model.fit(
         np.stack([PROBES[name](corpus, clip) for clip in train]),
         [LABELS.index(clip.emotion) for clip in train],
     )
-    told = model.predict(np.stack([PROBES[name](corpus, clip) for clip in test]))
-    return np.asarray(told == [LABELS.index(clip.emotion) for clip in test])
+    predicted = model.predict(np.stack([PROBES[name](corpus, clip) for clip in test]))
+    return np.asarray(predicted == [LABELS.index(clip.emotion) for clip in test])
 
 
-def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
-    """95 % of the means when identities are drawn anew."""
+def bootstrap_interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
+    """Compute the central 95 % of the means when identities are resampled."""
     people = sorted({clip.identity for clip in test})
     by_person = [right[[clip.identity == person for clip in test]] for person in people]
     chance = np.random.default_rng(0)
@@ -82,9 +82,10 @@ def interval(right: np.ndarray, test: list[CorpusClip]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def sheet(corpus: Corpus, out: Path) -> None:
-    """Six identities of the synthetic test set and two of the units set, one frame of each emotion,
-    levels mixed.
+def draw_sheet(corpus: Corpus, out: Path) -> None:
+    """Draw six identities of the synthetic test set and two of the units set.
+
+    One frame of each emotion, levels mixed.
     """
     chance = np.random.default_rng(0)
     rows = []
@@ -113,18 +114,19 @@ def main() -> None:
     parser.add_argument(
         "--picture", type=Path, help="write a sheet of test clips to look at, and no table"
     )
-    asked = parser.parse_args()
-    corpus = read(asked.folder)
-    if asked.picture:
-        sheet(corpus, asked.picture)
+    arguments = parser.parse_args()
+    corpus = read(arguments.folder)
+    if arguments.picture:
+        draw_sheet(corpus, arguments.picture)
         return
-    test = corpus.split("test", corpus=asked.corpus)
+    test = corpus.split("test", corpus=arguments.corpus)
     print(
-        f"{asked.corpus} corpus, {len(corpus.split('train'))} clips to train on, {len(test)} to test, digest {corpus.digest}"
+        f"{arguments.corpus} corpus, {len(corpus.split('train'))} clips to train on, {len(test)} "
+        f"to test, digest {corpus.digest}"
     )
     for name in PROBES:
-        right = probe(corpus, name, test=test)
-        low, high = interval(right, test)
+        right = run_probe(corpus, name, test=test)
+        low, high = bootstrap_interval(right, test)
         levels = ", ".join(
             f"level {level}: {right[[clip.level == level for clip in test]].mean():.2f}"
             for level in sorted({clip.level for clip in test})

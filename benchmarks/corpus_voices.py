@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speak the dry lines of the synthetic corpus, neutrally, with freely licensed synthetic voices.
 
-Runs where the voices are installed (`infra/corpus.sh` sees to it):
+It runs where the voices are installed (`infra/corpus.sh` does that):
 
     VOICES_PYTHON benchmarks/corpus_voices.py FOLDER [--texts 24]
 
 FOLDER gets one FLAC a line (16 kHz) and `lines.csv` (voice, sex, split, text_id, text, file). Ten
-voices: Kokoro's packs, blends of them at another pitch, and hibari's own. Two are heard in test
-only. The emotion is added later (`pipeline/corpus/prosody.py`).
+voices: Kokoro's packs, blends of them at another pitch, and hibari's own. Two are in the test split
+only. Emotions are added later (`pipeline/corpus/psola.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ LONGEST_SECONDS = 2.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """`timbre` and `manner` are blends of Kokoro packs (none: hibari's own voice); `pitch` shifts
+    """A synthetic voice.
+
+    `timbre` and `manner` are blends of Kokoro packs (none: hibari's own voice); `pitch` shifts
     pitch and formants together.
     """
 
@@ -93,7 +95,7 @@ TEXTS = (
     "You can see the river from here.",
     "He took the last train to the city.",
     "The lights went out in the whole street.",
-    "I heard the phone ring twice.",
+    "I audible the phone ring twice.",
     "Your sister wrote to me again.",
     "The dog is sleeping under the stairs.",
     "We found the keys in the garden.",
@@ -102,7 +104,7 @@ TEXTS = (
     "All the windows face the harbour.",
     "Nobody was standing at the gate.",
     "The children are painting the fence.",
-    "I told him what you said to me.",
+    "I predicted him what you said to me.",
     "There are eleven steps to the roof.",
     "The baker opens at half past six.",
     "They closed the bridge this morning.",
@@ -124,8 +126,9 @@ TEXTS = (
 
 
 def speak(folder: Path, *, texts: int) -> None:
-    """Speak `texts` lines in every voice; what is there already is kept. Each voice begins
-    elsewhere in the list.
+    """Speak `texts` lines in every voice; keep existing files.
+
+    Each voice begins elsewhere in the list.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -134,7 +137,7 @@ def speak(folder: Path, *, texts: int) -> None:
             place = (index + 4 * number) % len(TEXTS)
             path = folder / f"{name}-{place:02d}.flac"
             if not path.exists():
-                _write(path, trimmed(spoken(TEXTS[place], voice)))
+                _write(path, trim_silence(speak_text(TEXTS[place], voice)))
             seconds = sf.info(path).duration
             if seconds <= LONGEST_SECONDS:
                 rows.append(
@@ -144,8 +147,8 @@ def speak(folder: Path, *, texts: int) -> None:
         csv.writer(file).writerows([("voice", "sex", "split", "text_id", "text", "file"), *rows])
 
 
-def spoken(text: str, voice: Voice) -> np.ndarray:
-    """One text in one voice, mono at 24 kHz."""
+def speak_text(text: str, voice: Voice) -> np.ndarray:
+    """Speak one text in one voice, mono at 24 kHz."""
     if not voice.timbre:
         return np.asarray(_hibari()(text, speed=1.0, seed=1), dtype=np.float64)
     data = _data()
@@ -167,11 +170,11 @@ def spoken(text: str, voice: Voice) -> np.ndarray:
         }
         pieces.append(_kokoro().run(None, inputs)[0].ravel())
     sound = np.concatenate(pieces).astype(np.float64)
-    return resampled(sound, round(len(sound) / voice.pitch))
+    return resample(sound, round(len(sound) / voice.pitch))
 
 
-def resampled(sound: np.ndarray, length: int) -> np.ndarray:
-    """The whole sound in another number of samples, band-limited (by its spectrum)."""
+def resample(sound: np.ndarray, length: int) -> np.ndarray:
+    """Resample the whole sound to another number of samples, band-limited by its spectrum."""
     spectrum = np.fft.rfft(sound)
     kept = np.zeros(length // 2 + 1, dtype=complex)
     count = min(len(kept), len(spectrum))
@@ -179,17 +182,17 @@ def resampled(sound: np.ndarray, length: int) -> np.ndarray:
     return np.fft.irfft(kept, length) * length / len(sound)
 
 
-def trimmed(sound: np.ndarray) -> np.ndarray:
-    """From just before the first audible 10 ms to just after the last."""
+def trim_silence(sound: np.ndarray) -> np.ndarray:
+    """Trim to just before the first audible 10 ms and just after the last."""
     hop = VOICE_HZ // 100
     levels = np.sqrt(np.add.reduceat(sound**2, np.arange(0, len(sound), hop)) / hop)
-    heard = np.flatnonzero(levels > levels.max() * 10 ** (AUDIBLE_DB / 20))
+    audible = np.flatnonzero(levels > levels.max() * 10 ** (AUDIBLE_DB / 20))
     room = round(EDGE_SECONDS * VOICE_HZ)
-    return sound[max(0, heard[0] * hop - room) : (heard[-1] + 1) * hop + room]
+    return sound[max(0, audible[0] * hop - room) : (audible[-1] + 1) * hop + room]
 
 
 def _write(path: Path, sound: np.ndarray) -> None:
-    low = resampled(sound, round(len(sound) * CORPUS_HZ / VOICE_HZ))
+    low = resample(sound, round(len(sound) * CORPUS_HZ / VOICE_HZ))
     loudest = max(1e-6, np.abs(low).max())
     with atomic_write(path) as partial:
         sf.write(partial, low / loudest * PEAK, CORPUS_HZ, subtype="PCM_16", format="FLAC")
@@ -221,5 +224,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--texts", type=int, default=24, help="lines spoken by each voice")
-    asked = parser.parse_args()
-    speak(asked.folder, texts=asked.texts)
+    arguments = parser.parse_args()
+    speak(arguments.folder, texts=arguments.texts)

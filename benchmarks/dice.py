@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What DICE-Talk costs: `python -m benchmarks.dice`, no weights and no GPU needed.
+"""Measure what DICE-Talk costs: `python -m benchmarks.dice`. It needs no weights and no GPU.
 
 1. Counted work of the released-size UNet (torch's FLOP counter on tensors without memory) and
   frame-evaluations per output second, for our schedule against the reference's: 25 steps, three
@@ -44,7 +44,7 @@ RATE = Fraction(25)
 
 @cache
 def released_unet() -> DiceUNet:
-    """The released graph without memory."""
+    """Build the released graph without memory."""
     with torch.device("meta"):
         unet = DiceUNet.build(UNET)
     unet.to("meta")  # mix_factor is made by a legacy constructor, on the CPU
@@ -53,8 +53,9 @@ def released_unet() -> DiceUNet:
 
 @cache
 def window_flops(frames: int) -> int:
-    """Counted work of one UNet run over a window of so many frames, three branches. Kept
-    projections are not in it.
+    """Count the work of one UNet run over a window of `frames` with three branches.
+
+    Kept projections are not included.
     """
     unet = released_unet()
     counted = FlopCounterMode(display=False)
@@ -76,8 +77,9 @@ def window_flops(frames: int) -> int:
 
 @cache
 def repeated_flops() -> int:
-    """What the reference adds to a run: temporal keys and values projected for every pixel instead
-    of once a window.
+    """Count what the reference adds to a run.
+
+    It projects temporal keys and values for every pixel instead of once a window.
     """
     total = 0
     for name, module in released_unet().named_modules():
@@ -89,8 +91,9 @@ def repeated_flops() -> int:
 
 
 def once_flops(frames: int) -> int:
-    """What is projected once a clip and kept: audio tokens of every frame and of silence, two
-    emotions.
+    """Count the projections that are made once a clip and kept.
+
+    Audio tokens of every frame and of silence, and two emotions.
     """
     widths = sum(
         module.width
@@ -101,8 +104,9 @@ def once_flops(frames: int) -> int:
 
 
 def reference_windows(frames: int, step: int) -> list[int]:
-    """Lengths of the windows of a step in the reference: a neutral window is added, the last one
-    wraps.
+    """Return the lengths of a step's windows in the reference.
+
+    A neutral window is added, and the last window wraps.
     """
     return [
         len(w)
@@ -111,16 +115,18 @@ def reference_windows(frames: int, step: int) -> list[int]:
 
 
 def our_windows(frames: int, step: int) -> list[int]:
-    """Lengths of ours."""
+    """Return the lengths of our windows of a step."""
     return [len(w) for w in plan_open_windows(frames, window=WINDOW, shift=SHIFT * step % WINDOW)]
 
 
 def schedule_table() -> list[str]:
-    """One line per length: work and frame-evaluations per output second, ours, the reference's, and
-    the ratio.
+    """Compare work and frame-evaluations per output second, one line per length.
+
+    Columns: ours, the reference's, and the ratio.
     """
     lines = [
-        f"{'seconds':>7} {'TFLOP/s ours':>13} {'reference':>10} {'ratio':>6} {'limit':>6}  evaluations/s ours, reference"
+        f"{'seconds':>7} {'TFLOP/s ours':>13} {'reference':>10} {'ratio':>6} {'limit':>6}  "
+        "evaluations/s ours, reference"
     ]
     for seconds in SECONDS:
         ours = count_generated_frames(int(seconds * RATE), RATE)
@@ -135,15 +141,17 @@ def schedule_table() -> list[str]:
             BRANCHES * sum(n * count for n, count in c.items()) / seconds for c in (mine, other)
         ]
         lines.append(
-            f"{seconds:7} {work / seconds / 1e12:13.1f} {base / seconds / 1e12:10.1f} {work / base:6.3f} "
+            f"{seconds:7} {work / seconds / 1e12:13.1f} {base / seconds / 1e12:10.1f} "
+            f"{work / base:6.3f} "
             f"{LIMITS[seconds]:6.2f}  {evaluations[0]:8.0f} {evaluations[1]:8.0f}"
         )
     return lines
 
 
 def cpu_table(seconds: float = 3.0) -> list[str]:
-    """CPU seconds of both modes for one shot at tiny size, after one warm-up shot each; framing the
-    full picture in both.
+    """Measure CPU seconds of both modes for one shot at tiny size.
+
+    Each mode makes one warm-up shot first; both frame the full picture.
     """
     lines = [f"{'mode':>10} {'CPU s':>7}  (tiny random, {seconds:g} s shot, 10 steps)"]
     for mode in ("production", "parity"):
@@ -158,7 +166,10 @@ def cpu_table(seconds: float = 3.0) -> list[str]:
         for asked in (0.2, seconds):
             began = time.process_time()
             for _ in talker.talk(
-                _portrait(), _speech(asked), Performance.from_curve(parse_curve("happy"), start=0, end=9), 0
+                _portrait(),
+                _speech(asked),
+                Performance.from_curve(parse_curve("happy"), start=0, end=9),
+                0,
             ):
                 pass
             spent = time.process_time() - began
@@ -210,7 +221,8 @@ def main() -> None:
     """Print both tables."""
     torch.set_num_threads(1)
     print(
-        f"one run of 25 frames: {window_flops(25) / 1e12:.2f} TFLOP, the reference's {(window_flops(25) + repeated_flops()) / 1e12:.2f}"
+        f"one run of 25 frames: {window_flops(25) / 1e12:.2f} TFLOP, the reference's "
+        f"{(window_flops(25) + repeated_flops()) / 1e12:.2f}"
     )
     print("\n".join(schedule_table()))
     print("\n".join(cpu_table()))

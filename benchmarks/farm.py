@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the farm costs beside bare Ray actors, and what a second worker brings.
+"""Measure the farm against bare Ray actors, and the gain of a second worker.
 
     python -m benchmarks.farm [--shots 1000] [--repeats 5] [--burn 0.1]
 
-Every shot burns the same CPU seconds in a talker that is loaded here only. `bare`: the calls
-`Worker.make` by Ray actors alone, two in flight, nothing recorded. `flow`: the whole generate step
+Every shot burns the same CPU seconds in a talker that only this benchmark loads. `bare`: the calls
+of `Worker` by Ray actors alone, two in flight, nothing recorded. `flow`: the whole generate step
 inside a Prefect flow: queue, events, rows, retries, steering. Both make the same takes with the
 same encoder in one run; the fixed start (actors, first imports) is measured with four shots and
-taken off.
+subtracted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from flows.engines import settle
 from flows.farm.cluster import connected
 from flows.farm.policy import Task
 from flows.farm.pool import FarmSettings
-from flows.farm.worker import Job, Worker
+from flows.farm.ray_actor import Job, Worker
 from flows.generate import Farm, generate
 from flows.ledger.live_decisions import watch_decisions
 from flows.project import Project, open_project
@@ -66,7 +66,7 @@ class BurningClip:
 
 @dataclass
 class BurningTalker:
-    """Fills the talker's contract with heat."""
+    """A talker that fills the contract with CPU work."""
 
     name: str = "burning"
     version: str = "1"
@@ -80,14 +80,16 @@ class BurningTalker:
         return BurningClip(frames=speech.frames, seconds=float(os.environ[BURN]))
 
 
-def burning(_name: str, _settings: TalkerSettings) -> Talker:
-    """Loads the talker of this benchmark."""
+def load_burning_talker(_name: str, _settings: TalkerSettings) -> Talker:
+    """Load the talker of this benchmark."""
     return BurningTalker()
 
 
-def shots(count: int) -> list[Shot]:
-    """Shots of two people in turn, without sound."""
-    mood = json.dumps(Performance.from_curve(hold_emotion("neutral"), start=0, end=FRAMES).to_plain())
+def make_shots(count: int) -> list[Shot]:
+    """Make shots of two people in turn, without sound."""
+    mood = json.dumps(
+        Performance.from_curve(hold_emotion("neutral"), start=0, end=FRAMES).to_plain()
+    )
     return [
         Shot(
             shot_id=f"{i:032x}",
@@ -121,12 +123,12 @@ def shots(count: int) -> list[Shot]:
     ]
 
 
-def through_the_flow(film: Project, wanted: Sequence[Shot], workers: int) -> None:
-    """The generate step as a task of a flow."""
+def run_through_flow(film: Project, wanted: Sequence[Shot], workers: int) -> None:
+    """Make the shots by the generate step as a task of a flow."""
     from prefect import flow, task
 
     steer = watch_decisions(film, wanted, began=datetime.datetime.now(datetime.UTC).isoformat())
-    farm = Farm(settings=FarmSettings(workers=workers), steer=steer, load=burning)
+    farm = Farm(settings=FarmSettings(workers=workers), steer=steer, load=load_burning_talker)
 
     @task(name="Takes")
     def takes() -> int:
@@ -136,14 +138,15 @@ def through_the_flow(film: Project, wanted: Sequence[Shot], workers: int) -> Non
     def run() -> int:
         return takes()
 
-    made = run()
-    if made != len(wanted):
-        raise RuntimeError(f"{made} of {len(wanted)} shots were made")
+    count = run()
+    if count != len(wanted):
+        raise RuntimeError(f"made {count} of {len(wanted)} shots")
 
 
-def through_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None:
-    """The same calls with nothing around them: two in flight at each actor, the next when one
-    returns.
+def run_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None:
+    """Make the shots by the same calls on bare actors.
+
+    Two shots are in flight at each actor; the next starts when one returns.
     """
     with connected("", cpus=0) as ray:
         job = Job(
@@ -153,7 +156,7 @@ def through_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> 
             talker="previs",
             settings=film.talker_settings,
             run_id="benchmark",
-            load=burning,
+            load=load_burning_talker,
         )
         actors = [ray.remote(num_cpus=1)(Worker).remote(job) for _ in range(workers)]
         ray.get([actor.begin.remote() for actor in actors])
@@ -176,7 +179,7 @@ def through_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, and seconds of CPU that the driver itself took."""
+    """Wall seconds, and CPU seconds of the driver itself."""
 
     wall: float
     driver: float
@@ -185,26 +188,31 @@ class Cost:
         return Cost(self.wall - other.wall, self.driver - other.driver)
 
 
-def cost(way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
-    """What it takes to make so many shots into a fresh build folder, beyond the fixed start: what
-    four of them take.
+def measure_cost(
+    way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int
+) -> Cost:
+    """Measure the making of `count` shots into a fresh build folder, without the fixed start.
+
+    The fixed start is the cost of four shots.
     """
-    return _cost(way, count + START, workers) - _cost(way, START, workers)
+    return _measure_total(way, count + START, workers) - _measure_total(way, START, workers)
 
 
-def _cost(way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int) -> Cost:
+def _measure_total(
+    way: Callable[[Project, Sequence[Shot], int], None], count: int, workers: int
+) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scene"
         write_starter(place)
         film = open_project(place)
         wall, driver = time.perf_counter(), time.process_time()
-        way(film, shots(count), workers)
+        way(film, make_shots(count), workers)
         return Cost(time.perf_counter() - wall, time.process_time() - driver)
 
 
-def overhead(count: int) -> dict[str, float]:
-    """Flow against bare actors with two workers."""
-    bare, flow = cost(through_bare_actors, count, 2), cost(through_the_flow, count, 2)
+def measure_overhead(count: int) -> dict[str, float]:
+    """Compare the flow with bare actors, with two workers."""
+    bare, flow = measure_cost(run_bare_actors, count, 2), measure_cost(run_through_flow, count, 2)
     return {
         "bare seconds": round(bare.wall, 2),
         "flow seconds": round(flow.wall, 2),
@@ -215,17 +223,18 @@ def overhead(count: int) -> dict[str, float]:
     }
 
 
-def scaling(count: int, repeats: int) -> dict[str, float]:
-    """What a second worker brings, interleaved."""
+def measure_scaling(count: int, repeats: int) -> dict[str, float]:
+    """Measure the gain of a second worker, interleaved."""
     gains = [
-        cost(through_the_flow, count, 1).wall / cost(through_the_flow, count, 2).wall
+        measure_cost(run_through_flow, count, 1).wall
+        / measure_cost(run_through_flow, count, 2).wall
         for _ in range(repeats)
     ]
     return {"one worker to two, median": round(statistics.median(gains), 3), "repeats": repeats}
 
 
 def main() -> None:
-    """Measure and print, with the load that the machine had."""
+    """Measure and print, with the load of the machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shots", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
@@ -235,8 +244,10 @@ def main() -> None:
     settle()
     load = os.getloadavg()[0]
     with connected("", cpus=2):
-        _cost(through_the_flow, START, 2)  # Prefect starts its server for the first flow
-        found = overhead(options.shots) | scaling(max(options.shots // 5, 20), options.repeats)
+        _measure_total(run_through_flow, START, 2)  # Prefect starts its server for the first flow
+        found = measure_overhead(options.shots) | measure_scaling(
+            max(options.shots // 5, 20), options.repeats
+        )
     print(
         json.dumps(
             {"shots": options.shots, "burn": options.burn, "load before": round(load, 1), **found},

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws `docs/images/layouts.jpg`: the starter rendered in every layout, upright and transparent,
-three frames of each.
+"""Draw `docs/images/layouts.jpg`: the starter in every layout, upright and transparent.
 
-`python -m benchmarks.finishing_pictures [FOLDER]`: the production is made in FOLDER and kept there,
-else in a temporary folder.
+`python -m benchmarks.finishing_pictures [FOLDER]`. The production is made in FOLDER and kept there,
+else in a temporary folder. Three frames of each are drawn.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ LAYOUTS = ("single", "full-plate", "two-hander", "picture-in-picture")
 CELL = (320, 180)
 SHARES = (0.15, 0.45, 0.85)  # where in the film the frames are taken
 
-Shown = tuple[np.ndarray, str, str]
+Cell = tuple[np.ndarray, str, str]
 
 
 def main() -> None:
@@ -48,14 +47,14 @@ def main() -> None:
         plain = re.sub(
             'size = "1280x720"', 'size = "640x360"', (folder / "production.toml").read_text()
         )
-        cells: list[Shown] = []
+        cells: list[Cell] = []
         for layout in LAYOUTS:
             profiles = ["web", "vertical", "alpha"] if layout == "single" else ["web"]
             version = render(folder, plain, layout, profiles)
-            cells += frames(version / "web.mp4", CELL, f"layout = {layout}")
+            cells += read_three_frames(version / "web.mp4", CELL, f"layout = {layout}")
             if "vertical" in profiles:
-                upright = list(frames(version / "vertical.mp4", (180, 320), "vertical"))
-                people = list(on_checkers(version / "alpha.mov", "alpha, over checkers"))
+                upright = list(read_three_frames(version / "vertical.mp4", (180, 320), "vertical"))
+                people = list(read_on_checkers(version / "alpha.mov", "alpha, over checkers"))
         (folder / "production.toml").write_text(plain)
         contact_sheet.tile_pictures(cells, IMAGES / "layouts.png", columns=3)
         contact_sheet.tile_pictures(upright, IMAGES / "upright.png", columns=3)
@@ -67,8 +66,9 @@ def main() -> None:
 
 
 def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
-    """A version of the production in a layout, made in this process: for twelve seconds no farm is
-    needed.
+    """Render a version of the production in a layout, in this process.
+
+    Twelve seconds need no farm.
     """
     settings = plain.replace(
         'profiles = ["web", "master"]', f"profiles = {profiles}".replace("'", '"')
@@ -79,18 +79,20 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     film = open_project(folder)
     inputs = read_inputs(film)
     cutting = cut_recordings(film, inputs, listening.ingest_recordings(film, inputs))
-    takes = list(_takes(film, cutting))
-    reel = VersionInputs(
+    takes = list(_render_takes(film, cutting))
+    inputs_of_version = VersionInputs(
         shots=cutting.shots, takes=takes, cues=cutting.corrected.cues, recordings=cutting.recordings
     )
     return episode.make_version(
-        film, reel, episode.edit(film, reel, episode.colour_match(film, reel))
+        film,
+        inputs_of_version,
+        episode.edit(film, inputs_of_version, episode.colour_match(film, inputs_of_version)),
     ).folder
 
 
-def _takes(film: Project, cutting: CurrentCut) -> Iterator[Take]:
+def _render_takes(film: Project, cutting: CurrentCut) -> Iterator[Take]:
     talker = load(film.production.talker, film.talker_settings)
-    studio = RenderContext(
+    context = RenderContext(
         root=film.root,
         recordings=cutting.recordings,
         worker="here",
@@ -99,21 +101,24 @@ def _takes(film: Project, cutting: CurrentCut) -> Iterator[Take]:
     )
     for shot in cutting.shots:
         portrait = portraits.read(film.folder / shot.portrait, face=shot.face, name=shot.portrait)
-        yield generate_take(shot, talker=talker, portrait=portrait, studio=studio)
+        yield generate_take(shot, talker=talker, portrait=portrait, context=context)
 
 
-def frames(video: Path, size: tuple[int, int], title: str) -> Iterator[Shown]:
-    """Three frames of a video, with a title under the first."""
+def read_three_frames(video: Path, size: tuple[int, int], title: str) -> Iterator[Cell]:
+    """Yield three frames of a video, with a title under the first."""
     everything = list(media.read_frames(video, width=size[0], height=size[1]))
     for number, share in enumerate(SHARES):
         yield everything[int(share * len(everything))], title if not number else "", ""
 
 
-def on_checkers(video: Path, title: str) -> Iterator[Shown]:
-    """Three frames of a transparent video over a grey checkerboard."""
+def read_on_checkers(video: Path, title: str) -> Iterator[Cell]:
+    """Yield three frames of a transparent video over a grey checkerboard."""
     flat = video.with_name(".checkers.mkv")
     wide, high = CELL
-    board = f"color=gray:s={wide}x{high},geq=lum='if(mod(floor(X/16)+floor(Y/16),2),190,120)':cb=128:cr=128"
+    board = (
+        f"color=gray:s={wide}x{high},geq=lum='if(mod(floor(X/16)+floor(Y/16),2),190,"
+        "120)':cb=128:cr=128"
+    )
     over = f"[1:v]{board.partition(',')[2]}[b];[0:v]scale={wide}:{high}[p];[b][p]overlay=shortest=1"
     media.run(
         [
@@ -133,7 +138,7 @@ def on_checkers(video: Path, title: str) -> Iterator[Shown]:
             str(flat),
         ]
     )
-    yield from frames(flat, CELL, title)
+    yield from read_three_frames(flat, CELL, title)
     flat.unlink()
 
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden fixtures of the reference, `NAME.json` beside `NAME.safetensors`, and how a tensor is
-compared with a golden one.
+"""Read golden fixtures of the reference, and compare tensors with them.
 
-Names inside begin with `w/` (weights), `in/`, `mid/` or `out/`. Weights that are not stored come
-from a seeded recipe.
+A fixture is `NAME.json` beside `NAME.safetensors`. Names inside begin with `w/` (weights), `in/`,
+`mid/` or `out/`. Weights that are not stored come from a seeded recipe.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The largest difference of one tensor from its golden one, and what is tolerated."""
+    """The largest difference of one tensor from its golden one, and the tolerance."""
 
     name: str
     difference: float
@@ -34,12 +33,12 @@ class Compared:
 
     @property
     def passed(self) -> bool:
-        """Within tolerance (a NaN is not)."""
+        """Whether the difference is within tolerance (a NaN is not)."""
         return self.difference <= self.tolerance
 
     @property
     def closeness(self) -> float:
-        """For finding the worst of several: how much of the tolerance is used."""
+        """Share of the tolerance that is used, for finding the worst of several."""
         if math.isnan(self.difference):
             return math.inf
         return (
@@ -51,7 +50,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fixture:
-    """A golden file: its JSON, its tensors, and the folder where its neighbours are."""
+    """A golden file: its JSON, its tensors, and the folder of its neighbours."""
 
     name: str
     about: Json
@@ -71,20 +70,18 @@ class Fixture:
 
     @property
     def is_full_size(self) -> bool:
-        """Of the released size, where rounding adds up and more is tolerated."""
+        """Whether it has the released size, where rounding adds up and tolerances are wider."""
         return "fullsize" in self.name
 
     def neighbour(self, key: str) -> Fixture:
-        """The fixture whose weights this one's JSON names under `key`."""
+        """Read the fixture whose weights this one's JSON names under `key`."""
         match = re.search(r"([\w.-]+)\.safetensors", self.about[key])
         if match is None:
             raise ValueError(f"{self.name}: {key} names no file")
         return Fixture.read(self.folder, match[1])
 
     def fill(self, module: nn.Module, prefix: str = "w/") -> nn.Module:
-        """Load weights strictly: the stored ones under `prefix`, or the README's seeded recipe when
-        none are stored.
-        """
+        """Load weights strictly: those stored under `prefix`, or those of the README's recipe."""
         stored = {
             k.removeprefix(prefix): v.float()
             for k, v in self.tensors.items()
@@ -103,7 +100,7 @@ class Fixture:
     def compare(
         self, key: str, got: Tensor | np.ndarray, tolerance: float, *, relative: bool = False
     ) -> Compared:
-        """The largest difference between a tensor and the golden one of that name."""
+        """Measure the largest difference between a tensor and the golden one of that name."""
         wanted, mine = self.tensors[key].double(), torch.as_tensor(got).double()
         difference = (mine.reshape(wanted.shape) - wanted).abs()
         scale = wanted.abs().max() if relative else torch.tensor(1.0)

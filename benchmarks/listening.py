@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure listening: `python -m benchmarks.listening FOLDER` prints a table for any folder of
-NAME.wav + NAME.rttm (+ NAME.csv).
+"""Measure listening: diarization, transcription and matching, on recordings with known truth.
 
-The RTTM says who truly speaks when. The optional line sheet (`line_id, scene, character, text,
-start, end`) is the script with true starts and ends in seconds (empty for a line that is not
+`python -m benchmarks.listening FOLDER` prints a table for any folder of NAME.wav + NAME.rttm (+
+NAME.csv). The RTTM says who truly speaks when. The optional line sheet (`line_id, scene, character,
+text, start, end`) is the script with true starts and ends in seconds (empty for a line that is not
 spoken); with it the matching is measured too. `make bench-listening` makes its own corpus first
 (`listening_corpus.py`). Times are CPU seconds of one thread.
 """
@@ -24,17 +24,14 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Float32
 
-from benchmarks.listening_truth import (
-    Known,
-    TrueLine,
-    diarization_error,
-    full_spans,
+from benchmarks.listening_measures import (
     is_found,
-    line_errors,
-    read_folder,
-    right_share,
-    within,
+    measure_diarization_error,
+    measure_line_errors,
+    measure_right_share,
+    to_full_spans,
 )
+from benchmarks.listening_truth import KnownRecording, TrueLine, cut_to_recording, read_folder
 from manifests.errors import InputError, Problem, ToolError
 from manifests.rows import Cue, Recording
 from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
@@ -50,7 +47,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Scores:
-    """What was measured on one recording; None where there was nothing to measure."""
+    """Measurements of one recording; None where there was nothing to measure."""
 
     name: str
     seconds: float
@@ -71,44 +68,45 @@ class Scores:
     overhead: float | None = None
 
 
-def evaluate(known: Known, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
-    """Listen to one recording and compare with its truth. `full`: also unknown count, stock
-    settings and bare engine calls.
+def evaluate(known: KnownRecording, root: Path, *, full: bool = True) -> tuple[Scores, list[Cue]]:
+    """Listen to one recording and compare with its truth.
+
+    `full`: measure unknown count, stock settings and bare engine calls too.
     """
-    recording, ingest_seconds = _timed(lambda: _ingest(known.sound, root))
-    known, left_out = within(known, recording.samples)
+    recording, ingest_seconds = _time_work(lambda: _ingest(known.sound, root))
+    known, left_out = cut_to_recording(known, recording.samples)
     print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
     count = len({turn.speaker for turn in known.turns})
     settings = diarize.DiarizationSettings(speakers=count)
-    turns, diarize_seconds = _timed(
+    turns, diarize_seconds = _time_work(
         lambda: diarize.diarize([recording], root=root, settings=settings)
     )
-    words, transcribe_seconds = _timed(
+    words, transcribe_seconds = _time_work(
         lambda: transcribe.transcribe(
             [recording], root=root, settings=transcribe.TranscriptionSettings()
         )
     )
     lines = [true.line for true in known.sheet]
-    cues, align_seconds = _timed(
+    cues, align_seconds = _time_work(
         lambda: align.align_cues(lines, turns, words, recordings=[recording])
     )
     spent = ingest_seconds + diarize_seconds + transcribe_seconds + align_seconds
     seconds = recording.samples / MASTER_HZ
     scores = Scores(name=known.sound.stem, seconds=seconds, speakers=count, speed=spent / seconds)
-    scores.der = diarization_error(known.turns, full_spans(turns))
+    scores.der = measure_diarization_error(known.turns, to_full_spans(turns))
     if known.sheet:
         _score_cues(scores, cues, known.sheet)
         blind = align.align_cues(lines, turns, [], recordings=[recording])
-        scores.right_without_words = right_share(blind, known.sheet)
+        scores.right_without_words = measure_right_share(blind, known.sheet)
     if full:
         _score_others(scores, known, recording, root)
-        scores.overhead = spent / _bare_seconds(recording, root, count)
+        scores.overhead = spent / _time_bare_engines(recording, root, count)
     return scores, cues
 
 
 def _score_cues(scores: Scores, cues: Sequence[Cue], sheet: Sequence[TrueLine]) -> None:
-    scores.right = right_share(cues, sheet)
-    scores.found, scores.start_errors, scores.end_errors = line_errors(cues, sheet)
+    scores.right = measure_right_share(cues, sheet)
+    scores.found, scores.start_errors, scores.end_errors = measure_line_errors(cues, sheet)
     for cue, true in zip(cues, sheet, strict=True):
         right = cue.start < 0 if true.start < 0 else is_found(cue, true)
         flagged = cue.status != "matched" and not (cue.status == "missing" and right)
@@ -117,11 +115,11 @@ def _score_cues(scores: Scores, cues: Sequence[Cue], sheet: Sequence[TrueLine]) 
         scores.wrong_flagged += flagged and not right
 
 
-def _score_others(scores: Scores, known: Known, recording: Recording, root: Path) -> None:
+def _score_others(scores: Scores, known: KnownRecording, recording: Recording, root: Path) -> None:
     unknown = diarize.diarize([recording], root=root, settings=diarize.DiarizationSettings())
     stock = diarize.diarize([recording], root=root, settings=STOCK)
-    scores.der_unknown = diarization_error(known.turns, full_spans(unknown))
-    scores.der_stock = diarization_error(known.turns, full_spans(stock))
+    scores.der_unknown = measure_diarization_error(known.turns, to_full_spans(unknown))
+    scores.der_stock = measure_diarization_error(known.turns, to_full_spans(stock))
     scores.count_error = len({turn.speaker for turn in unknown}) - scores.speakers
 
 
@@ -131,19 +129,19 @@ def _ingest(wav: Path, root: Path) -> Recording:
     return replace(recording, source="")
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
+def _time_work(work: Callable[[], T]) -> tuple[T, float]:
     begin = time.process_time()
     result = work()
     return result, time.process_time() - begin
 
 
-def _bare_seconds(recording: Recording, root: Path, count: int) -> float:
-    """CPU seconds of the two engines called once each, with nothing of ours around them."""
+def _time_bare_engines(recording: Recording, root: Path, count: int) -> float:
+    """Measure CPU seconds of the two engines called once each, with nothing of ours around them."""
     sound = ingest.read_span([recording], 0, recording.samples, hz=ANALYSIS_HZ, root=root)
-    return _timed(lambda: _bare(sound, count=count))[1]
+    return _time_work(lambda: _run_bare_engines(sound, count=count))[1]
 
 
-def _bare(sound: Float32[np.ndarray, " samples"], *, count: int) -> None:
+def _run_bare_engines(sound: Float32[np.ndarray, " samples"], *, count: int) -> None:
     import torch
 
     torch.set_num_threads(1)
@@ -180,11 +178,12 @@ COLUMNS = [
 ]
 
 
-def table(results: Sequence[Scores]) -> str:
-    """One row a recording, one for all of each condition (what follows the last `-` of the names)
-    and one for all, as aligned text. Times in milliseconds.
+def format_table(results: Sequence[Scores]) -> str:
+    """Format one row a recording, one for each condition, and one for all, as aligned text.
+
+    The condition is what follows the last `-` of the names. Times are in milliseconds.
     """
-    conditions = _by_condition(results)
+    conditions = _group_by_condition(results)
     groups = {
         f"all {name}": some
         for name, some in conditions.items()
@@ -193,8 +192,8 @@ def table(results: Sequence[Scores]) -> str:
     groups["all"] = list(results)
     rows = [
         COLUMNS,
-        *[_row(scores) for scores in results],
-        *[_row(_together(n, some)) for n, some in groups.items()],
+        *[_format_row(scores) for scores in results],
+        *[_format_row(_pool_scores(n, some)) for n, some in groups.items()],
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
     return "\n".join(
@@ -203,14 +202,14 @@ def table(results: Sequence[Scores]) -> str:
     )
 
 
-def _by_condition(results: Sequence[Scores]) -> dict[str, list[Scores]]:
+def _group_by_condition(results: Sequence[Scores]) -> dict[str, list[Scores]]:
     found: dict[str, list[Scores]] = {}
     for scores in results:
         found.setdefault(scores.name.rpartition("-")[2], []).append(scores)
     return found
 
 
-def _row(scores: Scores) -> list[str]:
+def _format_row(scores: Scores) -> list[str]:
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.3f}"
 
@@ -225,8 +224,8 @@ def _row(scores: Scores) -> list[str]:
         share(scores.right),
         share(scores.right_without_words),
         share(scores.found),
-        *_percentiles(scores.start_errors),
-        *_percentiles(scores.end_errors),
+        *_format_percentiles(scores.start_errors),
+        *_format_percentiles(scores.end_errors),
         str(scores.flagged),
         str(scores.wrong),
         str(scores.wrong_flagged),
@@ -235,12 +234,12 @@ def _row(scores: Scores) -> list[str]:
     ]
 
 
-def _percentiles(errors: Sequence[float]) -> list[str]:
+def _format_percentiles(errors: Sequence[float]) -> list[str]:
     return [f"{1000 * np.percentile(errors, p):.0f}" if errors else "-" for p in (50, 95)]
 
 
-def _together(name: str, results: Sequence[Scores]) -> Scores:
-    """Means over recordings; line errors pooled; counts summed."""
+def _pool_scores(name: str, results: Sequence[Scores]) -> Scores:
+    """Pool recordings: means, all line errors, sums of counts."""
 
     def mean(name: str) -> float | None:
         values = [getattr(scores, name) for scores in results if getattr(scores, name) is not None]
@@ -281,66 +280,64 @@ def main() -> None:
         help="leave out unknown count, stock settings and bare engines",
     )
     parser.add_argument("--json", type=Path, help="also write the numbers here")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        known, left_out = read_folder(asked.folder, only=asked.only)
+        known, left_out = read_folder(arguments.folder, only=arguments.only)
         print(*left_out, sep="\n", end="\n" if left_out else "", file=sys.stderr)
         _check_sounds(known)
     except InputError as error:
         raise SystemExit(str(error)) from None
-    results, failed = _evaluate_all(known, full=not asked.quick)
+    results, failed = _evaluate_all(known, full=not arguments.quick)
     if results:
-        print(table(results))
-    if asked.json:
-        asked.json.write_text(
+        print(format_table(results))
+    if arguments.json:
+        arguments.json.write_text(
             json.dumps([asdict(scores) for scores in results], indent=1) + "\n", encoding="utf-8"
         )
     if failed:
         raise SystemExit("\n".join(failed))
 
 
-def _check_sounds(known: Sequence[Known]) -> None:
-    """Raise InputError for all that are no sound, before the first is listened to."""
+def _check_sounds(known: Sequence[KnownRecording]) -> None:
+    """Raise InputError for all files that are no sound, before listening to the first."""
     problems: list[Problem] = []
-    for one in known:
+    for recording in known:
         try:
-            media.probe(one.sound)
+            media.probe(recording.sound)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
 
 
-def _evaluate_all(known: Sequence[Known], *, full: bool) -> tuple[list[Scores], list[str]]:
-    """The scores of the recordings that could be listened to, and what was wrong with the
-    others.
-    """
+def _evaluate_all(known: Sequence[KnownRecording], *, full: bool) -> tuple[list[Scores], list[str]]:
+    """Return the scores of all readable recordings, and the problems of the others."""
     results: list[Scores] = []
     failed: list[str] = []
-    for number, one in enumerate(known, 1):
-        print(f"{number} of {len(known)}: {one.sound.name}", file=sys.stderr, flush=True)
+    for number, recording in enumerate(known, 1):
+        print(f"{number} of {len(known)}: {recording.sound.name}", file=sys.stderr, flush=True)
         try:
             if not results:
-                _warm_up(one)
-            results.append(_evaluated(one, full=full))
+                _warm_up(recording)
+            results.append(_evaluate_in_scratch(recording, full=full))
         except InputError as error:
             failed.append(str(error))
         except ToolError as error:
-            failed.append(f"{one.sound.name}: {error}")
+            failed.append(f"{recording.sound.name}: {error}")
     return results, failed
 
 
-def _evaluated(known: Known, *, full: bool) -> Scores:
+def _evaluate_in_scratch(known: KnownRecording, *, full: bool) -> Scores:
     with tempfile.TemporaryDirectory() as root:
         return evaluate(known, Path(root), full=full)[0]
 
 
-def _warm_up(known: Known) -> None:
+def _warm_up(known: KnownRecording) -> None:
     """Import and start the engines on a few seconds, so that the first row does not pay for it."""
     with tempfile.TemporaryDirectory() as folder:
         recording = _ingest(known.sound, Path(folder))
         sound = ingest.read_span([recording], 0, 8 * MASTER_HZ, hz=ANALYSIS_HZ, root=Path(folder))
-        _bare(sound, count=2)
+        _run_bare_engines(sound, count=2)
         diarize.find_speaker_spans(sound, settings=diarize.DiarizationSettings(speakers=2))
 
 

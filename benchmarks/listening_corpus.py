@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dialogues to measure listening on, made from nothing but text and freely licensed synthetic
-voices, with truth to the sample.
+"""Make the listening corpus: dialogues of synthetic voices with truth to the sample.
 
-Two steps, because the voices need an environment of their own (`examples/make_lighthouse.py` names
-its packages):
+It is made from nothing but text and freely licensed voices. There are two steps, because the voices
+need an environment of their own (`infra/voices.sh`):
 
-    PYTHON_WITH_VOICES benchmarks/listening_corpus.py speak FOLDER    # dry lines, once python -m
-    benchmarks.listening_corpus mix FOLDER                  # NAME.wav + NAME.rttm + NAME.csv
+    PYTHON_WITH_VOICES -m benchmarks.listening_corpus speak FOLDER    # dry lines, once
+    python -m benchmarks.listening_corpus mix FOLDER    # NAME.wav + NAME.rttm + NAME.csv
 
-Twelve dialogues of two to six voices in two halves. Settings are chosen on `tune`; `report` holds
-two voices (`gongitsune`, `tebukuro`) that `tune` never hears. Each dialogue is mixed clean, with
-room noise 20 and 10 dB under the speech, and some over music. Actors pause, overlap, differ in
-level, skip, swap and repeat lines, and say things that are not in the script.
+Twelve dialogues of two to six voices in two halves (`listening_dialogues`). Settings are chosen on
+`tune`; `report` holds two voices (`gongitsune`, `tebukuro`) that `tune` never hears. Each dialogue
+is mixed clean, with room noise 20 and 10 dB under the speech, and some over music. Actors pause,
+overlap, differ in level, skip, swap and repeat lines, and say things that are not in the script.
 """
 
 from __future__ import annotations
@@ -30,6 +29,14 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
+from benchmarks.listening_dialogues import (
+    WRITTEN,
+    DialoguePlan,
+    Utterance,
+    draw_script,
+    perform,
+    select_plans,
+)
 from manifests.atomic_write import atomic_write
 
 VOICE_HZ = 24_000
@@ -53,310 +60,41 @@ VOICES: dict[str, tuple[dict[str, float], dict[str, float], float]] = {
     "tebukuro": ({"jf_tebukuro": 1.0}, {"jf_tebukuro": 1.0}, 1.0),
 }
 
-TEXTS = (
-    "I did not expect to see you here tonight.",
-    "Nobody told me the meeting had moved.",
-    "Put the box on the table and step away from it.",
-    "You said the same thing last year, and the year before.",
-    "Is that what you call an apology?",
-    "The train leaves at half past nine, with or without you.",
-    "Please. Just listen to me for one minute.",
-    "We have been through worse than this, haven't we?",
-    "My grandmother planted that tree with her own hands.",
-    "Give me the key. Give it to me now.",
-    "There is something moving behind the curtain.",
-    "If the bridge is closed, we take the mountain road.",
-    "I heard the whole story from the baker.",
-    "She never answered a single one of my letters.",
-    "That was the best soup I have ever eaten in my life.",
-    "Do not look at me like that.",
-    "The doctor thinks it is only a bad dream.",
-    "Somebody painted the door green while we were away.",
-    "We need more rope, two lanterns, and a good map.",
-    "How long have you known about the money?",
-    "Every window in this house is open, and it is freezing.",
-    "Let the children sleep. They have a long day tomorrow.",
-    "I would rather walk home in the rain.",
-    "He sold the boat and bought a piano instead.",
-    "Turn around slowly and tell me what you see.",
-    "It smells of smoke and old paper in here.",
-    "They promised to repair the engine by Friday.",
-    "I counted the steps. There are more of them every night.",
-    "What a beautiful morning for a long walk!",
-    "Your brother was always the clever one.",
-    "Nothing ever happens in this town.",
-    "The river took the fence and half of the garden.",
-    "Tell me the truth, and I will tell you mine.",
-    "Careful, the paint is still wet on that chair.",
-    "I only wanted to borrow the ladder.",
-    "When the music stops, everybody has to find a seat.",
-    "There were three of them, and they all wore gray coats.",
-    "Wake up! The whole field is on fire!",
-    "You can keep the watch. It never worked anyway.",
-    "This letter was written by someone else.",
-    "We could open the shop again in the spring.",
-    "Her voice sounded different on the telephone.",
-    "The soldiers asked for water and moved on.",
-    "I am not afraid of the dark, only of what is in it.",
-    "Between you and me, the judge had already decided.",
-    "Close the door, please. The dog is asleep.",
-    "What would you do with a million dollars?",
-    "He laughed so hard that he fell off the bench.",
-)
-SHORT = (
-    "Yes.",
-    "No, never.",
-    "Why not?",
-    "Of course.",
-    "Thank you.",
-    "Are you sure?",
-    "Wait a moment.",
-    "Come in.",
-)
-WRITTEN = {  # what the script says: how it is spoken
-    "Dr. Reyes left town in 1998.": "Doctor Reyes left town in nineteen ninety eight.",
-    "It cost me $250, and it broke on the 3rd day.": "It cost me two hundred fifty dollars, and it broke on the third day.",
-    "Meet me at 7:30 at 42 Harbor Road.": "Meet me at seven thirty at forty two Harbor Road.",
-    "Only 15% of the 1200 voters came.": "Only fifteen percent of the twelve hundred voters came.",
-}
-AD_LIBS = (
-    "Sorry, can we go again?",
-    "Okay, that was terrible. One more.",
-    "Hold on, I lost my place.",
-    "Was that too fast?",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One dialogue: its voices, how many lines, and what the actors do with the script (line
-    numbers).
-    """
-
-    name: str
-    half: str
-    voices: tuple[str, ...]
-    lines: int
-    seed: int
-    skip: tuple[int, ...] = ()
-    swap: tuple[int, ...] = ()  # this line and the next change places
-    again: tuple[int, ...] = ()  # spoken twice, the second time counts
-    ad_lib: tuple[int, ...] = ()  # something else is said after this line
-    overlap: tuple[int, ...] = ()  # begins before the line before has ended
-    music: bool = False
-
-
-PLANS = (
-    Plan(
-        name="t2a",
-        half="tune",
-        voices=("heart", "kumo"),
-        lines=14,
-        seed=1,
-        overlap=(5,),
-        again=(8,),
-        ad_lib=(7,),
-    ),
-    Plan(
-        name="t2b",
-        half="tune",
-        voices=("alpha", "heart"),
-        lines=14,
-        seed=2,
-        overlap=(4, 9),
-        skip=(6,),
-        music=True,
-    ),
-    Plan(
-        name="t3a",
-        half="tune",
-        voices=("heart", "kumo", "alpha"),
-        lines=16,
-        seed=3,
-        overlap=(7,),
-        swap=(4,),
-    ),
-    Plan(
-        name="t3b",
-        half="tune",
-        voices=("nezumi", "kumo", "elder"),
-        lines=16,
-        seed=4,
-        again=(3, 10),
-        ad_lib=(9,),
-    ),
-    Plan(
-        name="t4a",
-        half="tune",
-        voices=("heart", "kumo", "alpha", "elder"),
-        lines=18,
-        seed=5,
-        skip=(3,),
-        overlap=(8, 14),
-    ),
-    Plan(
-        name="t5a",
-        half="tune",
-        voices=("heart", "kumo", "alpha", "nezumi", "elder"),
-        lines=22,
-        seed=6,
-        ad_lib=(4,),
-        swap=(12,),
-    ),
-    Plan(
-        name="r2a",
-        half="report",
-        voices=("gongitsune", "kumo"),
-        lines=14,
-        seed=11,
-        overlap=(6,),
-        again=(4,),
-        ad_lib=(3,),
-    ),
-    Plan(
-        name="r2b",
-        half="report",
-        voices=("tebukuro", "heart"),
-        lines=14,
-        seed=12,
-        overlap=(3, 10),
-        skip=(8,),
-        music=True,
-    ),
-    Plan(
-        name="r3a",
-        half="report",
-        voices=("gongitsune", "elder", "heart"),
-        lines=16,
-        seed=13,
-        swap=(7,),
-        overlap=(11,),
-    ),
-    Plan(
-        name="r4a",
-        half="report",
-        voices=("kumo", "tebukuro", "gongitsune", "heart"),
-        lines=18,
-        seed=14,
-        again=(6,),
-        ad_lib=(5, 12),
-    ),
-    Plan(
-        name="r4b",
-        half="report",
-        voices=("heart", "elder", "tebukuro", "alpha"),
-        lines=18,
-        seed=15,
-        skip=(9,),
-        overlap=(5, 12),
-    ),
-    Plan(
-        name="r6a",
-        half="report",
-        voices=("heart", "kumo", "alpha", "nezumi", "gongitsune", "tebukuro"),
-        lines=24,
-        seed=16,
-        overlap=(9,),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """One utterance of a dialogue. `line` is its place in the script, None for an ad-lib; `counts`:
-    the reading that is used.
-    """
-
-    voice: str
-    text: str
-    line: int | None
-    counts: bool
-    overlap: bool = False
-
 
 @dataclass(slots=True, kw_only=True)
-class Mix:
-    """A dialogue being laid out: where everything stands, in samples at 48 kHz."""
+class DialogueMix:
+    """A dialogue on its timeline: the sound, and the spans of utterances, in samples at 48 kHz."""
 
     sound: np.ndarray
-    spans: list[tuple[Said, int, int]] = field(default_factory=list)
-
-
-def script(plan: Plan) -> list[tuple[str, str]]:
-    """(voice, text) of the lines as written: nobody speaks twice in a row, every voice speaks, no
-    text comes twice but short ones.
-    """
-    chosen = np.random.default_rng(plan.seed)
-    texts = [*chosen.permutation(TEXTS)]
-    written = [*chosen.permutation(list(WRITTEN))]
-    lines: list[tuple[str, str]] = []
-    for number in range(plan.lines):
-        others = [voice for voice in plan.voices if not lines or voice != lines[-1][0]]
-        voice = plan.voices[number] if number < len(plan.voices) else str(chosen.choice(others))
-        draw = chosen.random()
-        if draw < 0.15 and number:
-            text = str(chosen.choice(SHORT))
-        elif draw < 0.25 and written:
-            text = str(written.pop())
-        else:
-            text = str(texts.pop())
-        lines.append((voice, text))
-    return lines
-
-
-def performed(plan: Plan) -> list[Said]:
-    """What is spoken, in order."""
-    lines = script(plan)
-    chosen = np.random.default_rng(plan.seed + 1000)
-    order = list(range(len(lines)))
-    for place in plan.swap:
-        order[place], order[place + 1] = order[place + 1], order[place]
-    said: list[Said] = []
-    for number in order:
-        voice, text = lines[number]
-        if number in plan.skip:
-            continue
-        if number in plan.again:
-            said.append(Said(voice=voice, text=text, line=number, counts=False))
-        if number in plan.ad_lib:
-            said.append(
-                Said(voice=voice, text=str(chosen.choice(AD_LIBS)), line=None, counts=False)
-            )
-        said.append(
-            Said(voice=voice, text=text, line=number, counts=True, overlap=number in plan.overlap)
-        )
-    return said
-
-
-def chosen_plans(only: str) -> list[Plan]:
-    """The dialogues whose name begins with `only`."""
-    return [plan for plan in PLANS if plan.name.startswith(only)]
+    spans: list[tuple[Utterance, int, int]] = field(default_factory=list)
 
 
 def speak(folder: Path, *, only: str = "") -> None:
-    """Speak every utterance of every dialogue once, dry, at 24 kHz; what is there already is
-    kept.
-    """
+    """Speak every utterance of every dialogue once, dry, at 24 kHz; keep existing files."""
     dry = folder / "dry"
     dry.mkdir(parents=True, exist_ok=True)
     for voice, text in sorted(
-        {(said.voice, said.text) for plan in chosen_plans(only) for said in performed(plan)}
+        {
+            (utterance.voice, utterance.text)
+            for plan in select_plans(only)
+            for utterance in perform(plan)
+        }
     ):
-        path = dry_path(folder, voice, text)
+        path = locate_dry_line(folder, voice, text)
         if not path.exists():
-            sound = voiced(WRITTEN.get(text, text), voice)
+            sound = speak_text(WRITTEN.get(text, text), voice)
             sound = sound / max(1e-6, np.abs(sound).max()) * 0.7
             with atomic_write(path) as partial:
                 sf.write(partial, sound, VOICE_HZ, subtype="PCM_16", format="FLAC")
 
 
-def dry_path(folder: Path, voice: str, text: str) -> Path:
-    """Where a dry line lies."""
+def locate_dry_line(folder: Path, voice: str, text: str) -> Path:
+    """Return the path of a dry line."""
     return folder / "dry" / f"{voice}-{hashlib.sha256(text.encode()).hexdigest()[:10]}.flac"
 
 
-def voiced(text: str, voice: str) -> np.ndarray:
-    """One text in one voice. Runs only where the voices are installed."""
+def speak_text(text: str, voice: str) -> np.ndarray:
+    """Speak one text in one voice. It runs only where the voices are installed."""
     timbre, prosody, pitch = VOICES[voice]
     hibari = importlib.import_module("hibari").Hibari()
     if not timbre:
@@ -380,15 +118,15 @@ def voiced(text: str, voice: str) -> np.ndarray:
             "style": style[len(tokens)].reshape(1, 256),
             "speed": np.array([1 / pitch], dtype=np.float32),
         }
-        spoken.append(_kokoro().run(None, inputs)[0].ravel())
+        spoken.append(_load_kokoro().run(None, inputs)[0].ravel())
     sound = np.concatenate(spoken).astype(np.float64)
-    return _resampled(sound, round(len(sound) / pitch))
+    return _resample(sound, round(len(sound) / pitch))
 
 
 _SESSION: list[Any] = []
 
 
-def _kokoro() -> Any:
+def _load_kokoro() -> Any:
     if not _SESSION:
         runtime = importlib.import_module("onnxruntime")
         parts = [
@@ -403,24 +141,24 @@ def _kokoro() -> Any:
 
 
 def mix(folder: Path, *, only: str = "") -> list[str]:
-    """Write every dialogue in every condition, and the real voices; returns the names."""
+    """Write every dialogue in every condition, and the real voices; return the names."""
     names = []
-    for plan in chosen_plans(only):
-        laid = lay_out(folder, plan)
-        for condition, sound in _conditions(plan, laid):
+    for plan in select_plans(only):
+        laid = lay_out_dialogue(folder, plan)
+        for condition, sound in _mix_conditions(plan, laid):
             name = f"{plan.half}-{plan.name}-{condition}"
             sf.write(folder / f"{name}.wav", np.clip(sound, -1, 1), MASTER_HZ, subtype="PCM_16")
-            (folder / f"{name}.rttm").write_text(rttm(name, laid), encoding="utf-8")
+            (folder / f"{name}.rttm").write_text(format_rttm(name, laid), encoding="utf-8")
             write_sheet(folder / f"{name}.csv", plan, laid)
             names.append(name)
-    return [*names, real_voices(folder)]
+    return [*names, copy_real_voices(folder)]
 
 
-def real_voices(folder: Path) -> str:
-    """Copy the sample that comes with pyannote.audio (30 s of a telephone call, two people) and its
-    transcript as a line sheet.
+def copy_real_voices(folder: Path) -> str:
+    """Copy pyannote.audio's sample (30 s of a telephone call, two people) and its transcript.
 
-    Its times are somebody's marks, good to about a fifth of a second. Returns the name.
+    The transcript becomes a line sheet; its times were marked by hand, good to about a fifth of a
+    second. Returns the name.
     """
     package = importlib.util.find_spec("pyannote.audio")  # without running it
     if package is None or package.origin is None:
@@ -439,45 +177,49 @@ def real_voices(folder: Path) -> str:
     return name
 
 
-def lay_out(folder: Path, plan: Plan) -> Mix:
-    """The utterances on a timeline: pauses of 0.2 to 1.3 s, levels of the speakers up to 6 dB
-    apart.
+def lay_out_dialogue(folder: Path, plan: DialoguePlan) -> DialogueMix:
+    """Lay the utterances on a timeline.
+
+    Pauses are 0.2 to 1.3 s; the speakers' levels differ by up to 6 dB.
     """
     chosen = np.random.default_rng(plan.seed + 2000)
     level = {voice: chosen.uniform(-3, 3) for voice in plan.voices}
-    placed: list[tuple[Said, int, np.ndarray]] = []
+    placed: list[tuple[Utterance, int, np.ndarray]] = []
     now = MASTER_HZ // 2
-    for said in performed(plan):
-        dry, _ = sf.read(dry_path(folder, said.voice, said.text))
-        sound = _audible(_resampled(dry, 2 * len(dry)))
-        gain = SPEECH_DBFS + level[said.voice] + chosen.uniform(-2, 2)
-        sound = sound * 10 ** (gain / 20) / _active(sound)
-        pause = -chosen.uniform(0.3, 0.7) if said.overlap else chosen.uniform(0.2, 1.3)
+    for utterance in perform(plan):
+        dry, _ = sf.read(locate_dry_line(folder, utterance.voice, utterance.text))
+        sound = _cut_audible(_resample(dry, 2 * len(dry)))
+        gain = SPEECH_DBFS + level[utterance.voice] + chosen.uniform(-2, 2)
+        sound = sound * 10 ** (gain / 20) / _measure_active_level(sound)
+        pause = -chosen.uniform(0.3, 0.7) if utterance.overlap else chosen.uniform(0.2, 1.3)
         start = now + round(pause * MASTER_HZ)
-        placed.append((said, start, sound))
+        placed.append((utterance, start, sound))
         now = max(now, start + len(sound) - 4 * EDGE)
-    laid = Mix(sound=np.zeros(now + MASTER_HZ))
-    for said, start, sound in placed:
+    laid = DialogueMix(sound=np.zeros(now + MASTER_HZ))
+    for utterance, start, sound in placed:
         laid.sound[start - 2 * EDGE : start - 2 * EDGE + len(sound)] += sound
-        laid.spans.append((said, start, start + len(sound) - 4 * EDGE))
+        laid.spans.append((utterance, start, start + len(sound) - 4 * EDGE))
     return laid
 
 
-def rttm(name: str, laid: Mix) -> str:
-    """All that is spoken: re-takes and ad-libs too."""
+def format_rttm(name: str, laid: DialogueMix) -> str:
+    """Format everything that is spoken, re-takes and ad-libs too, as RTTM."""
     return "".join(
-        f"SPEAKER {name} 1 {start / MASTER_HZ:.4f} {(end - start) / MASTER_HZ:.4f} <NA> <NA> {said.voice} <NA> <NA>\n"
-        for said, start, end in laid.spans
+        f"SPEAKER {name} 1 {start / MASTER_HZ:.4f} {(end - start) / MASTER_HZ:.4f} <NA> <NA> "
+        f"{utterance.voice} <NA> <NA>\n"
+        for utterance, start, end in laid.spans
     )
 
 
-def write_sheet(path: Path, plan: Plan, laid: Mix) -> None:
-    """The line sheet with true starts and ends in seconds, empty for a line that nobody speaks."""
-    true = {said.line: (start, end) for said, start, end in laid.spans if said.counts}
+def write_sheet(path: Path, plan: DialoguePlan, laid: DialogueMix) -> None:
+    """Write the line sheet with true starts and ends in seconds, empty for unspoken lines."""
+    true = {
+        utterance.line: (start, end) for utterance, start, end in laid.spans if utterance.counts
+    }
     with path.open("w", encoding="utf-8", newline="") as sheet:
         rows = csv.writer(sheet, lineterminator="\n")
         rows.writerow(SHEET)
-        for number, (voice, text) in enumerate(script(plan)):
+        for number, (voice, text) in enumerate(draw_script(plan)):
             times = (
                 [f"{sample / MASTER_HZ:.4f}" for sample in true[number]]
                 if number in true
@@ -486,26 +228,26 @@ def write_sheet(path: Path, plan: Plan, laid: Mix) -> None:
             rows.writerow([f"L{number:02}", "1", voice.upper(), text, *times])
 
 
-def _conditions(plan: Plan, laid: Mix) -> Iterator[tuple[str, np.ndarray]]:
+def _mix_conditions(plan: DialoguePlan, laid: DialogueMix) -> Iterator[tuple[str, np.ndarray]]:
     chosen = np.random.default_rng(plan.seed + 3000)
-    room = _room(len(laid.sound), chosen)
+    room = _make_room_noise(len(laid.sound), chosen)
     for condition, below in CONDITIONS.items():
         yield condition, laid.sound + room * 10 ** ((SPEECH_DBFS - below) / 20)
     if plan.music:
-        bed = _music(len(laid.sound), chosen) * 10 ** ((SPEECH_DBFS - MUSIC_DB) / 20)
+        bed = _make_music(len(laid.sound), chosen) * 10 ** ((SPEECH_DBFS - MUSIC_DB) / 20)
         yield "music", laid.sound + bed + room * 10 ** ((SPEECH_DBFS - QUIET_ROOM_DB) / 20)
 
 
-def _room(samples: int, chosen: np.random.Generator) -> np.ndarray:
-    """Noise of a room with ventilation at RMS 1: falls 6 dB an octave above 250 Hz."""
+def _make_room_noise(samples: int, chosen: np.random.Generator) -> np.ndarray:
+    """Make noise of a room with ventilation at RMS 1: it falls 6 dB an octave above 250 Hz."""
     hertz = np.fft.rfftfreq(samples, 1 / MASTER_HZ)
     shape = (hertz > 40) / np.sqrt(1 + (hertz / 250) ** 2)
     noise = np.fft.irfft(np.fft.rfft(chosen.standard_normal(samples)) * shape, samples)
     return np.asarray(noise / noise.std())
 
 
-def _music(samples: int, chosen: np.random.Generator) -> np.ndarray:
-    """Slow chords of decaying partials at RMS 1."""
+def _make_music(samples: int, chosen: np.random.Generator) -> np.ndarray:
+    """Make slow chords of decaying partials at RMS 1."""
     seconds = np.arange(samples) / MASTER_HZ
     sound = np.zeros(samples)
     for begin in np.arange(0, seconds[-1], 2.0):
@@ -519,12 +261,12 @@ def _music(samples: int, chosen: np.random.Generator) -> np.ndarray:
     return np.asarray(sound / sound.std())
 
 
-def _resampled(sound: np.ndarray, samples: int) -> np.ndarray:
+def _resample(sound: np.ndarray, samples: int) -> np.ndarray:
     resampled: np.ndarray = np.fft.irfft(np.fft.rfft(sound), samples) * (samples / len(sound))
     return resampled
 
 
-def _levels(sound: np.ndarray) -> np.ndarray:
+def _measure_levels(sound: np.ndarray) -> np.ndarray:
     width = MASTER_HZ // 100
     whole = len(sound) // width * width
     return np.asarray(
@@ -533,17 +275,17 @@ def _levels(sound: np.ndarray) -> np.ndarray:
     )
 
 
-def _active(sound: np.ndarray) -> float:
-    levels = _levels(sound)
+def _measure_active_level(sound: np.ndarray) -> float:
+    levels = _measure_levels(sound)
     loud = levels[levels > levels.max() - 25]
     return float(np.sqrt((10 ** (loud / 10)).mean()))
 
 
-def _audible(sound: np.ndarray) -> np.ndarray:
+def _cut_audible(sound: np.ndarray) -> np.ndarray:
     """Cut to what is audible with `EDGE` (at 24 kHz) around it, faded."""
-    heard = np.flatnonzero(_levels(sound) > _levels(sound).max() + AUDIBLE_DB)
+    audible = np.flatnonzero(_measure_levels(sound) > _measure_levels(sound).max() + AUDIBLE_DB)
     width, edge = MASTER_HZ // 100, 2 * EDGE
-    cut = np.pad(sound, edge)[heard[0] * width : (heard[-1] + 1) * width + 2 * edge].copy()
+    cut = np.pad(sound, edge)[audible[0] * width : (audible[-1] + 1) * width + 2 * edge].copy()
     fade = 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, edge))
     cut[:edge] *= fade
     cut[-edge:] *= fade[::-1]

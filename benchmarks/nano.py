@@ -57,13 +57,13 @@ EVERY = 20  # steps between printed lines
 STRIP_FRAMES, STRIP_EVERY = 24, 4
 
 
-def stages_of(arguments: argparse.Namespace) -> DiffusionStages:
-    """The stages of a settings file, with what the command line says on top."""
-    given: dict[str, Any] = {}
+def read_stages(arguments: argparse.Namespace) -> DiffusionStages:
+    """Read the stages of a settings file; the command line overrides them."""
+    tables_read: dict[str, Any] = {}
     if arguments.config:
-        given = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
+        tables_read = tomllib.loads(Path(arguments.config).read_text(encoding="utf-8"))
     read = {
-        name: tables.read(kind, given.get(name, {}), file=str(arguments.config), name=name)
+        name: tables.read(kind, tables_read.get(name, {}), file=str(arguments.config), name=name)
         for name, kind in KINDS.items()
     }
     named = {
@@ -78,31 +78,32 @@ def stages_of(arguments: argparse.Namespace) -> DiffusionStages:
 
 
 def run_training(arguments: argparse.Namespace) -> None:
-    """Train, and say how it goes."""
+    """Train, and report progress."""
     torch.set_num_threads(arguments.threads)
     out = Path(arguments.out)
-    stages = stages_of(arguments)
+    stages = read_stages(arguments)
     print(
         f"{count_parameters(NanoNetworks.fresh(stages.sizes)):,} parameters, {stages.steps} steps",
         flush=True,
     )
-    begun = time.process_time(), time.monotonic()
+    started = time.process_time(), time.monotonic()
 
     def report(step: int, values: Mapping[str, float]) -> None:
         if step % EVERY == 0:
             shown = "  ".join(
                 f"{name.partition('/')[2]} {value:.4f}" for name, value in values.items()
             )
-            cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
+            cpu, wall = time.process_time() - started[0], time.monotonic() - started[1]
             print(
-                f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  {next(iter(values)).partition('/')[0]}  {shown}",
+                f"{step:6d}  {cpu:7.1f} CPU s  {wall:7.1f} s  "
+                f"{next(iter(values)).partition('/')[0]}  {shown}",
                 flush=True,
             )
 
     def show(step: int, films: Mapping[str, Video]) -> None:
         for name, film in films.items():
             if len(film) == 1:
-                picture(
+                write_picture(
                     film[0].numpy(),
                     out / "shown" / f"{name.replace('/', '-')}-{step:06d}.png",
                     scale=1.5,
@@ -112,14 +113,16 @@ def run_training(arguments: argparse.Namespace) -> None:
         corpus.read(Path(arguments.corpus)), stages, TrainingRun(out=out, report=report), show=show
     )
     print(
-        f"{finished}: {time.process_time() - begun[0]:.0f} CPU s, {time.monotonic() - begun[1]:.0f} s",
+        f"{finished}: {time.process_time() - started[0]:.0f} CPU s, "
+        f"{time.monotonic() - started[1]:.0f} s",
         flush=True,
     )
 
 
 def pack(arguments: argparse.Namespace) -> None:
-    """Write a finished stage as the checkpoint of the package: half precision, and a config without
-    this machine's paths.
+    """Write a finished stage as the checkpoint of the package.
+
+    Half precision, and a config without this machine's paths.
     """
     folder = Path(arguments.folder)
     config = read_config(folder)
@@ -131,42 +134,45 @@ def pack(arguments: argparse.Namespace) -> None:
     print(json.dumps({"digest": digest, "bytes": size}))
 
 
-def strip(arguments: argparse.Namespace) -> None:
-    """A row for each emotion, each of another unseen person: the portrait, the real clip, and what
-    is made of portrait and sound.
+def draw_strip(arguments: argparse.Namespace) -> None:
+    """Draw a row for each emotion, each of another person that was not trained on.
+
+    A row shows the portrait, the real clip, and the clip generated from portrait and sound.
     """
-    made_of = corpus.read(Path(arguments.corpus))
+    source = corpus.read(Path(arguments.corpus))
     nano, plan = NanoNetworks.load(Path(arguments.folder)), NanoPlan(guidance=arguments.guidance)
-    people = made_of.identities("test")
+    people = source.identities("test")
     rows = []
     for number, label in enumerate(LABELS):
         person = people[number % len(people)]
         clips = [
             c
-            for c in made_of.split("test")
+            for c in source.split("test")
             if (c.identity, c.emotion) == (person, label) and c.frames >= STRIP_FRAMES
         ]
         if not clips:
             continue
-        clip = max(clips, key=lambda one: one.level)
-        made = sample(
-            nano, request_clip(made_of, clip, frames=STRIP_FRAMES), seed=0, plan=plan
+        clip = max(clips, key=lambda clip: clip.level)
+        generated = sample(
+            nano, request_clip(source, clip, frames=STRIP_FRAMES), seed=0, plan=plan
         ).numpy()
-        real = made_of.array(clip, "faces", slice(0, STRIP_FRAMES))
-        portrait = made_of.portrait(person).face
+        real = source.array(clip, "faces", slice(0, STRIP_FRAMES))
+        portrait = source.portrait(person).face
         gap = np.full((64, 8, 3), 255, np.uint8)
         picked = range(2, STRIP_FRAMES, STRIP_EVERY)
         rows.append(
             np.concatenate(
-                [portrait, gap, *(real[i] for i in picked), gap, *(made[i] for i in picked)], axis=1
+                [portrait, gap, *(real[i] for i in picked), gap, *(generated[i] for i in picked)],
+                axis=1,
             )
         )
-    picture(np.concatenate(rows), Path(arguments.png), scale=1.5)
+    write_picture(np.concatenate(rows), Path(arguments.png), scale=1.5)
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """What judges say of real clips and of those made by each checkpoint at each guidance, with 95
-    % intervals.
+    """Measure what judges say of real clips and of each checkpoint's clips at each guidance.
+
+    With 95 % intervals.
     """
     from model.judges import trained
     from model.judges.evaluation import CorpusEvaluation, FrameWindow, choose_clips
@@ -174,56 +180,56 @@ def measure(arguments: argparse.Namespace) -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    made_of = corpus.read(Path(arguments.corpus))
-    own = made_of.folder / "judges"
-    clips = choose_clips(made_of, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
-    faces = {
-        name: made_of.portrait(name).face for name in sorted({clip.identity for clip in clips})
-    }
-    panel = MetricSuite(own if trained.has_all_judges(own) else trained.SHIPPED, faces)
-    sitting = CorpusEvaluation(
-        corpus=made_of,
+    source = corpus.read(Path(arguments.corpus))
+    own = source.folder / "judges"
+    clips = choose_clips(source, split=arguments.split, limit=arguments.limit, seed=arguments.seed)
+    faces = {name: source.portrait(name).face for name in sorted({clip.identity for clip in clips})}
+    suite = MetricSuite(own if trained.has_all_judges(own) else trained.SHIPPED, faces)
+    evaluation = CorpusEvaluation(
+        corpus=source,
         clips=clips,
-        metrics=panel,
+        metrics=suite,
         window=FrameWindow(frames=arguments.frames),
         run_id="nano",
         seed=arguments.seed,
     )
-    for subject, make in [("real", sitting.read_real_frames), *_makers(arguments, made_of)]:
-        begun = time.process_time()
+    for subject, make in [("real", evaluation.read_real_frames), *_list_makers(arguments, source)]:
+        started = time.process_time()
         print(
-            f"{subject}: {len(list(sitting.judge_subject(subject, make)))} clips, {time.process_time() - begun:.0f} CPU s",
+            f"{subject}: {len(list(evaluation.judge_subject(subject, make)))} clips, "
+            f"{time.process_time() - started:.0f} CPU s",
             flush=True,
         )
-    for score in sitting.compute_scores():
+    for score in evaluation.compute_scores():
         print(score, flush=True)
 
 
-def _makers(arguments: argparse.Namespace, made_of: Corpus) -> list[tuple[str, FrameMaker]]:
-    """A maker for every checkpoint and guidance."""
+def _list_makers(arguments: argparse.Namespace, source: Corpus) -> list[tuple[str, FrameMaker]]:
+    """Return a maker for every checkpoint and guidance."""
     found: list[tuple[str, FrameMaker]] = []
     for folder in arguments.folders:
         nano = NanoNetworks.load(Path(folder))
         plans = [NanoPlan(guidance=guidance) for guidance in arguments.guidance]
         found += [
-            (f"{folder} at {plan.guidance:g}", _maker(made_of, nano, plan, arguments.seed))
+            (f"{folder} at {plan.guidance:g}", _build_maker(source, nano, plan, arguments.seed))
             for plan in plans
         ]
     return found
 
 
-def _maker(made_of: Corpus, nano: NanoNetworks, plan: NanoPlan, seed: int) -> FrameMaker:
+def _build_maker(source: Corpus, nano: NanoNetworks, plan: NanoPlan, seed: int) -> FrameMaker:
     def make(clip: CorpusClip, window: slice) -> np.ndarray:
         return sample(
-            nano, request_clip(made_of, clip, frames=window.stop), seed=seed, plan=plan
+            nano, request_clip(source, clip, frames=window.stop), seed=seed, plan=plan
         ).numpy()[window]
 
     return make
 
 
-def speed(arguments: argparse.Namespace) -> None:
-    """CPU milliseconds a frame of the talker on portraits, what is made once per clip included:
-    four seconds of a humming voice.
+def measure_speed(arguments: argparse.Namespace) -> None:
+    """Measure CPU milliseconds a frame of the talker on portraits, with the cost of each clip.
+
+    The sound is four seconds of a humming voice.
     """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -235,16 +241,16 @@ def speed(arguments: argparse.Namespace) -> None:
     )
     mood = Performance.from_curve(parse_curve("happy 0.8"), start=0, end=count)
     for path in arguments.portraits:
-        portrait, begun = portraits.read(Path(path), face="largest"), time.process_time()
+        portrait, started = portraits.read(Path(path), face="largest"), time.process_time()
         frames = sum(1 for _ in talker.talk(portrait, speech, mood, 0))
         print(
-            f"{path}: {1000 * (time.process_time() - begun) / frames:.0f} ms of CPU a frame",
+            f"{path}: {1000 * (time.process_time() - started) / frames:.0f} ms of CPU a frame",
             flush=True,
         )
 
 
-def picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
-    """Write a PNG, enlarged so that one can look at it."""
+def write_picture(rgb: np.ndarray, path: Path, *, scale: float) -> None:
+    """Write a PNG, enlarged for viewing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     enlarged = cv2.resize(rgb[..., ::-1], None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     cv2.imwrite(str(path), enlarged)
@@ -273,10 +279,10 @@ def main() -> None:
     stripping.add_argument("folder")
     stripping.add_argument("png")
     stripping.add_argument("--guidance", type=float, default=NanoPlan().guidance)
-    stripping.set_defaults(run=strip)
+    stripping.set_defaults(run=draw_strip)
     timing = commands.add_parser("speed")
     timing.add_argument("portraits", nargs="+")
-    timing.set_defaults(run=speed)
+    timing.set_defaults(run=measure_speed)
     measuring = commands.add_parser("measure")
     measuring.add_argument("corpus")
     measuring.add_argument("folders", nargs="*")

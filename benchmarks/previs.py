@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Speed of the previs talker on one core, beside the simplest method that gives the same kind of
-picture, in one run.
+"""Measure the speed of the previs talker on one core against the simplest comparable method.
 
     python -m benchmarks.previs PORTRAIT.png [PLATE.png]
 
@@ -31,7 +30,10 @@ from model.previs.warp import Pose, Puppet, Renderer
 from model.talker import Portrait, Speech
 from pipeline.render import portraits
 
-TEXT = "the lamp must turn before the boats come home and nobody but you knows how the old wheel sticks when the wind is high"
+TEXT = (
+    "the lamp must turn before the boats come home and nobody but you knows how the old wheel "
+    "sticks when the wind is high"
+)
 GOALS = {"512": 150, "1024": 45, "plate": 60}
 
 
@@ -51,30 +53,30 @@ def main() -> None:
     print(
         "size    goal fps  fps talking  fps happy  reference fps  ratio  setup cold ms  cached ms"
     )
-    for name, given, size in cases:
-        print(_row(name, given, size), flush=True)
+    for name, actor, size in cases:
+        print(_row(name, actor, size), flush=True)
     print(_first_frame(actor))
 
 
-def _row(name: str, given: Portrait, size: int | None) -> str:
+def _row(name: str, actor: Portrait, size: int | None) -> str:
     with tempfile.TemporaryDirectory() as folder:
         talker = load(settings={"size": size} if size else {})
         assert isinstance(talker, PrevisTalker)
         os.environ["CALLSHEET_CACHE"] = folder
-        cold = _seconds(lambda: talker.find_puppet(given), times=1)
-        puppet = talker.find_puppet(given)
+        cold = _seconds(lambda: talker.find_puppet(actor), times=1)
+        puppet = talker.find_puppet(actor)
         key = next(cache.puppet_folder().glob("*.npz")).name.rsplit("-", 2)[0]
         cached = _seconds(lambda: cache.load_puppet(key))
         del os.environ["CALLSHEET_CACHE"]
     talking, happy = (_rate(puppet, emotion) for emotion in ("neutral", "happy 1"))
-    reference = 1 / _seconds(_reference(puppet, given, size), times=12)
+    reference = 1 / _seconds(_reference(puppet, actor, size), times=12)
     ratio = happy / reference
     rates = f"{GOALS[name]:8d}  {talking:11.0f}  {happy:9.0f}  {reference:13.0f}  {ratio:5.2f}"
     return f"{name:7s} {rates}  {1e3 * cold:13.0f}  {1e3 * cached:9.1f}"
 
 
 def _rate(puppet: Puppet, emotion: str) -> float:
-    """Frames per CPU second over one second of acting."""
+    """Measure frames per CPU second over one second of acting."""
     poses = _poses(emotion)
     renderer = Renderer(puppet)
     best = min(
@@ -94,9 +96,9 @@ def _poses(emotion: str) -> list[Pose]:
     return list(score.make_poses(speech, performance, 1, phones=None))
 
 
-def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[], object]:
-    """The whole-picture method as a call that makes one frame."""
-    picture, _ = portrait.scale_portrait(given, size)
+def _reference(puppet: Puppet, actor: Portrait, size: int | None) -> Callable[[], object]:
+    """Return the whole-picture method as a call that makes one frame."""
+    picture, _ = portrait.scale_portrait(actor, size)
     height, width = picture.shape[:2]
     rgba = np.ascontiguousarray(
         np.dstack([picture[..., :3], np.full((height, width), 255, np.uint8)])
@@ -123,7 +125,7 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
         slice(width // 4, width // 4 + round(2.4 * lips.unit)),
     )
 
-    def one() -> object:
+    def make_frame() -> object:
         fields = (weights @ basis.reshape(14, -1)).reshape(2, 128, 128, 2)
         maps = []
         for field in fields:
@@ -149,7 +151,7 @@ def _reference(puppet: Puppet, given: Portrait, size: int | None) -> Callable[[]
             np.ascontiguousarray(person[..., :3]), puppet.plate, cover, 1 - cover
         )
 
-    return one
+    return make_frame
 
 
 def _first_frame(actor: Portrait) -> str:
@@ -158,7 +160,7 @@ def _first_frame(actor: Portrait) -> str:
     seconds = 8
     noise = np.random.default_rng(0).normal(0, 0.05, 16_000 * seconds).astype(np.float32)
     performance = Performance.from_curve(parse_curve("happy 1"), start=0, end=25 * seconds)
-    told = []
+    times = []
     for name, text in (("unknown", None), ("known", TEXT)):
         speech = Speech(samples=noise, lead=0, frames=25 * seconds, rate=Fraction(25), text=text)
         next(iter(talker.talk(actor, speech, performance, 0)))
@@ -166,12 +168,12 @@ def _first_frame(actor: Portrait) -> str:
         def first(speech: Speech = speech) -> object:
             return next(iter(talker.talk(actor, speech, performance, 1)))
 
-        told.append(f"{name} words {1e3 * _seconds(first, times=3):.0f} ms")
-    return f"first frame of a warm talker, {seconds} s of sound: {', '.join(told)}"
+        times.append(f"{name} words {1e3 * _seconds(first, times=3):.0f} ms")
+    return f"first frame of a warm talker, {seconds} s of sound: {', '.join(times)}"
 
 
 def _seconds(work: Callable[[], object], times: int = 5) -> float:
-    """CPU seconds of one call: the best of several."""
+    """Measure CPU seconds of one call: the best of several."""
     best = float("inf")
     for _ in range(times):
         start = time.process_time()

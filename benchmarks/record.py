@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,44 +48,45 @@ def main() -> None:
     long.add_argument("commits", type=int, nargs="?", default=2000)
     written = verbs.add_parser("writers")
     written.add_argument("commits", type=int, nargs="?", default=2000)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(getattr(given, "keep", None) or scratch)
-        if given.verb == "plan":
-            plan(place / "production", given.shots)
-        elif given.verb == "nights":
-            from benchmarks.record_nights import nights
+        place = Path(getattr(arguments, "keep", None) or scratch)
+        if arguments.verb == "plan":
+            measure_plan(place / "production", arguments.shots)
+        elif arguments.verb == "nights":
+            from benchmarks.record_nights import measure_nights
 
-            nights(place, nights=given.nights, shots=given.shots)
-        elif given.verb == "run":
-            run(place, commits=given.commits)
+            measure_nights(place, nights=arguments.nights, shots=arguments.shots)
+        elif arguments.verb == "run":
+            measure_run(place, commits=arguments.commits)
         else:
-            found = writers(place, commits=given.commits)
+            found = measure_writers(place, commits=arguments.commits)
             print(json.dumps(found))
             if found["lost"] or found["twice"] or found["torn"]:
                 sys.exit(1)
 
 
-def measured(name: str, work: Callable[[], T]) -> T:
+def measure(name: str, work: Callable[[], T]) -> T:
     """Do some work and print wall and CPU seconds and the largest memory so far."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{name}: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} s, at most {memory:.0f} MB so far",
+        f"{name}: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} s, at "
+        f"most {memory:.0f} MB so far",
         flush=True,
     )
     return result
 
 
-def plan(folder: Path, shots: int) -> None:
+def measure_plan(folder: Path, shots: int) -> None:
     """Plan a big production: first with no digests of its spans, then with all, then its inputs."""
     if not (folder / "production.toml").is_file():
-        measured(f"making {shots} lines", lambda: make_production(folder, shots))
-        _call("listen to it (once, marked as heard)", folder, "heard")
-    _call("plan, first time", folder, "plan")
-    _call("plan, all kept", folder, "plan")
-    _call("plan --inputs", folder, "inputs")
+        measure(f"making {shots} lines", lambda: make_production(folder, shots))
+        _run_child("listen to it (once, marked as heard)", folder, "heard")
+    _run_child("plan, first time", folder, "plan")
+    _run_child("plan, all kept", folder, "plan")
+    _run_child("plan --inputs", folder, "inputs")
 
 
 def make_production(folder: Path, shots: int) -> None:
@@ -164,20 +165,21 @@ def mark_as_heard(folder: Path) -> None:
     )
 
 
-def _call(name: str, folder: Path, what: str) -> None:
-    """Run a step in a process of its own, as a person would, and print its cost from start to end."""
+def _run_child(name: str, folder: Path, what: str) -> None:
+    """Run a step in a process of its own, as a person would, and print its whole cost."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.record_child", what, str(folder)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
         sys.exit(result.stderr[-3000:])
     print(
-        f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; {result.stdout.strip()}",
+        f"{name}: {time.perf_counter() - began:.2f} s with the start of Python; "
+        f"{result.stdout.strip()}",
         flush=True,
     )
 
 
-def run(root: Path, *, commits: int) -> None:
+def measure_run(root: Path, *, commits: int) -> None:
     """Commit three events at a time, joining small files as often as a run does.
 
     Prints the cost of the first and the last hundred commits.
@@ -203,11 +205,12 @@ def run(root: Path, *, commits: int) -> None:
             print(f"{number} commits", flush=True)
     for name, part in (("first", seconds[:JOIN_COMMITS]), ("last", seconds[-JOIN_COMMITS:])):
         print(
-            f"the {name} {JOIN_COMMITS} commits: CPU {1000 * sum(part) / len(part):.1f} ms each, joining included"
+            f"the {name} {JOIN_COMMITS} commits: CPU {1000 * sum(part) / len(part):.1f} ms each, "
+            "joining included"
         )
 
 
-def writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:
+def measure_writers(root: Path, *, commits: int, hands: int = 3) -> dict[str, float | int]:
     """Run three writers, one compactor and one reader, all at once.
 
     The compactor also vacuums what is an hour old: nothing here. Returns the numbers of rows lost
@@ -307,12 +310,6 @@ def _read(
         last = len(seen)
         reads.value += 1
         time.sleep(0.1)
-
-
-def blocks(total: int, size: int) -> Iterator[int]:
-    """Sizes of the parts of a total."""
-    for start in range(0, total, size):
-        yield min(size, total - start)
 
 
 if __name__ == "__main__":

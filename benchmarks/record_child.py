@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `benchmarks.record plan` measures in a process of its own: `heard`, `plan` or `inputs` of a
-production.
-"""
+"""Do one step of `benchmarks.record plan` in its own process: `heard`, `plan` or `inputs`."""
 
 from __future__ import annotations
 
@@ -13,11 +11,11 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Do one of the three and print seconds, CPU seconds and memory."""
+    """Do the step and print seconds, CPU seconds and memory."""
     what, folder = sys.argv[1], Path(sys.argv[2])
     wall = time.perf_counter()
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         if what == "heard":
             from benchmarks.record import mark_as_heard
 
@@ -29,9 +27,10 @@ def main() -> None:
     # getrusage would count the parent's memory before exec
     status = Path("/proc/self/status").read_text()
     memory = int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    last = (said.getvalue().strip().splitlines() or [""])[-1]
+    last = (output.getvalue().strip().splitlines() or [""])[-1]
     print(
-        f"{time.perf_counter() - wall:.2f} s, CPU {time.process_time():.2f} s, {memory:.0f} MB: {last}"
+        f"{time.perf_counter() - wall:.2f} s, CPU {time.process_time():.2f} s, {memory:.0f} MB: "
+        f"{last}"
     )
 
 

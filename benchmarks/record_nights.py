@@ -32,26 +32,30 @@ IN_A_FILE = 6  # nights whose takes a file of upkeep (16 MB) holds
 # short
 COMMITS = 8
 REPORTS = {
-    "takes, seconds and worker hours by talker": "SELECT talker, count(*), sum(seconds), sum(wall_seconds) / 3600 FROM takes GROUP BY 1",
+    "takes, seconds and worker hours by talker": (
+        "SELECT talker, count(*), sum(seconds), sum(wall_seconds) / 3600 FROM takes GROUP BY 1"
+    ),
     "nights, takes and failures": "SELECT count(*), sum(takes_made), sum(rejects) FROM runs",
     "events by name": "SELECT name, count(*) FROM events GROUP BY 1",
-    "slowest workers": "SELECT worker, avg(wall_seconds / frames) FROM takes GROUP BY 1 ORDER BY 2 DESC LIMIT 5",
+    "slowest workers": (
+        "SELECT worker, avg(wall_seconds / frames) FROM takes GROUP BY 1 ORDER BY 2 DESC LIMIT 5"
+    ),
 }
 
 
-def nights(root: Path, *, nights: int, shots: int) -> None:
+def measure_nights(root: Path, *, nights: int, shots: int) -> None:
     """Make the record; print the cost of young and old nights, the current state and the reports.
 
     The nights between are written as upkeep leaves them: in files of many nights, the cut of each
     night by itself.
     """
     store, random = Store(root / "manifests"), np.random.default_rng(1)
-    cut, costs = _hexes(random, shots), dict[int, tuple[float, float]]()
+    cut, costs = _draw_identities(random, shots), dict[int, tuple[float, float]]()
     night = 0
     while night < nights:
         block = min(IN_A_FILE, nights - MEASURED - night)
         if night < MEASURED or block <= 0:
-            costs[night] = _one_night(store, random, cut, night)
+            costs[night] = _write_night(store, random, cut, night)
             night += 1
         else:
             _lay_down(store, random, cut, range(night, night + block))
@@ -62,45 +66,45 @@ def nights(root: Path, *, nights: int, shots: int) -> None:
         ("a young", range(1, MEASURED)),
         ("an old", range(nights - MEASURED, nights)),
     ):
-        wall, cpu = (statistics.median(costs[one][index] for one in part) for index in (0, 1))
+        wall, cpu = (statistics.median(costs[night][index] for night in part) for index in (0, 1))
         mean, most = (
-            statistics.fmean(costs[one][1] for one in part),
-            max(costs[one][1] for one in part),
+            statistics.fmean(costs[night][1] for night in part),
+            max(costs[night][1] for night in part),
         )
         print(
             f"a night of {name} record: median {wall:.2f} s, CPU {cpu:.2f} s;"
             f" with nights in which files are joined: mean CPU {mean:.2f} s, at most {most:.2f} s"
         )
-    ask(root)
+    measure_queries(root)
 
 
-def _one_night(
+def _write_night(
     store: Store, random: np.random.Generator, cut: list[str], night: int
 ) -> tuple[float, float]:
     """Write a night as a run does; return wall and CPU seconds of writing it."""
-    begun = _begun(night)  # what is committed from now on was said in this run
-    tables = _tables(random, cut, night)
+    begun = _make_run_event(night)  # what is committed from now on was said in this run
+    tables = _make_tables(random, cut, night)
     wall, cpu = time.perf_counter(), time.process_time()
-    _write(store, tables, begun, _run(night, len(cut)))
+    _write(store, tables, begun, _make_run(night, len(cut)))
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def _lay_down(store: Store, random: np.random.Generator, cut: list[str], several: range) -> None:
     takes, events, runs = [], [], []
     for night in several:
-        tables = _tables(random, cut, night)
+        tables = _make_tables(random, cut, night)
         store.append_table(Shot, _as_snapshot(store, tables[Shot]))
-        store.append([_begun(night)])
+        store.append([_make_run_event(night)])
         takes.append(tables[Take])
         events.append(tables[Event])
-        runs.append(_run(night, len(cut)))
+        runs.append(_make_run(night, len(cut)))
     store.append_table(Take, pa.concat_tables(takes))
     store.append_table(Event, pa.concat_tables(events))
     store.append(runs)
     upkeep.maintain_tables(store, keep_hours=1)
 
 
-def _begun(night: int) -> Event:
+def _make_run_event(night: int) -> Event:
     """Make the event with which a run begins.
 
     The current state is everything since the last of them.
@@ -118,7 +122,7 @@ def _as_snapshot(store: Store, cut: pa.Table) -> pa.Table:
     )
 
 
-def _run(night: int, shots: int) -> Run:
+def _make_run(night: int, shots: int) -> Run:
     moment = datetime.datetime.now(datetime.UTC).isoformat()
     return Run(
         run_id=f"night {night:04}",
@@ -134,10 +138,10 @@ def _run(night: int, shots: int) -> Run:
     )
 
 
-def ask(root: Path) -> None:
+def measure_queries(root: Path) -> None:
     """Print the cost of the current state and of the reports of all time."""
     from flows.project import Project
-    from flows.view.status import read_status
+    from flows.view.production_status import read_status
     from pipeline.script.production import Production
 
     production = Production(title="old", recordings=["none.wav"], folder=root)
@@ -146,7 +150,8 @@ def ask(root: Path) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     now = read_status(film)
     print(
-        f"current state: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} s: "
+        f"current state: {time.perf_counter() - wall:.2f} s, CPU {time.process_time() - cpu:.2f} "
+        "s: "
         f"{now.shots} shots, {now.takes_done} done, {now.states}"
     )
     for name, sql in REPORTS.items():
@@ -170,11 +175,16 @@ def _write(store: Store, tables: dict[type[Row], pa.Table], begun: Event, run: R
     upkeep.maintain_tables(store, keep_hours=1)
 
 
-def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[type[Row], pa.Table]:
-    """Make the tables of one night: a tenth of the cut new, a take and three events for each shot."""
+def _make_tables(
+    random: np.random.Generator, cut: list[str], night: int
+) -> dict[type[Row], pa.Table]:
+    """Make the tables of one night.
+
+    A tenth of the cut is new; each shot has a take and three events.
+    """
     count, run_id = len(cut), f"night {night:04}"
     changed = random.choice(count, count // 10, replace=False)
-    for index, fresh in zip(changed, _hexes(random, len(changed)), strict=True):
+    for index, fresh in zip(changed, _draw_identities(random, len(changed)), strict=True):
         cut[index] = fresh
     ids = pa.array(cut)
     workers = pa.array([f"host{index % 8}/{1000 + index % 8}" for index in range(count)])
@@ -190,7 +200,7 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
         "character": numbers,
         "layer": 0,
         "line_ids": numbers,
-        "audio_digest": _hexes(random, count),
+        "audio_digest": _draw_identities(random, count),
         "performance": "[[0,0,0,0,0,0,1,0,0]]",
     }
     takes = {
@@ -198,7 +208,7 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
         "path": pc.binary_join_element_wise("media/takes/", ids, ".mkv", ""),
         "frames": 50,
         "rate_num": 25,
-        "media_digest": _hexes(random, count),
+        "media_digest": _draw_identities(random, count),
         "talker": "previs",
         "label": "previs",
         "worker": workers,
@@ -206,7 +216,7 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
         "wall_seconds": np.round(random.uniform(1, 4, count), 3),
     }
     events = {
-        "event_id": _hexes(random, 3 * count),
+        "event_id": _draw_identities(random, 3 * count),
         "name": pa.array(["queued", "running", "done"] * count),
         "actor": "farm",
         "happened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
@@ -215,19 +225,19 @@ def _tables(random: np.random.Generator, cut: list[str], night: int) -> dict[typ
         "detail": workers.take(thrice),
     }
     return {
-        Shot: _table(Shot, shots, count),
-        Take: _table(Take, takes, count),
-        Event: _table(Event, events, 3 * count),
+        Shot: _make_table(Shot, shots, count),
+        Take: _make_table(Take, takes, count),
+        Event: _make_table(Event, events, 3 * count),
     }
 
 
-def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
+def _make_table(kind: type[Row], columns_of: dict[str, Any], count: int) -> pa.Table:
     """Build rows as an Arrow table from columns, or one value for all; the rest is empty."""
     empty = {pa.string(): "", pa.int64(): 1, pa.int16(): 1, pa.float64(): 0.5, pa.bool_(): False}
     now = datetime.datetime.now(datetime.UTC)
     columns = []
     for field in arrow_schema(kind):
-        value = given.get(field.name, empty.get(field.type, now))
+        value = columns_of.get(field.name, empty.get(field.type, now))
         whole = isinstance(value, pa.Array | np.ndarray | list)
         columns.append(
             pa.array(value, field.type) if whole else pa.repeat(pa.scalar(value, field.type), count)
@@ -235,7 +245,7 @@ def _table(kind: type[Row], given: dict[str, Any], count: int) -> pa.Table:
     return pa.table(columns, schema=arrow_schema(kind))
 
 
-def _hexes(random: np.random.Generator, count: int) -> list[str]:
+def _draw_identities(random: np.random.Generator, count: int) -> list[str]:
     """Draw `count` identities."""
     text = random.bytes(16 * count).hex()
     return [text[index : index + 32] for index in range(0, 32 * count, 32)]

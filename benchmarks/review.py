@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page for dailies costs at size: `python -m benchmarks.review PRODUCTION [--shots 1000]`,
-of a production that was rendered.
+"""Measure the page for dailies at size: `python -m benchmarks.review PRODUCTION [--shots 1000]`.
 
-Its shots are recorded again and again in a copy. CPU seconds stand beside wall seconds: the record
-read and told as the page's document, a decision, and what is told after it.
+PRODUCTION must be rendered. Its shots are recorded again and again in a copy. It prints CPU and
+wall seconds of reading the record as the page's document, of a decision, and of the document after
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.record import measured
+from benchmarks.record import measure
 from flows.ledger.decisions import new_decision
 from flows.ledger.shot_diff import describe_reviewed_take
 from flows.ledger.shot_matching import identify_places
@@ -28,9 +28,10 @@ from manifests.timebase import sample_of_frame
 APPROVED_SHARE = 0.6
 
 
-def lengthened(folder: Path, shots: int) -> Project:
-    """The production's shots again and again up to `shots`, with rows for everything; the first 60
-    % approved. Takes share their files.
+def lengthen_production(folder: Path, shots: int) -> Project:
+    """Repeat the production's shots up to `shots`, with rows for everything.
+
+    The first 60 % are approved. Takes share their files.
     """
     scene = open_project(folder)
     store = scene.store
@@ -43,7 +44,7 @@ def lengthened(folder: Path, shots: int) -> Project:
             strict=True,
         )
     )
-    planned, made, cues, cuts, end = [], [], [], [], 0
+    planned, copies, cues, cuts, end = [], [], [], [], 0
     for order in range(shots):
         shot, cue, cut = parts[order % len(parts)]
         key, line, start, end = (
@@ -61,15 +62,15 @@ def lengthened(folder: Path, shots: int) -> Project:
         )
         path = f"media/takes/{key}.mkv"
         (scene.root / path).symlink_to(scene.root / takes[shot.shot_id].path)
-        made.append(dataclasses.replace(takes[shot.shot_id], shot_id=key, path=path))
-        heard = {"start": sample_of_frame(start, shot.rate), "end": sample_of_frame(end, shot.rate)}
-        cues.append(dataclasses.replace(cue, line_id=line, **heard))
+        copies.append(dataclasses.replace(takes[shot.shot_id], shot_id=key, path=path))
+        times = {"start": sample_of_frame(start, shot.rate), "end": sample_of_frame(end, shot.rate)}
+        cues.append(dataclasses.replace(cue, line_id=line, **times))
         cuts.append(
             dataclasses.replace(
                 cut, version="v002", order=order, shot_id=key, number=number, **span
             )
         )
-    store.append(made)
+    store.append(copies)
     store.replace(Shot, planned)
     store.replace(Cue, cues)
     store.append(cuts)
@@ -91,20 +92,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("production", type=Path)
     parser.add_argument("--shots", type=int, default=1000)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(shutil.copytree(given.production, Path(scratch) / "scene", symlinks=True))
-        film = lengthened(folder, given.shots)
+        folder = Path(shutil.copytree(arguments.production, Path(scratch) / "scene", symlinks=True))
+        film = lengthen_production(folder, arguments.shots)
         ReviewSession(film, reviewer="").encode_document()  # what is imported is imported
-        desk = ReviewSession(film, reviewer="Anna")
-        text = measured(
-            f"the document of {given.shots} shots, from the record", desk.encode_document
+        session = ReviewSession(film, reviewer="Anna")
+        text = measure(
+            f"the document of {arguments.shots} shots, from the record", session.encode_document
         )
         print(f"{len(text) / 1e6:.2f} MB")
-        shot = film.store.read_current(Shot)[given.shots // 2]
-        measured("a decision", lambda: desk.decide({"name": "hold", "shots": [shot.shot_id]}))
+        shot = film.store.read_current(Shot)[arguments.shots // 2]
+        measure("a decision", lambda: session.decide({"name": "hold", "shots": [shot.shot_id]}))
         time.sleep(1)
-        measured("the document after it", desk.encode_document)
+        measure("the document after it", session.encode_document)
 
 
 if __name__ == "__main__":

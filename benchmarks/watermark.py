@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a watermark survives, what it costs and how little of it is seen: `python -m
-benchmarks.finishing watermark [--film FILE]`.
+"""Measure what a watermark survives, what it costs, and how visible it is.
 
-Twelve seconds of 1280x720, from a film that is given or made of the example's portraits with moving
-faces and grain, delivered with and without a mark. Copies of the marked file are changed as copies
-are, encoded again, and looked at by `pipeline.deliver.watermark.find`.
+`python -m benchmarks.finishing watermark [--film FILE]`. Twelve seconds of 1280x720, from the film
+that is named or made of the example's portraits with moving faces and grain, are delivered with and
+without a mark. Copies of the marked file are changed as copies are, encoded again, and searched by
+`pipeline.deliver.watermark`.
 """
 
 from __future__ import annotations
@@ -87,21 +87,24 @@ COPIES = {
 }
 
 
-def survival(root: Path, film: Path | None) -> None:
-    """Print what it costs, how much of it is seen, and in which copies it is found."""
-    cuts, job = _edit(root, film)
+def measure_survival(root: Path, film: Path | None) -> None:
+    """Print the cost of a mark, its visibility, and the copies in which it is found."""
+    cuts, job = _make_edit(root, film)
     marked = dataclasses.replace(job, watermark="Studio Nord", code=CODE)
-    plain_cpu, plain = _timed(lambda: deliver.render_profiles(cuts, job, folder=root / "plain"))
-    marked_cpu, files = _timed(
+    plain_cpu, plain = _time_delivery(
+        lambda: deliver.render_profiles(cuts, job, folder=root / "plain")
+    )
+    marked_cpu, files = _time_delivery(
         lambda: deliver.render_profiles(cuts, marked, folder=root / "marked")
     )
     print(f"CPU of delivering: {plain_cpu:.1f} s without, {marked_cpu:.1f} s with the mark")
-    sizes = [one["web"].stat().st_size / 1000 for one in (plain, files)]
+    sizes = [files_of["web"].stat().st_size / 1000 for files_of in (plain, files)]
     print(
-        f"web.mp4: {sizes[0]:.0f} kB without, {sizes[1]:.0f} kB with the mark ({sizes[1] / sizes[0] - 1:+.0%})"
+        f"web.mp4: {sizes[0]:.0f} kB without, {sizes[1]:.0f} kB with the mark "
+        f"({sizes[1] / sizes[0] - 1:+.0%})"
     )
     for name in ("lossless", "web"):
-        print(f"{name}, with against without: {_likeness(files[name], plain[name])}")
+        print(f"{name}, with against without: {_measure_likeness(files[name], plain[name])}")
     false = watermark.find_watermark(plain["web"])
     print(f"without a mark: {'nothing found' if false is None else f'FOUND {false.code}'}")
     for name, options in COPIES.items():
@@ -110,37 +113,42 @@ def survival(root: Path, film: Path | None) -> None:
             ["-v", "error", "-i", str(files["web"]), "-an", *(options or ("-c", "copy")), str(copy)]
         )
         found = watermark.find_watermark(copy)
-        told = (
+        result = (
             "lost"
             if found is None
             else f"found, {found.strength:.1f}"
             if found.code == CODE
             else f"WRONG {found.code}"
         )
-        print(f"{name:<32} {told:<14} {copy.stat().st_size / 1000:6.0f} kB", flush=True)
+        print(f"{name:<32} {result:<14} {copy.stat().st_size / 1000:6.0f} kB", flush=True)
 
 
-def _edit(root: Path, film: Path | None) -> tuple[list, DeliveryJob]:
-    made = TinyFilm(root / "media")
-    for pictures in _pictures(film):
-        made.add(pictures, label="DICE-Talk")
+def _make_edit(root: Path, film: Path | None) -> tuple[list, DeliveryJob]:
+    film_of_shots = TinyFilm(root / "media")
+    for pictures in _read_pictures(film):
+        film_of_shots.add(pictures, label="DICE-Talk")
     settings = LoudnessSettings(target_lufs=None)
     master = master_mix.render_master(
-        [made.record(tone(made.samples))], samples=made.samples, settings=settings, root=made.root
+        [film_of_shots.record(tone(film_of_shots.samples))],
+        samples=film_of_shots.samples,
+        settings=settings,
+        root=film_of_shots.root,
     )
-    picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=made.rate)
+    picture = assemble.Picture(width=SIZE[0], height=SIZE[1], rate=film_of_shots.rate)
     job = DeliveryJob(
         picture=picture,
         sound_id="",
-        sound_path=made.root / master.path,
-        root=made.root,
+        sound_path=film_of_shots.root / master.path,
+        root=film_of_shots.root,
         profiles=(profiles.WEB, LOSSLESS),
     )
-    return assemble.build_cuts(made.shots, made.takes, [], version="v001", size=SIZE), job
+    return assemble.build_cuts(
+        film_of_shots.shots, film_of_shots.takes, [], version="v001", size=SIZE
+    ), job
 
 
-def _pictures(film: Path | None) -> Iterator[list[np.ndarray]]:
-    """The pictures of each shot."""
+def _read_pictures(film: Path | None) -> Iterator[list[np.ndarray]]:
+    """Yield the pictures of each shot."""
     if film is not None:
         frames = media.read_frames(film, width=SIZE[0], height=SIZE[1])
         for _ in range(SHOTS):
@@ -152,11 +160,11 @@ def _pictures(film: Path | None) -> Iterator[list[np.ndarray]]:
         with Image.open(names[number % len(names)]) as image:
             wide = image.convert("RGB").resize((SIZE[0], SIZE[0] * image.height // image.width))
         still = np.asarray(wide)[: SIZE[1]].astype(np.int16)
-        yield [_moved(still, frame, random) for frame in range(SHOT_FRAMES)]
+        yield [_move_middle(still, frame, random) for frame in range(SHOT_FRAMES)]
 
 
-def _moved(still: np.ndarray, frame: int, random: np.random.Generator) -> np.ndarray:
-    """The picture with its middle moved, under grain of two levels."""
+def _move_middle(still: np.ndarray, frame: int, random: np.random.Generator) -> np.ndarray:
+    """Move the middle of the picture, under grain of two levels."""
     picture = still.copy()
     middle = np.s_[60:660, 380:900]
     picture[middle] = np.roll(
@@ -165,13 +173,13 @@ def _moved(still: np.ndarray, frame: int, random: np.random.Generator) -> np.nda
     return np.clip(picture + random.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
 
 
-def _likeness(one: Path, other: Path) -> str:
-    said = media.run(
+def _measure_likeness(first: Path, second: Path) -> str:
+    output = media.run(
         [
             "-i",
-            str(one),
+            str(first),
             "-i",
-            str(other),
+            str(second),
             "-lavfi",
             "[0:v][1:v]psnr;[0:v][1:v]ssim",
             "-f",
@@ -179,7 +187,7 @@ def _likeness(one: Path, other: Path) -> str:
             "-",
         ]
     )
-    psnr, ssim = re.search(r"PSNR y:([\d.]+)", said), re.search(r"SSIM Y:([\d.]+)", said)
+    psnr, ssim = re.search(r"PSNR y:([\d.]+)", output), re.search(r"SSIM Y:([\d.]+)", output)
     return (
         f"PSNR {float(psnr[1]):.1f} dB, SSIM {float(ssim[1]):.4f} (luma)"
         if psnr and ssim
@@ -187,8 +195,8 @@ def _likeness(one: Path, other: Path) -> str:
     )
 
 
-def _timed(work: Callable[[], dict[str, Path]]) -> tuple[float, dict[str, Path]]:
+def _time_delivery(work: Callable[[], dict[str, Path]]) -> tuple[float, dict[str, Path]]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    made = work()
+    files = work()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, made
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, files

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw portraits of people who do not exist, and a few of them with expressions made by the head
-model's own units.
+"""Draw portraits of people who do not exist, and a few of them with expressions.
 
-    python -m benchmarks.heads DATA FOLDER [--identities 120] [--units 10] [--seed 0] [--sheet
-    sheet.png]
+    python -m benchmarks.heads DATA FOLDER [--identities 120] [--units 10] [--seed 0]
+        [--sheet sheet.png]
 
 DATA is the folder with `mpfb2` and `faceunits01`. FOLDER gets `NAME.png` (256 px), `people.csv`
-(name, sex, age, split) and, with `--units`, `units/NAME-EMOTION-LEVEL/NN.png` of further people.
-What is there already is kept.
+(name, sex, age, split) and, with `--units`, `units/NAME-EMOTION-LEVEL/NN.png` of further people
+with expressions of the head model's own units. Existing files are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import numpy as np
 
 from benchmarks.heads import mesh, units
 from benchmarks.heads.people import Person, draw
-from benchmarks.heads.portrait import Sitter
+from benchmarks.heads.portrait import Model
 from manifests.atomic_write import atomic_write
 
 SIZE = 256
@@ -30,7 +29,7 @@ SPLITS = (("train", 0.55), ("judge", 0.15), ("val", 0.1), ("test", 0.2))
 
 
 def split_of(number: int, count: int) -> str:
-    """The split of a person: in the order and shares of `SPLITS`, both sexes in each."""
+    """Choose the split of a person: in the order and shares of `SPLITS`, both sexes in each."""
     edge = 0.0
     for name, share in SPLITS[:-1]:
         edge += share * count
@@ -40,19 +39,19 @@ def split_of(number: int, count: int) -> str:
 
 
 def portraits(data: Path, folder: Path, *, count: int, seed: int) -> Iterator[Path]:
-    """Draw the portraits that are not there yet; yields every path."""
+    """Draw the missing portraits; yield every path."""
     head = mesh.load(data)
     people = [draw(number, head=head, seed=seed) for number in range(count)]
     _write_people(folder / "people.csv", people)
     for person in people:
         path = folder / f"{person.name}.png"
         if not path.exists():
-            write(path, Sitter(head, person).portrait(SIZE))
+            write(path, Model(head, person).portrait(SIZE))
         yield path
 
 
 def write(path: Path, rgb: np.ndarray) -> None:
-    """A PNG, whole or not at all."""
+    """Write a PNG, completely or not at all."""
     with atomic_write(path) as partial:
         cv2.imwrite(str(partial), rgb[..., ::-1])
 
@@ -75,7 +74,7 @@ def _write_people(path: Path, people: list[Person]) -> None:
 
 
 def sheet(paths: list[Path], out: Path, *, columns: int = 12, side: int = 128) -> None:
-    """All portraits as one picture."""
+    """Tile all portraits in one picture."""
     tiles = [
         cv2.resize(cv2.imread(str(path)), (side, side), interpolation=cv2.INTER_AREA)
         for path in paths
@@ -97,17 +96,24 @@ def main() -> None:
         "--units",
         type=int,
         default=0,
-        help="people whose expressions are made by the model's own units",
+        help="people whose expressions are paths by the model's own units",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    made = list(portraits(asked.data, asked.folder, count=asked.identities, seed=asked.seed))
-    if asked.units:
-        units.clips(asked.data, asked.folder / "units", count=asked.units, seed=asked.seed + 1)
-    if asked.sheet:
-        sheet(made, asked.sheet)
+    paths = list(
+        portraits(arguments.data, arguments.folder, count=arguments.identities, seed=arguments.seed)
+    )
+    if arguments.units:
+        units.clips(
+            arguments.data,
+            arguments.folder / "units",
+            count=arguments.units,
+            seed=arguments.seed + 1,
+        )
+    if arguments.sheet:
+        sheet(paths, arguments.sheet)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ MASKS = {"lips": "mpfb_lips.jpg", "inside": "mpfb_inside-mouth.jpg", "lids": "mp
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Head:
-    """Vertices (x to the viewer's right, y up, z toward the viewer), triangles of each group, and
-    masks in [0, 1] of each vertex.
+    """The head's mesh.
+
+    Vertices have x to the viewer's right, y up and z toward the viewer. `faces`: triangles of each
+    group; `masks`: in [0, 1], for each vertex.
     """
 
     data: Path
@@ -29,20 +31,20 @@ class Head:
     faces: Mapping[str, np.ndarray]
     masks: Mapping[str, np.ndarray]
 
-    def shaped(self, mix: Mapping[str, float]) -> np.ndarray:
-        """The vertices moved by targets; names are paths below `targets/` without endings."""
+    def shape(self, mix: Mapping[str, float]) -> np.ndarray:
+        """Move the vertices by targets; names are paths below `targets/` without endings."""
         vertices = self.base.copy()
         for name, weight in mix.items():
-            index, moves = _target(self.data, name)
+            index, moves = _load_target(self.data, name)
             vertices[index] += weight * moves
         return vertices
 
     def eyes(self, vertices: np.ndarray) -> np.ndarray:
-        """Centres of the two eyeballs [2, 3]."""
+        """Compute the centres of the two eyeballs [2, 3]."""
         return np.stack([vertices[np.unique(self.faces[name])].mean(axis=0) for name in EYES])
 
     def names(self, folder: str) -> list[str]:
-        """The targets in a folder of the head model."""
+        """List the targets in a folder of the head model."""
         return sorted(
             f"{folder}/{path.name.removesuffix('.target.gz')}"
             for path in (self.data / "mpfb2" / "targets" / folder).glob("*.target.gz")
@@ -51,14 +53,15 @@ class Head:
 
 @cache
 def load(data: Path) -> Head:
-    """Read the base mesh under `data` (the folder that holds `mpfb2` and `faceunits01`)."""
+    """Read the base mesh under `data` (the folder with `mpfb2` and `faceunits01`)."""
     points, corners, groups = _read_obj(data / "mpfb2" / "3dobjs" / "base.obj")
     vertices = np.array(points["v"])
     where = np.zeros((len(vertices), 2))
     for vertex, place in corners:
         where[vertex] = points["vt"][place]
     masks = {
-        name: _sampled(data / "mpfb2" / "textures" / file, where) for name, file in MASKS.items()
+        name: _sample_mask(data / "mpfb2" / "textures" / file, where)
+        for name, file in MASKS.items()
     }
     return Head(
         data=data,
@@ -91,7 +94,7 @@ def _read_obj(
     return points, corners, groups
 
 
-def _sampled(path: Path, where: np.ndarray) -> np.ndarray:
+def _sample_mask(path: Path, where: np.ndarray) -> np.ndarray:
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     soft = cv2.GaussianBlur(picture, (0, 0), 3)
     height, width = soft.shape
@@ -101,7 +104,7 @@ def _sampled(path: Path, where: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _target(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _load_target(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     folder = "faceunits01" if name.startswith("faceunits/") else "mpfb2"
     path = data / folder / "targets" / f"{name}.target"
     text = (
@@ -114,8 +117,8 @@ def _target(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return index, np.array([row[1:4] for row in rows], dtype=float).reshape(-1, 3)
 
 
-def normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals of the vertices, triangles weighted by area."""
+def compute_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Compute unit normals of the vertices, triangles weighted by area."""
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     flat = np.cross(b - a, c - a)
     summed = np.zeros_like(vertices)

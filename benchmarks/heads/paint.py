@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Light and colour: from a scene to a picture. Brows and lashes are `strokes`, laid on
-afterwards.
-"""
+"""Light and colour a scene. Brows and lashes are added by `strokes`."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import cv2
 import numpy as np
 
 from benchmarks.heads.people import Person
-from benchmarks.heads.raster import Seen, rasterise
+from benchmarks.heads.raster import CoveredPixels, rasterise
 from benchmarks.heads.scene import PARTS, Camera, Scene
 
 GAMMA = 1.25
@@ -37,11 +35,11 @@ class Picture:
         across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
         self.normal = np.where(across[:, 2:] < 0, -across, across)  # hair is seen from both sides
         self.chance = np.random.default_rng(person.seed)
-        self.open = _openness(self.seen, camera.size)
+        self.open = _estimate_openness(self.seen, camera.size)
         self.key = np.array([-math.sin(person.light_from) * 0.85, 0.55, 0.75])
 
-    def painted(self) -> np.ndarray:
-        """Gamma-encoded RGB in [0, 1], [size, size, 3]."""
+    def paint(self) -> np.ndarray:
+        """Paint gamma-encoded RGB in [0, 1], [size, size, 3]."""
         colour = np.zeros((len(self.part), 3))
         for name, paint in (
             ("skin", self._skin),
@@ -58,24 +56,24 @@ class Picture:
         picture[self.seen.rows, self.seen.columns] = colour * warm
         return np.clip(picture, 0, 1) ** (1 / GAMMA)
 
-    def _lit(self, toward: np.ndarray, mine: np.ndarray, wrap: float = 0.0) -> np.ndarray:
+    def _light(self, toward: np.ndarray, mine: np.ndarray, wrap: float = 0.0) -> np.ndarray:
         facing = self.normal[mine] @ (toward / np.linalg.norm(toward))
         return np.clip((facing + wrap) / (1 + wrap), 0, 1)
 
     def _skin(self, mine: np.ndarray) -> np.ndarray:
         person, local = self.person, self.local[mine]
-        key = np.stack([self._lit(self.key, mine, wrap) for wrap in SOFTNESS], axis=-1)
+        key = np.stack([self._light(self.key, mine, wrap) for wrap in SOFTNESS], axis=-1)
         fill = np.stack(
-            [self._lit(FILL * [-np.sign(self.key[0]), 1, 1], mine, wrap) for wrap in SOFTNESS],
+            [self._light(FILL * [-np.sign(self.key[0]), 1, 1], mine, wrap) for wrap in SOFTNESS],
             axis=-1,
         )
         ambient = 0.13 + 0.16 * (1 - person.contrast)
         light = key * [0.82, 0.80, 0.76] * person.contrast + fill * [0.16, 0.19, 0.22] + ambient
-        light += 0.25 * self._lit(RIM, mine)[:, None] ** 2
+        light += 0.25 * self._light(RIM, mine)[:, None] ** 2
         shine = self.key / np.linalg.norm(self.key) + [0, 0, 1]
-        mirror = self._lit(shine, mine)
+        mirror = self._light(shine, mine)
         open_sky = self.open[mine][:, None]
-        albedo = self._complexion(mine)
+        albedo = self._paint_complexion(mine)
         skin = (
             albedo * light * open_sky + (0.10 * mirror**18 + 0.08 * mirror**60)[:, None] * open_sky
         )
@@ -86,14 +84,16 @@ class Picture:
         )
         cloth = (
             np.array(person.shirt)
-            * (self._lit(self.key, mine, 0.2)[:, None] * 0.95 + 0.25)
+            * (self._light(self.key, mine, 0.2)[:, None] * 0.95 + 0.25)
             * open_sky
         )
         return np.where((local[:, 1] < edge)[:, None], cloth, skin)
 
-    def _complexion(self, mine: np.ndarray) -> np.ndarray:
-        """Albedo of the skin: mottled, red on cheeks and nose, stubble, freckles, lips, and dark
-        inside the mouth.
+    def _paint_complexion(self, mine: np.ndarray) -> np.ndarray:
+        """Compute the albedo of the skin.
+
+        It is mottled, red on cheeks and nose, with stubble, freckles and lips, and dark inside the
+        mouth.
         """
         person, local = self.person, self.local[mine]
         fine, coarse = self._noise(1.1)[mine], self._noise(12)[mine]
@@ -131,7 +131,7 @@ class Picture:
         )[:, None]
         white = (
             np.array([0.90, 0.88, 0.86])
-            * (0.7 * self._lit(self.key, mine, 0.6) + 0.25)[:, None]
+            * (0.7 * self._light(self.key, mine, 0.6) + 0.25)[:, None]
             * self.open[mine][:, None]
         )
         around = np.arctan2(out[:, 1], out[:, 0])[:, None]
@@ -153,13 +153,13 @@ class Picture:
     def _teeth(self, mine: np.ndarray) -> np.ndarray:
         return (
             np.array([0.80, 0.77, 0.70])
-            * (0.25 + 0.75 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+            * (0.25 + 0.75 * self._light(self.key, mine, 0.4) * self.open[mine])[:, None]
         )
 
     def _tongue(self, mine: np.ndarray) -> np.ndarray:
         return (
             np.array([0.55, 0.22, 0.22])
-            * (0.2 + 0.6 * self._lit(self.key, mine, 0.4) * self.open[mine])[:, None]
+            * (0.2 + 0.6 * self._light(self.key, mine, 0.4) * self.open[mine])[:, None]
         )
 
     def _hair(self, mine: np.ndarray) -> np.ndarray:
@@ -175,18 +175,18 @@ class Picture:
         shaded = (
             hair
             * (1 + 0.6 * strands)
-            * (0.9 * self._lit(self.key, mine, 0.4) + 0.25)[:, None]
+            * (0.9 * self._light(self.key, mine, 0.4) + 0.25)[:, None]
             * self.open[mine][:, None]
         )
-        gloss = self._lit(np.array([0.3 * self.key[0], 0.75, 0.66]), mine)[:, None] ** 14
+        gloss = self._light(np.array([0.3 * self.key[0], 0.75, 0.66]), mine)[:, None] ** 14
         return (
             shaded
             + hair * 1.6 * gloss * (0.6 + 0.6 * strands)
-            + 0.05 * self._lit(RIM, mine)[:, None] ** 2
+            + 0.05 * self._light(RIM, mine)[:, None] ** 2
         )
 
     def _noise(self, sigma: float) -> np.ndarray:
-        """Smooth noise with deviation 1 at the pixels; lies on the picture, not on the face."""
+        """Make smooth noise with deviation 1 at the pixels; it lies on the picture."""
         size = self.camera.size
         field = cv2.GaussianBlur(
             self.chance.standard_normal((size, size)), (0, 0), sigma * size / 512
@@ -196,7 +196,7 @@ class Picture:
 
 
 def backdrop(person: Person, size: int) -> np.ndarray:
-    """A blurred wall: light behind the head, darker outward, with a few soft shapes."""
+    """Draw a blurred wall: light behind the head, darker outward, with a few soft shapes."""
     down, across = np.meshgrid(
         np.linspace(0, 2, size) - 0.9, np.linspace(-1, 1, size), indexing="ij"
     )
@@ -219,9 +219,10 @@ def backdrop(person: Person, size: int) -> np.ndarray:
     return wall
 
 
-def _openness(seen: Seen, size: int) -> np.ndarray:
-    """How much of the sky each pixel sees: darker where what lies around it is nearer (from blurred
-    depth).
+def _estimate_openness(seen: CoveredPixels, size: int) -> np.ndarray:
+    """Estimate how much of the sky each pixel sees, from blurred depth.
+
+    A pixel is darker where its surroundings are nearer.
     """
     depth = np.full((size, size), seen.depth.min() if len(seen.depth) else 0.0, np.float32)
     depth[seen.rows, seen.columns] = seen.depth

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws of people: shape, age, skin, hair, light and background, each from a seed."""
+"""Draw people at random: shape, age, skin, hair, light and background, each from a seed."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One face. Colours are linear-ish RGB in [0, 1]; `age` 0 is a young adult, 1 an old one;
-    angles in radians; lengths in eye distances.
+    """One face.
 
-    `hair_long`: how far below the eyes a curtain of hair hangs (0: none); `hair_thick`: 0 is
-    bald.
+    Colours are linear-ish RGB in [0, 1]; `age` 0 is a young adult, 1 an old one; angles are in
+    radians, lengths in eye distances. `hair_long`: how far below the eyes a curtain of hair hangs
+    (0: none); `hair_thick`: 0 is bald.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Person:
 
 
 def draw(number: int, *, head: Head, seed: int) -> Person:
-    """The person of that number; the same for the same seed."""
+    """Draw the person of a number; the same for the same seed."""
     chance = np.random.default_rng([seed, number])
     sex = SEXES[number % 2]
     age = float(np.clip(chance.beta(1.1, 1.7), 0, 1))
@@ -158,8 +158,9 @@ def _shape(
 def _details(
     chance: np.random.Generator, names: list[str], count: int, largest: float
 ) -> dict[str, float]:
-    """A few targets of one folder. Those of one side (`l-`) bring their twin of the other, a little
-    different.
+    """Draw a few targets of one folder.
+
+    Those of one side (`l-`) bring their twin of the other, slightly different.
     """
     usable = [
         name for name in names if "/r-" not in name and not any(word in name for word in NOT_SHAPES)
@@ -197,7 +198,7 @@ def _backdrop(chance: np.random.Generator) -> tuple[Colour, Colour]:
 
 
 def _colour(chance: np.random.Generator, low: float, high: float) -> Colour:
-    """A colour of any hue, not saturated."""
+    """Draw a colour of any hue, not saturated."""
     angle = chance.uniform(0, 2 * math.pi)
     hue = np.cos(angle + np.array([0, 2.1, 4.2])) * chance.uniform(0.02, 0.3)
     return _plain(np.clip(chance.uniform(low, high) * (1 + hue), 0, 1))

@@ -9,9 +9,10 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """The covered pixels: `rows`, `columns`, the triangle that each sees, its weights [n, 3] there,
-    and the depth.
+class CoveredPixels:
+    """The covered pixels.
+
+    `rows`, `columns`, the triangle of each, its weights [n, 3] there, and the depth.
     """
 
     rows: np.ndarray
@@ -21,14 +22,15 @@ class Seen:
     depth: np.ndarray
 
     def of(self, values: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Values of the vertices, interpolated at the pixels."""
+        """Interpolate values of the vertices at the pixels."""
         corners = values[faces[self.triangle]]
         return np.einsum("nc,nc...->n...", self.weights, corners)
 
 
-def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
-    """`screen`: vertices as (column, row, nearness), larger is nearer. Triangles are seen from both
-    sides.
+def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> CoveredPixels:
+    """Find the nearest triangle of each pixel. Triangles are visible from both sides.
+
+    `screen`: vertices as (column, row, nearness), larger is nearer.
     """
     corners = screen[faces]
     flat = corners[..., :2]
@@ -50,7 +52,7 @@ def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
     )
     depth = np.einsum("nc,nc->n", weights, corners[triangle, :, 2])
     near = _nearest(rows * size + columns, depth)
-    return Seen(
+    return CoveredPixels(
         rows=rows[near],
         columns=columns[near],
         triangle=triangle[near],
@@ -60,8 +62,9 @@ def rasterise(screen: np.ndarray, faces: np.ndarray, size: int) -> Seen:
 
 
 def _weights(flat: np.ndarray, triangle: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Barycentric weights of points in their triangles; triangles without area get none that are
-    inside.
+    """Compute barycentric weights of points in their triangles.
+
+    No point is inside a triangle without area.
     """
     a, b, c = flat[:, 0], flat[:, 1], flat[:, 2]
     area = _cross(b - a, c - a)
@@ -72,12 +75,12 @@ def _weights(flat: np.ndarray, triangle: np.ndarray, points: np.ndarray) -> np.n
     return np.nan_to_num(np.stack([1 - second - third, second, third], axis=1), nan=-1.0)
 
 
-def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def _nearest(pixel: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Indices of the nearest candidate of each pixel."""
+    """Find the index of the nearest candidate of each pixel."""
     order = np.lexsort((depth, pixel))
     last = np.flatnonzero(np.append(np.diff(pixel[order]) != 0, len(pixel) > 0))
     return order[last]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands before the camera: skin, eyes, teeth and hair of one person, and the camera."""
+"""Build the scene before the camera: skin, eyes, teeth and hair of one person, and the camera."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.heads.mesh import EYES, MOUTH_PARTS, REACH_DOWN, Head, normals
+from benchmarks.heads.mesh import EYES, MOUTH_PARTS, REACH_DOWN, Head, compute_normals
 from benchmarks.heads.people import Person
 
 PARTS = ("skin", "eye", "teeth", "tongue", "hair")
@@ -21,9 +21,11 @@ CURTAIN_REACH = 1.95  # radians to either side of the back of the head
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scene:
-    """Everything as one mesh. `part`: index into `PARTS` of each triangle; `local`: vertices in eye
-    distances from between the eyes; `shade`: of each vertex, the columns of `Head.masks`; `eyes`:
-    eyeball centres and their radius.
+    """Everything as one mesh.
+
+    `part`: index into `PARTS` of each triangle; `local`: vertices in eye distances from between the
+    eyes; `shade`: of each vertex, the columns of `Head.masks`; `eyes`: eyeball centres and their
+    radius.
     """
 
     vertices: np.ndarray
@@ -39,8 +41,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Camera:
-    """Turns the head by `turn` (a rotation matrix) and looks at it; `framing` is (scale, right, up)
-    of the person.
+    """Turns the head by `turn` (a rotation matrix) and projects it.
+
+    `framing`: (scale, right, up) of the person.
     """
 
     turn: np.ndarray
@@ -48,7 +51,7 @@ class Camera:
     size: int
 
     def project(self, scene: Scene) -> np.ndarray:
-        """Vertices as (column, row, nearness)."""
+        """Project the vertices to (column, row, nearness)."""
         scale, right, up = self.framing
         aim = scene.middle - np.array([0, EYES_ABOVE_MIDDLE * scene.unit, 0])
         placed = (scene.vertices - aim) @ self.turn.T / (HALF_PICTURE * scene.unit) * scale
@@ -60,8 +63,8 @@ class Camera:
         return np.stack([columns, rows, placed[:, 2]], axis=1)
 
 
-def turned(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
-    """A rotation: yaw about the neck, then a nod, then a tilt."""
+def make_rotation(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
+    """Build a rotation: yaw about the neck, then a nod, then a tilt."""
     c, s = math.cos(yaw), math.sin(yaw)
     about_y = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     c, s = math.cos(pitch), math.sin(pitch)
@@ -71,7 +74,7 @@ def turned(yaw: float, pitch: float, roll: float = 0.0) -> np.ndarray:
 
 
 def build(head: Head, person: Person, vertices: np.ndarray) -> Scene:
-    """The scene of a person whose vertices have been shaped."""
+    """Build the scene of a person whose vertices have been shaped."""
     centres = head.eyes(vertices)
     middle = centres.mean(axis=0)
     unit = float(abs(centres[0, 0] - centres[1, 0]))
@@ -84,22 +87,22 @@ def build(head: Head, person: Person, vertices: np.ndarray) -> Scene:
         for name in MOUTH_PARTS
     ]
     if person.hair_thick:
-        pieces.append(("hair", *_cap(vertices, skin, (middle, unit), person)))
+        pieces.append(("hair", *_model_cap(vertices, skin, (middle, unit), person)))
     if person.hair_long:
-        pieces.append(("hair", *_curtain(vertices, skin, (middle, unit), person)))
+        pieces.append(("hair", *_model_curtain(vertices, skin, (middle, unit), person)))
     ball = vertices[np.unique(head.faces[EYES[0]])]
     radius = float(np.linalg.norm(ball - centres[0], axis=1).max())
-    return _joined(head, pieces, place=(middle, unit), eyes=(centres, radius))
+    return _join_pieces(head, pieces, place=(middle, unit), eyes=(centres, radius))
 
 
-def _joined(
+def _join_pieces(
     head: Head,
     pieces: list[tuple[str, np.ndarray, np.ndarray]],
     *,
     place: tuple[np.ndarray, float],
     eyes: tuple[np.ndarray, float],
 ) -> Scene:
-    """One mesh of all pieces; each piece keeps only the vertices it uses."""
+    """Join all pieces to one mesh; each piece keeps only the vertices it uses."""
     masks = np.stack(list(head.masks.values()), axis=1)
     vertices, across, faces, part, shade = [], [], [], [], []
     count = 0
@@ -107,7 +110,7 @@ def _joined(
         used, index = np.unique(rows, return_inverse=True)
         index = index.reshape(-1, 3)
         vertices.append(points[used])
-        across.append(normals(points[used], index))
+        across.append(compute_normals(points[used], index))
         faces.append(index + count)
         part.append(np.full(len(index), PARTS.index(name)))
         shade.append(
@@ -129,27 +132,25 @@ def _joined(
     )
 
 
-def _cap(
+def _model_cap(
     vertices: np.ndarray, skin: np.ndarray, place: tuple[np.ndarray, float], person: Person
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hair that lies on the skull: the scalp lifted along its normals, thinning out at the
-    hairline.
-    """
+    """Model hair on the skull: the scalp lifted along its normals, thin at the hairline."""
     middle, unit = place
     local = (vertices - middle) / unit
-    cover = _scalp(local, np.unique(skin), person.hairline)
+    cover = _cover_scalp(local, np.unique(skin), person.hairline)
     waves = 0.04 * np.sin(np.arctan2(local[:, 0], local[:, 2]) * 9) + 0.03 * np.sin(
         local[:, 1] * 11 + person.seed % 7
     )
     height = person.hair_thick * (
         0.55 + 0.45 * np.clip(local[:, 1], 0, 1.6) / 1.6 + waves
     ) * cover - 0.03 * (1 - cover)
-    lifted = vertices + normals(vertices, skin) * (height * unit)[:, None]
+    lifted = vertices + compute_normals(vertices, skin) * (height * unit)[:, None]
     return lifted, skin[(cover[skin] > 0.02).any(axis=1)]
 
 
-def _scalp(local: np.ndarray, used: np.ndarray, hairline: float) -> np.ndarray:
-    """How far each vertex lies within the hair, 0 to 1."""
+def _cover_scalp(local: np.ndarray, used: np.ndarray, hairline: float) -> np.ndarray:
+    """Compute how far each vertex lies within the hair, 0 to 1."""
     above = local[used][local[used][:, 1] > 0.3]
     front, back = above[:, 2].max(), above[:, 2].min()
     forward = (local[:, 2] - back) / (front - back)
@@ -164,10 +165,10 @@ def _scalp(local: np.ndarray, used: np.ndarray, hairline: float) -> np.ndarray:
     return cover * cover * (3 - 2 * cover)
 
 
-def _curtain(
+def _model_curtain(
     vertices: np.ndarray, skin: np.ndarray, place: tuple[np.ndarray, float], person: Person
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hair that hangs: a curtain around the back of the head, from the crown down."""
+    """Model hanging hair: a curtain around the back of the head, from the crown down."""
     middle, unit = place
     local = (vertices[np.unique(skin)] - middle) / unit
     above = local[local[:, 1] > 0.2]

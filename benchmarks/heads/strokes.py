@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brows and lashes, drawn along the points that a landmark network finds on the bare face and that
-then move with the mesh.
-"""
+"""Draw brows and lashes along landmarks of the bare face, which then move with the mesh."""
 
 from __future__ import annotations
 
@@ -32,21 +30,22 @@ NEEDED = sorted(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Anchors:
-    """Where landmarks sit on the mesh: for each of `NEEDED`, the three vertices of its triangle and
-    the weights in it.
+    """Places of landmarks on the mesh.
+
+    For each of `NEEDED`: the three vertices of its triangle, and the weights in it.
     """
 
     corners: np.ndarray
     weights: np.ndarray
 
     def at(self, screen: np.ndarray) -> dict[int, np.ndarray]:
-        """Landmark to (column, row) for vertices that lie on the screen like that."""
+        """Map each landmark to (column, row), for vertices on the screen."""
         places = np.einsum("nc,ncd->nd", self.weights, screen[self.corners][..., :2])
         return dict(zip(NEEDED, places, strict=True))
 
 
 def anchors(picture: Picture, rgb: np.ndarray, landmarker: Landmarker) -> Anchors | None:
-    """Find the landmarks on a painted face and what they sit on; None when no face is found."""
+    """Find the landmarks of a painted face and their places on the mesh; None without a face."""
     found = landmarker.detect(rgb)
     if not found:
         return None
@@ -61,23 +60,23 @@ def anchors(picture: Picture, rgb: np.ndarray, landmarker: Landmarker) -> Anchor
 
 
 def draw(rgb: np.ndarray, points: dict[int, np.ndarray], person: Person) -> np.ndarray:
-    """The picture (RGB in [0, 1]) with brows and lashes."""
+    """Draw brows and lashes on a picture (RGB in [0, 1])."""
     unit = float(np.hypot(*(points[33] - points[263]))) * 0.68
     chance = np.random.default_rng(person.seed + 2)
     colour = np.clip(np.array(person.hair) * 1.1, 0.02, 0.6) ** (1 / 1.25)
     for upper, lower in BROWS:
         edges = (np.stack([points[i] for i in upper]), np.stack([points[i] for i in lower]))
-        cover = _brow(edges, unit, rgb.shape[0], chance) * min(0.9, 0.75 * person.brow_weight)
+        cover = _draw_brow(edges, unit, rgb.shape[0], chance) * min(0.9, 0.75 * person.brow_weight)
         rgb = rgb * (1 - cover) + colour * cover
     for lid in UPPER_LIDS:
-        rgb = _darkened(rgb, np.stack([points[i] for i in lid]), 0.04 * unit, 0.75)
+        rgb = _darken_line(rgb, np.stack([points[i] for i in lid]), 0.04 * unit, 0.75)
     return rgb
 
 
-def _brow(
+def _draw_brow(
     edges: tuple[np.ndarray, np.ndarray], unit: float, size: int, chance: np.random.Generator
 ) -> np.ndarray:
-    """Cover [size, size, 1] of one brow: many short hairs that lean from the nose outward."""
+    """Draw the cover [size, size, 1] of one brow: short hairs that lean from the nose outward."""
     canvas = np.zeros((size, size), np.uint8)
     upper, lower = edges
     places, heights, lengths = (
@@ -100,7 +99,7 @@ def _brow(
     return np.clip(canvas / 255 * 0.5 + 1.1 * soft, 0, 1)[..., None]
 
 
-def _darkened(rgb: np.ndarray, line: np.ndarray, width: float, depth: float) -> np.ndarray:
+def _darken_line(rgb: np.ndarray, line: np.ndarray, width: float, depth: float) -> np.ndarray:
     canvas = np.zeros(rgb.shape[:2], np.uint8)
     cv2.polylines(
         canvas,

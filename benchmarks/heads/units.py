@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Expressions made by the head model's own units: a second test set that owes nothing to the previs
-talker.
+"""Make expressions with the head model's own units: a test set independent of the previs talker.
 
-Each clip is a few stills with the expression coming up, the head moving and the jaw as if speaking,
-kept as one tall picture; the corpus blends from still to still. The mouth does not follow the
-words: these clips test emotion, not lips.
+Each clip is a few stills in which the expression appears, the head moves, and the jaw moves as if
+speaking, stored as one tall picture; the corpus blends from still to still. The mouth does not
+follow the words: these clips test emotion, not lips.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 
 from benchmarks.heads import mesh
 from benchmarks.heads.people import draw
-from benchmarks.heads.portrait import Sitter
+from benchmarks.heads.portrait import Model
 from manifests.atomic_write import atomic_write
 
 SIZE = 224
@@ -68,9 +67,7 @@ CENTRAL = ("browInnerUp", "jawOpen", "mouthShrugLower", "mouthFunnel")
 
 
 def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
-    """Draw `count` people, each in eight emotions at one level each; what is there already is
-    kept.
-    """
+    """Draw `count` people, each in eight emotions at one level each; keep existing files."""
     head = mesh.load(data)
     rows = []
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,17 +75,17 @@ def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
         person = draw(number, head=head, seed=seed)
         name = f"u{number - FIRST:03d}"
         chance = np.random.default_rng([seed, number, 1])
-        sitter: Sitter | None = None
+        model: Model | None = None
         for emotion in EXPRESSIONS:
             level = int(chance.integers(1, 4))
             track = _track(emotion, LEVELS[level], chance)
             path = folder / f"{name}-{emotion}.png"
             if not path.exists():
-                sitter = sitter or Sitter(head, person)
-                _write(path, [sitter.shot(SIZE, turn=turn, units=units) for turn, units in track])
+                model = model or Model(head, person)
+                _write(path, [model.shot(SIZE, turn=turn, units=units) for turn, units in track])
             rows.append((name, person.sex, emotion, level, STILLS, "CC0-1.0", path.name))
         if not (folder / f"{name}.png").exists():
-            _write(folder / f"{name}.png", [(sitter or Sitter(head, person)).portrait(256)])
+            _write(folder / f"{name}.png", [(model or Model(head, person)).portrait(256)])
     with (folder / "units.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(
             [("identity", "sex", "emotion", "level", "stills", "licence", "file"), *rows]
@@ -98,7 +95,7 @@ def clips(data: Path, folder: Path, *, count: int, seed: int) -> None:
 def _track(
     emotion: str, strength: float, chance: np.random.Generator
 ) -> list[tuple[tuple[float, float, float], dict[str, float]]]:
-    """Turn of the head and units of each still."""
+    """Draw the turn of the head and the units of each still."""
     strength *= float(np.clip(1 + 0.12 * chance.standard_normal(), 0.6, 1.3))
     weights = {
         unit: weight * strength * chance.uniform(1 - SPREAD, 1 + SPREAD)
@@ -111,14 +108,14 @@ def _track(
         chance.normal(0, [0.02, 0.015, 0.01], (STILLS, 3)),
     )
     jaw = chance.uniform(0, 0.28, STILLS) * (chance.random(STILLS) < 0.7)
-    made = []
+    paths = []
     for still in range(STILLS):
         share = float(np.clip((still - begin) / length, 0.3, 1))
         units = {unit: weight * share for unit, weight in weights.items()}
         units["jawOpen"] = units.get("jawOpen", 0.0) + float(jaw[still])
         yaw, pitch, roll = (float(value) for value in pose + sway[still])
-        made.append(((yaw, pitch, roll), units))
-    return made
+        paths.append(((yaw, pitch, roll), units))
+    return paths
 
 
 def _sides(name: str) -> tuple[str, ...]:

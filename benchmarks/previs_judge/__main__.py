@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge the previs talker with networks that had no part in making it: emotion, identity, lip sync,
-jitter, colour, stillness.
+"""Judge the previs talker: emotion, identity, lip sync, jitter, colour, stillness.
 
     python -m benchmarks.previs_judge [PORTRAIT ...] [--seconds 1.8] [--only emotion,sync]
 
-Run it in the environment that `infra/judge.sh` makes (`make judge-previs`). Without portraits, the
-example's cast and the heads of tests/data/heads are judged, one after the other. The judges'
-weights are fetched once into the cache folder and checked. The method is told in docs/previs.md.
+The judges are networks that had no part in making the talker. Run it in the environment that
+`infra/judge.sh` makes (`make judge-previs`). Without portraits it judges the example's cast and the
+heads of tests/data/heads, one after the other. The judges' weights are fetched once into the cache
+folder and checked. docs/previs.md describes the method.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ ALL = "emotion,identity,contempt,sync,closure,jitter,colour,background"
 
 
 def main() -> None:
-    """Run the chosen judgements and print one table each, for each group of portraits."""
+    """Run the chosen judgements and print a table of each, for each group of portraits."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    asked = _asked()
+    arguments = _parse_arguments()
     groups = (
-        [tuple(asked.portraits)]
-        if asked.portraits
-        else [_cast(), tuple(sorted(HEADS.glob("head_*.jpg")))]
+        [tuple(arguments.portraits)]
+        if arguments.portraits
+        else [_list_cast(), tuple(sorted(HEADS.glob("head_*.jpg")))]
     )
     for group in groups:
         print("\n#", *(path.stem for path in group), flush=True)
-        judge(group, asked)
+        judge(group, arguments)
 
 
-def judge(group: tuple[Path, ...], asked: argparse.Namespace) -> None:
+def judge(group: tuple[Path, ...], arguments: argparse.Namespace) -> None:
     """Judge one group of portraits."""
     import cv2
     import torch
 
     from benchmarks.previs_judge import feeling, speaking, steadiness
-    from benchmarks.previs_judge.bench import Asked, Bench
+    from benchmarks.previs_judge.bench import Bench, BenchInputs
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -57,20 +57,20 @@ def judge(group: tuple[Path, ...], asked: argparse.Namespace) -> None:
         "background": steadiness.judge_background,
     }
     bench = Bench(
-        Asked(
+        BenchInputs(
             portraits=group,
-            speech=asked.speech,
-            start=asked.start,
-            seconds=asked.seconds,
-            text=asked.text,
+            speech=arguments.speech,
+            start=arguments.start,
+            seconds=arguments.seconds,
+            text=arguments.text,
         )
     )
-    for name in asked.only.split(","):
+    for name in arguments.only.split(","):
         print(f"\n== {name}", flush=True)
         judgements[name](bench)
 
 
-def _asked() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,8 +83,8 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cast() -> tuple[Path, ...]:
-    """The example's cast, whole faces only."""
+def _list_cast() -> tuple[Path, ...]:
+    """Return the example's cast, whole faces only."""
     own = [
         path
         for path in sorted((LIGHTHOUSE / "portraits").glob("*.png"))

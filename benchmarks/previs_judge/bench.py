@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all judges share: the talker, the speech, the portraits, and clips of them measured once."""
+"""The shared bench of all judges: talker, speech, portraits, and clips measured once."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ OVAL = (10, 338, 297, 332, 284, 251, 389, 454, 361, 164, 132, 234, 162, 21, 54, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is to be judged: portraits, a recording, where to start in it, and how many seconds a
-    clip lasts.
-    """
+class BenchInputs:
+    """Inputs of a judgement: portraits, a recording, a start in it, and the length of a clip."""
 
     portraits: tuple[Path, ...]
     speech: Path
@@ -43,21 +41,21 @@ class Asked:
 
 
 class Bench:
-    """The talker, the speech and the portraits, and clips made of them (kept, so that judges share
-    them).
-    """
+    """The talker, the speech and the portraits, and clips of them, which all judges share."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, arguments: BenchInputs) -> None:
         """Read everything."""
         talker = load(settings={"size": SIZE})
         if not isinstance(talker, PrevisTalker):
             raise TypeError("the previs talker is judged here")
         self.talker = talker
-        self.samples = _heard(asked.speech, asked.start, asked.seconds)
-        self.other = _heard(asked.speech, asked.start + 2 * asked.seconds, asked.seconds)
-        self.text = asked.text
-        self.frames = int(asked.seconds * RATE)
-        self.actors = [portraits.read(path, face="largest") for path in asked.portraits]
+        self.samples = _read_speech(arguments.speech, arguments.start, arguments.seconds)
+        self.other = _read_speech(
+            arguments.speech, arguments.start + 2 * arguments.seconds, arguments.seconds
+        )
+        self.text = arguments.text
+        self.frames = int(arguments.seconds * RATE)
+        self.actors = [portraits.read(path, face="largest") for path in arguments.portraits]
         self.landmarker = Landmarker(
             weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
         )
@@ -68,35 +66,39 @@ class Bench:
         """The judged speech."""
         return Speech(samples=self.samples, lead=0, frames=self.frames, rate=RATE, text=self.text)
 
-    def held(self, emotion: str) -> Performance:
-        """An emotion held through the clip."""
+    def hold_emotion(self, emotion: str) -> Performance:
+        """Hold an emotion through the clip."""
         return Performance.from_curve(parse_curve(emotion), start=0, end=self.frames)
 
     def clip(self, actor: Portrait, emotion: str) -> Iterator[np.ndarray]:
-        """The frames of a clip."""
-        return iter(self.talker.talk(actor, self.speech, self.held(emotion), 0))
+        """Make the frames of a clip."""
+        return iter(self.talker.talk(actor, self.speech, self.hold_emotion(emotion), 0))
 
     def poses(self, emotion: str) -> list[Pose]:
-        """The acting of a clip; the same for every portrait."""
-        return list(score.make_poses(self.speech, self.held(emotion), 0, phones=PhoneDecoder()))
+        """Compute the acting of a clip; it is the same for every portrait."""
+        return list(
+            score.make_poses(self.speech, self.hold_emotion(emotion), 0, phones=PhoneDecoder())
+        )
 
     def track(self, actor: Portrait, emotion: str) -> Track:
-        """What is measured on a clip, made when it is first asked for."""
+        """Measure a clip when it is first asked for."""
         key = (actor.name, emotion)
         if key not in self._tracks:
             self._tracks[key] = Track(self, actor, emotion)
         return self._tracks[key]
 
     def follow(self, frame: np.ndarray, face: Face, rest: Face | None = None) -> Face:
-        """The face in a frame, from where it was before: two passes of the mesh. `rest`: see
-        `Landmarker.follow`.
+        """Follow the face into a frame from its place before: two passes of the mesh.
+
+        `rest`: see `Landmarker.follow`.
         """
         return self.landmarker.follow(frame, self.landmarker.follow(frame, face, rest), rest)
 
 
 class Track:
-    """What was measured on one clip: landmarks of every frame, emotion and colour of every third,
-    identity of every ninth.
+    """Measurements of one clip.
+
+    Landmarks of every frame, emotion and colour of every third, identity of every ninth.
     """
 
     def __init__(self, bench: Bench, actor: Portrait, emotion: str) -> None:
@@ -124,17 +126,17 @@ class Track:
         self.mean_logs = {name: np.mean(values, axis=0) for name, values in logs.items()}
 
     def gap(self) -> np.ndarray:
-        """Distance of the inner lips in IOD, for each frame."""
-        return np.array([gap_of(face) for face in self.faces])
+        """Measure the distance of the inner lips in IOD, for each frame."""
+        return np.array([measure_gap(face) for face in self.faces])
 
 
-def gap_of(face: Face) -> float:
-    """Distance of the inner lips in IOD."""
+def measure_gap(face: Face) -> float:
+    """Measure the distance of the inner lips in IOD."""
     return float((face.points[14, :2] - face.points[13, :2]) @ face.axes[:, 1] / face.unit)
 
 
-def _heard(path: Path, start: float, seconds: float) -> np.ndarray:
-    """Part of a recording, mono, 16 kHz."""
+def _read_speech(path: Path, start: float, seconds: float) -> np.ndarray:
+    """Read part of a recording, mono, 16 kHz."""
     rate = soundfile.info(path).samplerate
     sound, _ = soundfile.read(
         path, start=int(start * rate), frames=int(seconds * rate), always_2d=True
@@ -146,8 +148,9 @@ def _heard(path: Path, start: float, seconds: float) -> np.ndarray:
 
 
 def _face_colour(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Mean CIELAB of the skin inside the face oval above the mouth (the mouth's inside is not
-    skin).
+    """Compute the mean CIELAB of the skin inside the face oval above the mouth.
+
+    The mouth's inside is not skin.
     """
     mask = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.rint(face.points[list(OVAL), :2]).astype(np.int32)], 255)

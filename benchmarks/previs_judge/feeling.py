@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges of the acting: is the emotion read, is it still the same person, does contempt pull one
-corner only, is the skin untinted.
+"""Judge the acting: is the emotion recognised, is it the same person, is the skin untinted.
 
-Emotion: mean log-probability over frames less the same actor's neutral clip; neutral wins unless a
-class exceeds 0.5. Two networks judge; only one of them (fer) was known when the emotions were first
-made, both were looked at when they were tuned.
+Also: does contempt pull one corner of the mouth only. Emotion: mean log-probability over frames
+less the same actor's neutral clip; neutral wins unless a class exceeds 0.5. Two networks judge;
+only one of them (fer) was known when the emotions were first made, both were looked at when they
+were tuned.
 """
 
 from __future__ import annotations
@@ -27,71 +27,73 @@ RESTS = 0.02  # IOD: a corner that moves less is at rest
 
 
 def judge_emotion(bench: Bench) -> None:
-    """Which emotion either network reads, at three intensities, and whether its margin rises with
-    them.
-    """
+    """Print the emotion that each network reads at three intensities, and its margins."""
     for judge in JUDGES:
         for intensity in INTENSITIES:
-            _tell_emotions(bench, judge, intensity)
+            _print_emotions(bench, judge, intensity)
         rising = [
             _margins(bench, judge, actor, emotion) for actor in bench.actors for emotion in JUDGED
         ]
         print(f"{judge} monotonic:", sum(a < b < c for a, b, c in rising), "of", len(rising))
 
 
-def _tell_emotions(bench: Bench, judge: str, intensity: float) -> None:
+def _print_emotions(bench: Bench, judge: str, intensity: float) -> None:
     wrong, count = [], 0
     for actor in bench.actors:
         for emotion in JUDGED:
-            said, margin = _verdict(bench, judge, actor, f"{emotion} {intensity}")
+            read, margin = _read_emotion(bench, judge, actor, f"{emotion} {intensity}")
             count += 1
-            if said != emotion:
-                wrong.append(f"{actor.name} {emotion}: {said} ({margin:+.2f})")
+            if read != emotion:
+                wrong.append(f"{actor.name} {emotion}: {read} ({margin:+.2f})")
     print(f"{judge} {intensity}: {count - len(wrong)} of {count} right;", "; ".join(wrong))
     plain = [
-        _most_probable(bench, judge, actor, f"{emotion} {intensity}")
+        _find_most_probable(bench, judge, actor, f"{emotion} {intensity}")
         for actor in bench.actors
         for emotion in JUDGED
     ]
-    told = [
-        f"{emotion} {sum(said == emotion for said in plain[k :: len(JUDGED)])}"
+    results = [
+        f"{emotion} {sum(label == emotion for label in plain[k :: len(JUDGED)])}"
         for k, emotion in enumerate(JUDGED)
     ]
     print(
-        f"  most probable by itself, without the neutral clip, of {len(bench.actors)} each: {', '.join(told)}"
+        f"  most probable by itself, without the neutral clip, of {len(bench.actors)} each: "
+        f"{', '.join(results)}"
     )
     for emotion, allowed in NEIGHBOURS.items():
         read = [
-            _verdict(bench, judge, actor, f"{emotion} {intensity}")[0] for actor in bench.actors
+            _read_emotion(bench, judge, actor, f"{emotion} {intensity}")[0]
+            for actor in bench.actors
         ]
         print(
-            f"  {emotion}: {sum(one in allowed for one in read)} of {len(read)} as {' or '.join(allowed)}: {read}"
+            f"  {emotion}: {sum(label in allowed for label in read)} of {len(read)} as "
+            f"{' or '.join(allowed)}: {read}"
         )
 
 
 def _margins(bench: Bench, judge: str, actor: Portrait, emotion: str) -> list[float]:
-    return [_verdict(bench, judge, actor, f"{emotion} {intensity}")[1] for intensity in INTENSITIES]
+    return [
+        _read_emotion(bench, judge, actor, f"{emotion} {intensity}")[1] for intensity in INTENSITIES
+    ]
 
 
-def _verdict(bench: Bench, judge: str, actor: Portrait, asked: str) -> tuple[str, float]:
-    """What the judge reads, and by how much it reads more of what was asked than in the neutral
-    clip.
-    """
+def _read_emotion(bench: Bench, judge: str, actor: Portrait, arguments: str) -> tuple[str, float]:
+    """Return the emotion that the judge reads, and its margin over the neutral clip."""
     shift = (
-        bench.track(actor, asked).mean_logs[judge] - bench.track(actor, "neutral").mean_logs[judge]
+        bench.track(actor, arguments).mean_logs[judge]
+        - bench.track(actor, "neutral").mean_logs[judge]
     )[:-1]
     best = int(shift.argmax())
-    said = LABELS[best] if shift[best] > 0.5 else "neutral"
-    return said, float(shift[LABELS.index(asked.split(maxsplit=1)[0])])
+    label = LABELS[best] if shift[best] > 0.5 else "neutral"
+    return label, float(shift[LABELS.index(arguments.split(maxsplit=1)[0])])
 
 
-def _most_probable(bench: Bench, judge: str, actor: Portrait, asked: str) -> str:
-    """The class with the highest mean log-probability: what the judge says of the clip alone."""
-    return LABELS[int(bench.track(actor, asked).mean_logs[judge].argmax())]
+def _find_most_probable(bench: Bench, judge: str, actor: Portrait, arguments: str) -> str:
+    """Return the class with the highest mean log-probability of the clip alone."""
+    return LABELS[int(bench.track(actor, arguments).mean_logs[judge].argmax())]
 
 
 def judge_identity(bench: Bench) -> None:
-    """L2 distance of face embeddings to the portrait's own; under 0.6 is the same person."""
+    """Print L2 distances of face embeddings to the portrait's own; under 0.6 is the same person."""
     emotions = (*JUDGED, *NEIGHBOURS)
     for intensity in (0.6, 1.0):
         values = np.concatenate(
@@ -105,49 +107,50 @@ def judge_identity(bench: Bench) -> None:
             f"{intensity}: mean {values.mean():.3f}, under 0.6: {100 * (values < 0.6).mean():.1f} %"
         )
     for actor in bench.actors:
-        told = [
+        results = [
             f"{emotion} {np.mean(bench.track(actor, f'{emotion} 1.0').distances):.3f}"
             for emotion in emotions
         ]
         print(
-            f"  {actor.name} neutral {np.mean(bench.track(actor, 'neutral').distances):.3f};", *told
+            f"  {actor.name} neutral {np.mean(bench.track(actor, 'neutral').distances):.3f};",
+            *results,
         )
 
 
 def judge_contempt(bench: Bench) -> None:
-    """How far the corners of the mouth move (out, up; IOD) in contempt 1.0 against neutral, by four
-    means.
+    """Print how far the corners of the mouth move (out, up; IOD) in contempt 1.0 against neutral.
 
-    "Clip": the mesh network, mean over the clips. Stills, so that nothing else moves: the mesh; 68
-    landmarks of another network; dense optical flow of the picture about the corners, which knows
-    nothing of faces; and where the rig moves them.
+    Measured by four means. "Clip": the mesh network, mean over the clips. Stills, so that nothing
+    else moves: the mesh; 68 landmarks of another network; dense optical flow of the picture about
+    the corners, which knows nothing of faces; and where the rig moves them.
     """
     print("portrait: acting corner out, up; resting corner out, up")
     rested = []
     for actor in bench.actors:
-        made = [_corners(bench.track(actor, emotion)) for emotion in ("contempt 1.0", "neutral")]
-        told = [_told("clip", made[0] - made[1]), *_still_corners(bench, actor)]
-        rested.append(float(np.hypot(*(made[0] - made[1])[0])))
-        print(f"{actor.name}: {'; '.join(told)}")
+        corners = [_corners(bench.track(actor, emotion)) for emotion in ("contempt 1.0", "neutral")]
+        results = [_format_corner("clip", corners[0] - corners[1]), *_still_corners(bench, actor)]
+        rested.append(float(np.hypot(*(corners[0] - corners[1])[0])))
+        print(f"{actor.name}: {'; '.join(results)}")
     over = sum(distance >= RESTS for distance in rested)
     print(
-        f"resting corner in clips: mean {np.mean(rested):.3f}, largest {max(rested):.3f}, {over} not under {RESTS}"
+        f"resting corner in clips: mean {np.mean(rested):.3f}, largest {max(rested):.3f}, {over} "
+        f"not under {RESTS}"
     )
 
 
-def _told(name: str, moved: np.ndarray) -> str:
+def _format_corner(name: str, moved: np.ndarray) -> str:
     (rest_out, rest_up), (out, up) = moved
     return f"{name} {out:+.3f} {up:+.3f}, {rest_out:+.3f} {rest_up:+.3f}"
 
 
 def _corners(track: Track) -> np.ndarray:
     return np.asarray(
-        np.mean([_outward(face, face.points[list(CORNERS), :2]) for face in track.faces], axis=0)
+        np.mean([_to_outward(face, face.points[list(CORNERS), :2]) for face in track.faces], axis=0)
     )
 
 
-def _outward(face: Face, points: np.ndarray) -> np.ndarray:
-    """Two points left and right as (out, up) from the middle of the eyes, IOD."""
+def _to_outward(face: Face, points: np.ndarray) -> np.ndarray:
+    """Convert two points left and right to (out, up) from the middle of the eyes, IOD."""
     local = (points - face.eyes.mean(axis=0)) @ face.axes / face.unit
     return np.asarray(local * np.array([[-1, -1], [1, -1]]))
 
@@ -156,11 +159,14 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
     puppet = bench.talker.find_puppet(actor)
     renderer, acting = Renderer(puppet), score.pose_emotion("contempt", 1.0)
     calm = Pose(units=np.zeros_like(acting.units), head=np.zeros_like(acting.head))
-    pictures = [renderer.render_frame(calm), renderer.render_frame(Pose(units=acting.units, head=calm.head))]
+    pictures = [
+        renderer.render_frame(calm),
+        renderer.render_frame(Pose(units=acting.units, head=calm.head)),
+    ]
     faces = [bench.follow(picture, puppet.whole_face) for picture in pictures]
-    mesh = [_outward(face, face.points[list(CORNERS), :2]) for face in faces]
+    mesh = [_to_outward(face, face.points[list(CORNERS), :2]) for face in faces]
     other = [
-        _outward(faces[0], landmarks(picture, face)[[48, 54]])
+        _to_outward(faces[0], landmarks(picture, face)[[48, 54]])
         for picture, face in zip(pictures, faces, strict=True)
     ]
     rig = np.zeros((2, 2))
@@ -173,16 +179,17 @@ def _still_corners(bench: Bench, actor: Portrait) -> list[str]:
         )
     flow = _flow_at(pictures, faces[0])
     return [
-        _told("mesh", mesh[1] - mesh[0]),
-        _told("68 points", other[1] - other[0]),
-        _told("flow", flow),
-        _told("rig", rig),
+        _format_corner("mesh", mesh[1] - mesh[0]),
+        _format_corner("68 points", other[1] - other[0]),
+        _format_corner("flow", flow),
+        _format_corner("rig", rig),
     ]
 
 
 def _flow_at(pictures: list[np.ndarray], face: Face) -> np.ndarray:
-    """Mean optical flow (out, up; IOD) of the squares of 0.12 IOD around the corners of the
-    mouth.
+    """Compute the mean optical flow (out, up; IOD) around the corners of the mouth.
+
+    Squares of 0.12 IOD are averaged.
     """
     before, after = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
@@ -198,20 +205,20 @@ def _flow_at(pictures: list[np.ndarray], face: Face) -> np.ndarray:
 
 
 def judge_colour(bench: Bench) -> None:
-    """CIEDE2000 between the mean face colour of an emotion's clip and of the neutral clip."""
+    """Print CIEDE2000 between the mean face colour of an emotion's clip and of the neutral clip."""
     for emotion in (*JUDGED, *NEIGHBOURS):
         pairs = [
             (bench.track(actor, f"{emotion} 1.0"), bench.track(actor, "neutral"))
             for actor in bench.actors
         ]
-        values = [_ciede2000(one.colour, other.colour) for one, other in pairs]
+        values = [_ciede2000(acted.colour, calm.colour) for acted, calm in pairs]
         print(f"{emotion:10s} mean {np.mean(values):.2f} largest {max(values):.2f}")
 
 
-def _ciede2000(one: np.ndarray, two: np.ndarray) -> float:
-    """Colour difference of two CIELAB colours (Sharma, Wu & Dalal 2005)."""
-    l1, a1, b1 = map(float, one)
-    l2, a2, b2 = map(float, two)
+def _ciede2000(first: np.ndarray, second: np.ndarray) -> float:
+    """Compute the colour difference of two CIELAB colours (Sharma, Wu & Dalal 2005)."""
+    l1, a1, b1 = map(float, first)
+    l2, a2, b2 = map(float, second)
     mean_c = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
     g = 0.5 * (1 - np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7)))
     a1, a2 = a1 * (1 + g), a2 * (1 + g)

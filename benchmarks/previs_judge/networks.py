@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that had no part in making the talker: two that name emotions, one that knows faces, one
-that finds 68 landmarks.
+"""Judging networks: two name emotions, one recognises faces, one finds 68 landmarks.
 
-Crops follow each network's own package. All take RGB frames and the face as the talker's mesh finds
-it, from which only the crop is taken.
+They had no part in making the talker. Crops follow each network's own package. All take RGB frames
+and the face as the talker's mesh finds it, from which only the crop is taken.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmarks.previs_judge.weights import fetched, tensors
+from benchmarks.previs_judge.weights import fetch_weights, load_tensors
 from model.previs.landmarks import Face
 
 Tensors = dict[str, torch.Tensor]
@@ -30,8 +29,9 @@ FACE_API_ORDER = ("neutral", "happy", "sad", "angry", "fear", "disgusted", "surp
 
 
 def fer_scores(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Log-probabilities of `LABELS` by fer (a mini-Xception trained on FER2013) on a grey square
-    around the face.
+    """Compute log-probabilities of `LABELS` by fer on a grey square around the face.
+
+    fer is a mini-Xception trained on FER2013.
     """
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     half, centre = max(high - low) / 2 + 10, (low + high) / 2
@@ -53,21 +53,21 @@ def fer_scores(frame: np.ndarray, face: Face) -> np.ndarray:
 def _fer() -> Any:
     from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found]
 
-    judge = Interpreter(str(fetched("fer")), num_threads=1)
+    judge = Interpreter(str(fetch_weights("fer")), num_threads=1)
     judge.allocate_tensors()
     return judge
 
 
 def face_api_scores(frame: np.ndarray, face: Face) -> np.ndarray:
-    """Log-probabilities of `LABELS` by face-api's expression network on its box of the face."""
+    """Compute log-probabilities of `LABELS` by face-api's expression network on its face box."""
     left, top, right, bottom = _box(face)
-    network = tensors("expression")
+    network = load_tensors("expression")
     with torch.inference_mode():
-        features = _features(_squared(frame, (left, top, right, bottom)), network)
-        made = functional.softmax(features @ network["fc/weights"] + network["fc/bias"], dim=1)[
+        features = _features(_fit_box(frame, (left, top, right, bottom)), network)
+        answer = functional.softmax(features @ network["fc/weights"] + network["fc/bias"], dim=1)[
             0
         ].numpy()
-    return _logs(made[[FACE_API_ORDER.index(label) for label in LABELS]])
+    return _logs(answer[[FACE_API_ORDER.index(label) for label in LABELS]])
 
 
 def _logs(probabilities: np.ndarray) -> np.ndarray:
@@ -81,22 +81,24 @@ JUDGES: dict[str, Callable[[np.ndarray, Face], np.ndarray]] = {
 
 
 def landmarks(frame: np.ndarray, face: Face) -> np.ndarray:
-    """68 landmarks (px) by face-api's landmark network; 48 and 54 are the corners of the mouth, the
-    viewer's left first.
+    """Find 68 landmarks (px) by face-api's landmark network.
+
+    48 and 54 are the corners of the mouth, the viewer's left first.
     """
     left, top, right, bottom = _box(face, room=0.15)
-    network = tensors("landmarks")
+    network = load_tensors("landmarks")
     with torch.inference_mode():
-        features = _features(_squared(frame, (left, top, right, bottom)), network)
-        made = (features @ network["fc/weights"] + network["fc/bias"]).reshape(68, 2).numpy()
+        features = _features(_fit_box(frame, (left, top, right, bottom)), network)
+        answer = (features @ network["fc/weights"] + network["fc/bias"]).reshape(68, 2).numpy()
     side = max(right - left, bottom - top)
     centre = np.array([(left + right) / 2, (top + bottom) / 2])
-    return np.asarray(centre + (made - 0.5) * side)
+    return np.asarray(centre + (answer - 0.5) * side)
 
 
 def _box(face: Face, room: float = 0.1) -> tuple[float, float, float, float]:
-    """The smallest upright box around brows, jaw and chin, a share of its size wider: what face-api
-    calls an aligned face.
+    """Compute the smallest upright box around brows, jaw and chin, enlarged by a share of its size.
+
+    face-api calls it an aligned face.
     """
     low, high = face.points[:, :2].min(axis=0), face.points[:, :2].max(axis=0)
     brows = face.points[[70, 63, 105, 66, 107, 300, 293, 334, 296, 336], 1].min()
@@ -107,8 +109,8 @@ def _box(face: Face, room: float = 0.1) -> tuple[float, float, float, float]:
     return float(left), float(top), float(right), float(bottom)
 
 
-def _squared(frame: np.ndarray, box: tuple[float, float, float, float]) -> torch.Tensor:
-    """The box in 112 x 112 px, centred, black beside it, as face-api's networks want it."""
+def _fit_box(frame: np.ndarray, box: tuple[float, float, float, float]) -> torch.Tensor:
+    """Fit the box to 112 x 112 px, centred, black around it, as face-api's networks want it."""
     left, top, right, bottom = box
     scale = 112 / max(right - left, bottom - top)
     matrix = np.array(
@@ -130,7 +132,7 @@ def _features(x: torch.Tensor, network: Tensors) -> torch.Tensor:
 
 
 def _dense(x: torch.Tensor, network: Tensors, name: str) -> torch.Tensor:
-    """Four convolutions, each of the sum of all before it (face-api's dense block)."""
+    """Run four convolutions, each of the sum of all before it (face-api's dense block)."""
     total = _separable(x, network, f"{name}/conv0", stride=2)
     seen = total.relu()
     total = seen
@@ -152,8 +154,9 @@ def _separable(x: torch.Tensor, network: Tensors, name: str, stride: int = 1) ->
 
 
 def embedding(frame: np.ndarray, face: Face) -> np.ndarray:
-    """128 numbers of dlib's face recognition network (He et al. 2015, ResNet; King 2017) on
-    face-api's crop.
+    """Compute 128 numbers of dlib's face recognition network on face-api's crop.
+
+    He et al. (2015), ResNet; King (2017).
     """
     mouth = face.points[[61, 291, 0, 17], :2].mean(axis=0)
     centres = np.stack([*face.eyes, mouth])
@@ -166,7 +169,7 @@ def embedding(frame: np.ndarray, face: Face) -> np.ndarray:
 
 @torch.inference_mode()
 def _identity(rgb: torch.Tensor) -> np.ndarray:
-    network = tensors("identity")
+    network = load_tensors("identity")
     x = (rgb - torch.tensor(FACE_API_MEAN).view(1, 3, 1, 1)) / 255
     x = _scaled_conv(x, network, "conv32_down", stride=2).relu()
     x = functional.max_pool2d(x, 3, 2)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges of the mouth: does its measured gap follow the sound, and is it shut on m, b and p."""
+"""Judge the mouth: does its measured gap follow the sound, and is it shut on m, b and p."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.previs_judge.bench import RATE, Bench, gap_of
+from benchmarks.previs_judge.bench import RATE, Bench, measure_gap
+from model.level_curve import HZ
 from model.previs import visemes
 from model.previs.phones import PhoneDecoder
 
@@ -13,35 +14,36 @@ LAGS = range(-12, 13)
 
 
 def judge_sync(bench: Bench) -> None:
-    """Correlation of the measured mouth gap with curves of the sound, against curves of wrong
-    sound.
-    """
+    """Print the correlation of the measured mouth gap with curves of right and wrong sound."""
     right = _curves(bench.samples, bench.frames)
     wrong = _curves(bench.other, bench.frames)
     for emotion in ("neutral", "happy 0.6", "sad 0.6", "angry 0.6", "surprised 0.6", "fear 0.6"):
         gaps = [bench.track(actor, emotion).gap() for actor in bench.actors]
         for name in right:
-            met = [_lagged(gap, right[name]) for gap in gaps]
+            met = [_correlate_lagged(gap, right[name]) for gap in gaps]
             r = float(np.mean([value for value, _ in met]))
-            other = float(np.mean([_lagged(gap, wrong[name])[0] for gap in gaps]))
+            other = float(np.mean([_correlate_lagged(gap, wrong[name])[0] for gap in gaps]))
             lags = [lag for _, lag in met]
-            told = f"r {r:.2f} lag {min(lags)}..{max(lags)} wrong {other:.2f} ratio {r / max(other, 0.05):.1f}"
-            print(f"{emotion:14s} {name:7s} {told}")
+            result = (
+                f"r {r:.2f} lag {min(lags)}..{max(lags)} wrong {other:.2f} ratio "
+                f"{r / max(other, 0.05):.1f}"
+            )
+            print(f"{emotion:14s} {name:7s} {result}")
 
 
 def _curves(samples: np.ndarray, frames: int) -> dict[str, np.ndarray]:
-    """How open a mouth should be at each frame: by the phone decoder, and by the signal alone."""
-    ticks = (np.arange(frames) + 0.5) * visemes.HZ / float(RATE) - 0.5
-    made = {}
+    """Compute how open a mouth should be at each frame: by the phone decoder, and by the signal."""
+    ticks = (np.arange(frames) + 0.5) * HZ / float(RATE) - 0.5
+    curves = {}
     for name, phones in (("phones", PhoneDecoder()), ("signal", None)):
         rows = np.concatenate(list(visemes.stream_channels(samples, phones)))
         opening = rows[:, 0] * (1 - 0.95 * rows[:, 3])
-        made[name] = np.interp(ticks, np.arange(len(opening)), opening)
-    return made
+        curves[name] = np.interp(ticks, np.arange(len(opening)), opening)
+    return curves
 
 
-def _lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
-    """Best correlation over `LAGS`, and the lag at which the gap follows the curve (frames)."""
+def _correlate_lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
+    """Find the best correlation over `LAGS`, and its lag of the gap behind the curve (frames)."""
     found = []
     for lag in LAGS:
         a = gap[max(lag, 0) : len(gap) + min(lag, 0)]
@@ -52,8 +54,9 @@ def _lagged(gap: np.ndarray, curve: np.ndarray) -> tuple[float, int]:
 
 
 def judge_closure(bench: Bench) -> None:
-    """Measured gap where the talker heard m, b or p (peaks of its `press`) against the gap at rest
-    + 0.015 IOD.
+    """Print how often the mouth is shut where the talker heard m, b or p (peaks of its `press`).
+
+    Shut means a gap of at most that at rest + 0.015 IOD.
     """
     press = np.array(
         [pose.speech[visemes.CHANNELS.index("press")] for pose in bench.poses("neutral")]
@@ -64,7 +67,7 @@ def judge_closure(bench: Bench) -> None:
         closed: list[bool] = []
         for actor in bench.actors:
             track = bench.track(actor, emotion)
-            gap, rest = track.gap(), gap_of(track.rest)
+            gap, rest = track.gap(), measure_gap(track.rest)
             closed += [bool(gap[max(at - 1, 0) : at + 2].min() <= rest + 0.015) for at in centres]
         print(
             f"{emotion:14s} {sum(closed)} of {len(closed)} closed ({100 * np.mean(closed):.0f} %)"

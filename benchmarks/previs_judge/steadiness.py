@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges of stillness: unrest of points that should not move, steps between frames, and what lies
-outside the person.
+"""Judge stillness: unrest of stable points, steps between frames, and the background.
 
 Unrest: RMS of stable landmarks about their smoothed track (a Gaussian of two frames), in IOD,
 blinks and head movement included.
@@ -21,10 +20,10 @@ PATCH = 0.30  # side of the patches that optical flow follows, IOD
 
 
 def judge_jitter(bench: Bench) -> None:
-    """Unrest, and the largest step of the upper face, by several means.
+    """Print unrest, and the largest step of the upper face, by several means.
 
-    "Mesh": every frame as the mesh network sees it through a crop that goes with all its points,
-    the chin's too: the network answers a crop that moves on a still picture with a face that moves.
+    "Mesh": every frame as the mesh network sees it through a crop that follows all its points, the
+    chin's too: the network answers a crop that moves on a still picture with a face that moves.
     "Held": through the crop of the face at rest, carried along by points that neither speech nor
     lids move. "Awake": the held crop without the frames in which the talker shuts its lids and two
     on either side, because the network shifts the whole face in them. "Flow": patches of the
@@ -34,25 +33,25 @@ def judge_jitter(bench: Bench) -> None:
     for emotion in EMOTIONS:
         rows = []
         for actor in bench.actors:
-            measured = _unrests(bench, actor, emotion)
+            measured = _measure_unrests(bench, actor, emotion)
             rows.append([value for pair in measured.values() for value in pair])
-            told = [
+            results = [
                 f"{name} {jitter:.4f}, step {step:.3f}" for name, (jitter, step) in measured.items()
             ]
-            print(f"{emotion} {actor.name}: {'; '.join(told)}")
+            print(f"{emotion} {actor.name}: {'; '.join(results)}")
         means = np.mean(rows, axis=0)[::2]
-        told = [f"{name} {mean:.4f}" for name, mean in zip(measured, means, strict=True)]
-        print(f"{emotion} mean: {', '.join(told)}")
+        results = [f"{name} {mean:.4f}" for name, mean in zip(measured, means, strict=True)]
+        print(f"{emotion} mean: {', '.join(results)}")
 
 
-def _unrests(bench: Bench, actor: Portrait, emotion: str) -> dict[str, tuple[float, float]]:
+def _measure_unrests(bench: Bench, actor: Portrait, emotion: str) -> dict[str, tuple[float, float]]:
     track = bench.track(actor, emotion)
     seen = np.stack([face.points[:, :2] for face in track.faces])
     moved, lids = _rig_motion(bench, actor, emotion)
     awake = minimum_filter1d(lids < np.median(lids) + 0.06, 5)
     every, unit = np.ones_like(awake), track.rest.unit
     upper = track.rest.local[:, 1] < 0.2
-    flow, held = _followed(bench, actor, emotion)
+    flow, held = _follow_points(bench, actor, emotion)
     return {
         "mesh": (_unrest(seen[:, STABLE] / unit, every), _step(seen[:, upper] / unit, every)),
         "held": (_unrest(held[:, STABLE] / unit, every), _step(held[:, upper] / unit, every)),
@@ -71,9 +70,11 @@ def _step(points: np.ndarray, kept: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1)[kept[1:]].max())
 
 
-def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
-    """In every frame (px): the stable points, each patch followed from the first frame, and all
-    points through the held crop.
+def _follow_points(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
+    """Follow points in every frame (px).
+
+    Returns the stable points, each patch followed from the first frame, and all points through the
+    held crop.
     """
     face = rest = bench.talker.find_puppet(actor).whole_face
     side = max(round(PATCH * face.unit), 5) | 1
@@ -98,8 +99,9 @@ def _followed(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, 
 
 
 def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where the talker moves the mesh points in every frame (px, left-right asymmetry aside), and
-    how far it shuts the lids.
+    """Compute where the talker moves the mesh points in every frame, and how far it shuts the lids.
+
+    In px, left-right asymmetry aside.
     """
     puppet = bench.talker.find_puppet(actor)
     wide, at, poses = puppet.rig.wide, puppet.face.points[:, :2], bench.poses(emotion)
@@ -113,7 +115,7 @@ def _rig_motion(bench: Bench, actor: Portrait, emotion: str) -> tuple[np.ndarray
 
 
 def judge_background(bench: Bench) -> None:
-    """Mean squared difference between frames outside the dilated matte."""
+    """Print the mean squared difference between frames outside the dilated matte."""
     for actor in bench.actors:
         puppet = bench.talker.find_puppet(actor)
         reach = round(0.25 * puppet.face.unit) | 1
@@ -124,5 +126,6 @@ def judge_background(bench: Bench) -> None:
         frames = np.stack([frame[outside] for frame in bench.clip(actor, "surprised 1.0")])
         spread = float(((frames.astype(float) - frames[0]) ** 2).mean()) if outside.any() else 0.0
         print(
-            f"{actor.name}: {100 * outside.mean():.0f} % of the frame outside, mean squared difference {spread}"
+            f"{actor.name}: {100 * outside.mean():.0f} % of the frame outside, mean squared "
+            f"difference {spread}"
         )

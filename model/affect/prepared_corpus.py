@@ -30,11 +30,12 @@ HEARD_WIDTH = 384
 HEARD_PER_FRAME = 2
 SAMPLES_PER_FRAME = HZ // RATE
 SPLITS = ("train", "judge", "val", "test")
-"""`judge` trains what judges a generator: the generator never sees it."""
+"""`judge` trains the judges of a generator; the generator never sees it."""
 PROSODY = ("log_f0", "voiced", "log_energy", "energy_step", "tilt", "rate")
-"""Columns of `PreparedClip.prosody`: log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB /
-20, its step from the frame before, spectral tilt (high over low band, dB / 20), and energy peaks a
-second around the frame."""
+"""Columns of `PreparedClip.prosody`.
+
+Log of f0 in Hz (0 where unvoiced), voiced 0 or 1, energy in dB / 20, its step from the frame
+before, spectral tilt (high over low band, dB / 20), and energy peaks a second around the frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

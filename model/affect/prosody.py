@@ -50,9 +50,10 @@ class ProsodyTrack:
 
 
 SUMMARY = ("pitch", "pitch_range", "energy", "energy_range", "tilt", "rate", "pauses", "voiced")
-"""What `summarize_utterance` returns: mean and deviation of f0 in semitones over 100 Hz, of energy in dB; mean
-tilt; peaks a second of speech; share of pauses between first and last sound; voiced share of
-speech."""
+"""What `summarize_utterance` returns.
+
+Mean and deviation of f0 in semitones over 100 Hz, and of energy in dB; mean tilt; peaks a second of
+speech; share of pauses between first and last sound; voiced share of speech."""
 
 
 def measure_track(sound: Sound) -> ProsodyTrack:

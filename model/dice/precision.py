@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which precisions the processor computes the DICE-Talk networks in. Asked by trial, because no
-flag tells.
+"""Choose the precision of the DICE-Talk networks by what the processor can compute.
 
-torch chooses the kernels of an operation by what it was compiled for, what oneDNN finds and what
-the environment allows (`ATEN_CPU_CAPABILITY`). Where these disagree, attention in bfloat16 raises
-("pack_vnni2 is only supported when avx512 is supported").
+It is found out by trial, because no flag says it: torch chooses the kernels of an operation by what
+it was compiled for, what oneDNN finds and what the environment allows (`ATEN_CPU_CAPABILITY`).
+Where these disagree, attention in bfloat16 raises ("pack_vnni2 is only supported when avx512 is
+supported").
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TOKENS, CHANNELS = 64, 64  # from 32 tokens on, torch packs keys and values for 
 
 @cache
 def runs_on_cpu(dtype: torch.dtype) -> bool:
-    """Try the operations of the networks in `dtype`: attention, linear layer, convolution, norm."""
+    """Try the networks' operations in `dtype`: attention, linear layer, convolution, norm."""
     x = torch.zeros(1, 2, TOKENS, CHANNELS, dtype=dtype)
     try:
         functional.scaled_dot_product_attention(x, x, x)

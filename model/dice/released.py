@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from manifests.errors import InputError, Problem
 from manifests.identity import digest
-from manifests.run_rows import ModelFile
 
 RECORD = "import.json"
 PRIORS = "emotion_priors"
@@ -141,28 +140,6 @@ def read_record(place: Path) -> dict[str, Any]:
 def digest_weights(place: Path) -> str:
     """Digest imported weights from their record alone. Raises InputError as `read_record` does."""
     return digest({file["name"]: file["sha256"] for file in read_record(place)["files"]})
-
-
-def list_model_files(place: Path) -> tuple[ModelFile, ...]:
-    """List the imported files as rows for the manifest, with their licences.
-
-    Raises InputError as `read_record` does.
-    """
-    origins = {source.path: source.origin for source in SOURCES}
-    return tuple(
-        ModelFile(
-            name=file["name"],
-            purpose="DICE-Talk",
-            source=next(
-                (origin for path, origin in origins.items() if file["name"].startswith(path)),
-                EMOTIONS.origin,
-            ),
-            sha256=file["sha256"],
-            licence=file["licence"],
-            commercial=file["commercial"],
-        )
-        for file in read_record(place)["files"]
-    )
 
 
 def _import_first(place: Path) -> Problem:

@@ -82,7 +82,8 @@ class NanoClip:
         ]
         if framing.enlargement >= ENLARGED:
             warnings.append(
-                f"what is painted has {len(framing.face)} px and is enlarged {framing.enlargement:.1f} times"
+                f"painted parts have {len(framing.face)} px and are enlarged "
+                f"{framing.enlargement:.1f} times"
             )
         return TakeMeasures(
             face_box=framing.box,
@@ -143,8 +144,10 @@ class NanoClip:
 def count_generated_frames(frames: int, rate: Fraction) -> int:
     """Count the frames at 25 a second that span all asked frames.
 
-    >>> count_generated_frames(24, Fraction(24)), count_generated_frames(1, Fraction(30)), count_generated_frames(60, Fraction(30))
-    (25, 1, 51)
+    >>> count_generated_frames(24, Fraction(24)), count_generated_frames(60, Fraction(30))
+    (25, 51)
+    >>> count_generated_frames(1, Fraction(30))
+    1
     """
     last = (frames - 1) * RATE / rate
     return -(-last.numerator // last.denominator) + 1

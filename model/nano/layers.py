@@ -22,7 +22,8 @@ Context = Float[Tensor, "images told"]
 class Residual(nn.Module):
     """Two convolutions beside a shortcut.
 
-    `context` > 0: its width: the second norm is scaled and shifted by a context vector of each image (FiLM).
+    `context`: width of a context vector of each image, which scales and shifts the second norm
+    (FiLM); 0 for none.
     """
 
     def __init__(self, channels: int, out: int, *, context: int = 0) -> None:

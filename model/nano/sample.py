@@ -41,13 +41,17 @@ class SampleRequest:
 
 @torch.no_grad()
 def sample(
-    networks: NanoNetworks, asked: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
+    networks: NanoNetworks, request: SampleRequest, *, seed: int, plan: NanoPlan = DEFAULT
 ) -> UInt8[Tensor, "frames side side 3"]:
-    """Sample exactly `asked.frames` frames. The same seed gives the same frames on one machine."""
-    look = networks.autoencoder.encode_portrait(to_signed(asked.face[None]))
+    """Sample exactly `request.frames` frames; one seed gives the same frames on one machine."""
+    look = networks.autoencoder.encode_portrait(to_signed(request.face[None]))
     run = SamplingRun(plan=plan, generator=torch.Generator().manual_seed(seed))
     pieces = stream_latents(
-        nano, look.features[2][0], condition_frames(networks, asked), frames=asked.frames, run=run
+        networks,
+        look.features[2][0],
+        condition_frames(networks, request),
+        frames=request.frames,
+        run=run,
     )
     return torch.cat([decode_frames(networks, piece, look) for piece in pieces])
 
@@ -78,18 +82,18 @@ def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequ
     )
 
 
-def condition_frames(networks: NanoNetworks, asked: SampleRequest) -> ConditionSource:
+def condition_frames(networks: NanoNetworks, request: SampleRequest) -> ConditionSource:
     """Return the conditions of a clip whose sound is there as a whole."""
     sizes = networks.sizes
 
     @torch.no_grad()
     def condition(frames: range) -> tuple[Tensor, Tensor]:
-        states = gather_context(asked.heard.float(), frames=frames, size=sizes.rows, stride=2)
+        states = gather_context(request.heard.float(), frames=frames, size=sizes.rows, stride=2)
         prosody = gather_context(
-            asked.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1
+            request.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1
         )
-        weights = asked.weights[
-            torch.arange(frames.start, frames.stop).clamp(max=len(asked.weights) - 1)
+        weights = request.weights[
+            torch.arange(frames.start, frames.stop).clamp(max=len(request.weights) - 1)
         ]
         sound = networks.hearing(states[None], prosody[None])[0]
         emotion = networks.feeling(weights[None])[0]

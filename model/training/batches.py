@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clips of a split as the embedder takes them, all in memory, and the drawing of batches from
-them.
+"""Hold the clips of a split in memory as the embedder takes them, and draw batches from them.
 
-A batch holds a few identities, each once in every emotion: so each clip meets the same emotion in
+A batch holds a few identities, each once in every emotion. So each clip meets the same emotion in
 others (positives) and itself in other emotions (hard negatives). Draws come from the generator that
-is given, always for the whole batch, so that workers who take a share of it see what one would.
+is passed, always for the whole batch, so that workers who take a share of it see what one worker
+would.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from model.affect.prepared_corpus import Corpus
 from model.affect.priors import NEUTRAL
 from model.emotion import LABELS
 
-FITTED_FRAMES = 6  # of each clip; neighbours tell little more
+FITTED_FRAMES = 6  # of each clip; neighbouring frames add little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbedderClips:
-    """A split: senses filled up with zeros to the longest clip, `lengths` in tokens. `emotions` are
-    places in `LABELS`, `identities` places in `names`. A neutral clip has intensity 0.
+    """A split: features padded with zeros to the longest clip, `lengths` in tokens.
+
+    `emotions` are indices into `LABELS`, `identities` indices into `names`. A neutral clip has
+    intensity 0.
     """
 
     audio: Float[Tensor, "clips tokens hearing"]
@@ -43,15 +45,13 @@ class EmbedderClips:
     names: tuple[str, ...]
 
     def __len__(self) -> int:
-        """How many clips."""
+        """Return the number of clips."""
         return len(self.lengths)
 
     def window(
         self, clips: Tensor, starts: Tensor, length: int
     ) -> tuple[Tensor, Tensor, Bool[Tensor, "batch tokens"]]:
-        """`length` tokens of some clips from `starts` on: audio, video, and which of them are
-        real.
-        """
+        """Return `length` tokens of clips from `starts` on: audio, video, and which are real."""
         places = starts[:, None] + torch.arange(length)
         real = places < self.lengths[clips, None]
         places = places.clamp(max=self.audio.shape[1] - 1)
@@ -59,22 +59,25 @@ class EmbedderClips:
 
 
 def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> EmbedderClips:
-    """Read and describe clips. Raises InputError when there is none, or a file is missing."""
+    """Read clips and extract their features.
+
+    Raises InputError when there is no clip, or a file is missing.
+    """
     if not rows:
         raise InputError(
             Problem(
                 file=str(corpus.folder),
-                message="no clips in this split",
+                message="this split has no clips",
                 expected="train, val and test",
             )
         )
-    found = [extract_features(corpus.load(row), space) for row in rows]
+    features = [extract_features(corpus.load(row), space) for row in rows]
     names = tuple(sorted({row.identity for row in rows}))
-    lengths = torch.tensor([min(len(one.audio), len(one.video)) for one in found])
+    lengths = torch.tensor([min(len(clip.audio), len(clip.video)) for clip in features])
     longest = int(lengths.max())
     return EmbedderClips(
-        audio=_fill([one.audio for one in found], longest),
-        video=_fill([one.video for one in found], longest),
+        audio=_fill([clip.audio for clip in features], longest),
+        video=_fill([clip.video for clip in features], longest),
         lengths=lengths,
         emotions=torch.tensor([LABELS.index(row.emotion) for row in rows]),
         identities=torch.tensor([names.index(row.identity) for row in rows]),
@@ -86,7 +89,7 @@ def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> 
 
 
 def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceSpace:
-    """The landmark coordinates of some clips, from a few frames of each."""
+    """Fit landmark coordinates to some clips, from a few frames of each."""
     points = []
     for row in rows:
         every = max(row.frames // FITTED_FRAMES, 1)
@@ -96,17 +99,16 @@ def fit_space(corpus: Corpus, rows: Sequence[CorpusClip], *, axes: int) -> FaceS
 
 
 class BatchSampler:
-    """Draws batches of `identities` x eight clips. An emotion that an identity does not perform is
-    replaced by one that it does.
+    """Draws batches of `identities` x eight clips.
+
+    An emotion that an identity does not perform is replaced by one that it does.
     """
 
     def __init__(self, clips: EmbedderClips, *, identities: int) -> None:
-        """Raises InputError when there are fewer than two identities (nobody to be contrasted
-        with).
-        """
+        """Index the clips. Raises InputError for fewer than two identities: nothing to contrast."""
         if len(clips.names) < 2:
             raise InputError(
-                Problem(file="corpus", message="training needs two identities at least")
+                Problem(file="corpus", message="training needs at least two identities")
             )
         self.identities = identities
         self.clips = clips
@@ -119,15 +121,15 @@ class BatchSampler:
         ]
         for row in own:
             performed = torch.cat(row)
-            row[:] = [one if len(one) else performed for one in row]
-        self.counts = torch.tensor([[len(one) for one in row] for row in own])
+            row[:] = [places if len(places) else performed for places in row]
+        self.counts = torch.tensor([[len(places) for places in row] for row in own])
         self.table = torch.zeros(*self.counts.shape, int(self.counts.max()), dtype=torch.long)
         for i, row in enumerate(own):
-            for e, one in enumerate(row):
-                self.table[i, e, : len(one)] = one
+            for e, places in enumerate(row):
+                self.table[i, e, : len(places)] = places
 
     def draw(self, generator: torch.Generator) -> Int[Tensor, " batch"]:
-        """Places of clips, identity after identity."""
+        """Draw indices of clips, identity after identity."""
         names = len(self.clips.names)
         repeats = -(-self.identities // names)
         order = torch.cat([torch.randperm(names, generator=generator) for _ in range(repeats)])[
@@ -140,7 +142,7 @@ class BatchSampler:
 
 def _fill(rows: Sequence[np.ndarray], longest: int) -> Tensor:
     filled = np.zeros((len(rows), longest, rows[0].shape[1]), np.float32)
-    for place, one in zip(filled, rows, strict=True):
-        kept = min(len(one), longest)
-        place[:kept] = one[:kept]
+    for place, values in zip(filled, rows, strict=True):
+        length = min(len(values), longest)
+        place[:length] = values[:length]
     return torch.from_numpy(filled)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""EmbedderClips as diffusion training takes them: references and latents computed once and kept beside the
-training, the rest read as needed.
+"""Prepare clips for diffusion training: reference faces and latents, computed once and cached.
 
-`References` serve the autoencoder, a `LatentDataset` (latents, portraits as the denoiser knows them) the
-denoiser. Both caches are named by what they were made from, so they are never stale.
+`References` serve the autoencoder, a `LatentDataset` (latents, portraits on the latent grid) the
+denoiser. Both caches are named by their inputs, so they are never stale; everything else is read as
+needed.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ ACTING = tuple(
         {*anatomy.LIPS, *anatomy.EYE_POINTS, *anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.CHEEKS}
     )
 )
-"""Points of the mesh that act: lips, lids, brows, cheeks."""
+"""Mesh points that move in expressions: lips, lids, brows, cheeks."""
 VERSION = 1  # of what the caches hold
 ENCODED_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class References:
-    """The clips of a split that have at least a window of frames, and the reference of each."""
+    """The clips of a split with at least a window of frames, and the reference face of each."""
 
     corpus: Corpus
     rows: tuple[CorpusClip, ...]
@@ -53,7 +53,7 @@ class References:
     def of(
         cls, corpus: Corpus, rows: Sequence[CorpusClip], *, cache: Path, least: int
     ) -> References:
-        """Make or load them. Raises InputError when no clip has `least` frames."""
+        """Make or load the references. Raises InputError when no clip has `least` frames."""
         kept = tuple(row for row in rows if row.frames >= least)
         if not kept:
             message = f"no clip has {least} frames"
@@ -69,7 +69,7 @@ class References:
     def frames(
         self, clips: Int[Tensor, " batch"], places: Int[Tensor, " batch"]
     ) -> tuple[Tensor, Tensor]:
-        """Single frames of clips (bytes), and their landmarks in units of the crop."""
+        """Read single frames of clips (bytes), and their landmarks in units of the crop."""
         wanted = [
             (self.rows[int(clip)], slice(int(at), int(at) + 1))
             for clip, at in zip(clips, places, strict=True)
@@ -88,8 +88,10 @@ class References:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatentDataset:
-    """What the denoiser learns from: normalised latents of all frames, clip after clip from
-    `starts` on; each clip's portrait; and how much of each place of its latents acts (0 to 1).
+    """Training data of the denoiser.
+
+    Normalised latents of all frames, clip after clip from `starts` on; each clip's portrait
+    (`looks`); and how much of each place of its latents acts (`acting`, 0 to 1).
     """
 
     references: References
@@ -104,7 +106,7 @@ class LatentDataset:
     def of(
         cls, references: References, autoencoder: Autoencoder, *, cache: Path, weights: str
     ) -> LatentDataset:
-        """Encode or load. `weights`: digest of the autoencoder's checkpoint."""
+        """Encode the clips or load them. `weights`: digest of the autoencoder's checkpoint."""
         name = digest([references.identity, weights])
         path = cache / f"latents-{name}.safetensors"
         latents = _load_or_make(path, lambda: encode_clips(references, autoencoder))
@@ -129,21 +131,21 @@ class LatentDataset:
     def window(
         self, clip: int, first: int, frames: int
     ) -> Float[Tensor, "frames latent grid grid"]:
-        """Latents of a stretch of a clip."""
+        """Return the latents of a span of a clip."""
         start = int(self.starts[clip]) + first
         return self.latents[start : start + frames].float()
 
     def sound(self, clip: int, first: int, *, sizes: NanoSizes) -> tuple[Tensor, Tensor]:
-        """Encoder states and prosody around the frames of a window."""
+        """Read encoder states and prosody around the frames of a window."""
         corpus, row = self.references.corpus, self.references.rows[clip]
-        heard = torch.from_numpy(np.asarray(corpus.array(row, "heard"), np.float32))
+        states = torch.from_numpy(np.asarray(corpus.array(row, "heard"), np.float32))
         prosody = torch.from_numpy(corpus.array(row, "prosody"))
         frames = range(first, first + sizes.window)
-        states = gather_context(heard, frames=frames, size=sizes.rows, stride=HEARD_PER_FRAME)
+        states = gather_context(states, frames=frames, size=sizes.rows, stride=HEARD_PER_FRAME)
         return states, gather_context(prosody, frames=frames, size=sizes.prosody_frames, stride=1)
 
     def weights(self, clips: Int[Tensor, " batch"]) -> Float[Tensor, "batch 8"]:
-        """Emotion weights of clips: the label's is the clip's intensity."""
+        """Return the emotion weights of clips: the label's weight is the clip's intensity."""
         one_hot = torch.nn.functional.one_hot(self.labels[clips], len(LABELS)).float()
         return one_hot * self.intensities[clips, None]
 
@@ -152,7 +154,7 @@ class LatentDataset:
 def encode_clips(
     references: References, autoencoder: Autoencoder
 ) -> Float[Tensor, "frames latent grid grid"]:
-    """Normalised latent means of every frame, as half-precision floats."""
+    """Encode every frame to its normalised latent mean, as half-precision floats."""
     parts = []
     for row, face in zip(references.rows, references.faces, strict=True):
         faces = torch.from_numpy(references.corpus.array(row, "faces"))
@@ -166,7 +168,7 @@ def encode_clips(
 def emphasis(
     points: Float[Tensor, "batch 468 2"], *, chosen: Sequence[int], side: int
 ) -> Float[Tensor, "batch side side"]:
-    """Where a face acts, 0 to 1: near to the `chosen` landmarks (in units of the crop)."""
+    """Weigh places near the `chosen` landmarks (in units of the crop), 0 to 1."""
     ticks = (torch.arange(side) + 0.5) / side
     across, down = (
         (-((ticks - points[:, list(chosen), axis, None]) * side / 3).square()).exp()
@@ -176,7 +178,7 @@ def emphasis(
 
 
 def _measure_acting(references: References, *, grid: int) -> Float[Tensor, "clips grid grid"]:
-    """Near to acting landmarks in the middle of each clip."""
+    """Weigh the places near acting landmarks in the middle of each clip."""
     rows = references.rows
     middle = [
         references.corpus.array(row, "points", slice(row.frames // 2, row.frames // 2 + 1)).astype(

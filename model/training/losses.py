@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedder is asked for: the same emotion of other people is near, other emotions are far,
-little is kept, nobody is known.
+"""Losses of the embedder: contrast emotions, limit information, forget identities.
 
-References: van den Oord et al. 2018 (InfoNCE); Robinson et al. 2021 (hard negatives weigh more);
-Kingma & Welling 2014, appendix B (KL).
+References: van den Oord et al. (2018), InfoNCE; Robinson et al. (2021), hard negatives weigh more;
+Kingma & Welling (2014), appendix B (KL).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def info_nce(
     temperature: float,
     hard_weight: float,
 ) -> Float[Tensor, ""]:
-    """Contrastive loss, a mean over all pairs of the same emotion in different identities.
+    """Compute the contrastive loss, a mean over pairs of one emotion in different identities.
 
     Negatives are other emotions; those of the same identity are hard and count `hard_weight` times
     in the denominator. Another clip of the same emotion and identity is neither. 0 when the batch
@@ -44,7 +43,7 @@ def info_nce(
 def kl_to_unit(
     mean: Float[Tensor, "batch dims"], logvar: Float[Tensor, "batch dims"]
 ) -> Float[Tensor, ""]:
-    """Kullback-Leibler divergence to the unit normal, in nats a clip."""
+    """Compute the Kullback-Leibler divergence to the unit normal, in nats a clip."""
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(-1).mean()
 
 
@@ -53,8 +52,7 @@ def identity_share(
     emotions: Int[Tensor, " batch"],
     identities: Int[Tensor, " batch"],
 ) -> Float[Tensor, ""]:
-    """How much of what is left beside the emotions belongs to identities: the between-identity
-    share of variance, in [0, 1].
+    """Compute the share of variance beside the emotions that lies between identities, in [0, 1].
 
     With k clips of each identity, chance gives about 1/k.
     """
@@ -63,7 +61,7 @@ def identity_share(
 
 
 def _group_means(values: Tensor, groups: Tensor) -> Tensor:
-    """Each row's group mean."""
+    """Compute the mean of each row's group."""
     _, place = torch.unique(groups, return_inverse=True)
     member = functional.one_hot(place).to(values.dtype)
     return member @ (member.T @ values / member.sum(0)[:, None])

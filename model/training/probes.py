@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plain classifiers that say what can be read from features: nothing is tuned, all are solved in
-one step.
+"""Probe features with plain classifiers: nothing is tuned, each is solved in one step.
 
-The eight prosody numbers have a linear discriminant, against which what the embedder hears is held;
-who performs is looked for by ridge regression. Method: Fisher 1936; Hoerl & Kennard 1970.
+A linear discriminant on the eight prosody numbers is the baseline of the embedder's audio. Ridge
+regression looks for identities.
+
+References: Fisher (1936); Hoerl & Kennard (1970).
 """
 
 from __future__ import annotations
@@ -20,13 +21,11 @@ Features = Float[np.ndarray, "examples features"]
 Labels = Int[np.ndarray, " examples"]
 
 
-def discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
-    """Fisher's linear discriminant with even priors, taught on `features`: the class of each row of
-    `asked`.
-    """
-    scaled, shown = _standardised(features, asked)
+def classify_by_discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
+    """Classify `asked` by Fisher's linear discriminant with even priors, fitted to `features`."""
+    scaled, shown = _standardise(features, asked)
     classes = np.unique(labels)
-    means = np.stack([scaled[labels == one].mean(axis=0) for one in classes])
+    means = np.stack([scaled[labels == label].mean(axis=0) for label in classes])
     within = scaled - means[np.searchsorted(classes, labels)]
     covariance = within.T @ within / max(len(scaled) - len(classes), 1)
     covariance = (
@@ -39,42 +38,34 @@ def discriminant(features: Features, labels: Labels, asked: Features) -> Labels:
     return np.asarray(classes[scores.argmax(axis=1)])
 
 
-def ridge(features: Features, labels: Labels, asked: Features) -> Labels:
-    """A linear probe: least squares to one number a class, with a small ridge; the class of each
-    row of `asked`.
-    """
-    scaled, shown = _standardised(features, asked)
+def classify_by_ridge(features: Features, labels: Labels, asked: Features) -> Labels:
+    """Classify `asked` by least squares to one number a class, with a small ridge."""
+    scaled, shown = _standardise(features, asked)
     classes = np.unique(labels)
     wanted = (labels[:, None] == classes) - 1 / len(classes)
     gram = scaled.T @ scaled + RIDGE * len(scaled) * np.eye(scaled.shape[1])
     return np.asarray(classes[(shown @ np.linalg.solve(gram, scaled.T @ wanted)).argmax(axis=1)])
 
 
-def halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
-    """Places of two halves of examples; each combination of the groups' values is split evenly
-    between them.
-    """
+def split_halves(groups: Sequence[Labels], *, seed: int) -> tuple[Labels, Labels]:
+    """Split examples into two halves; each combination of the groups' values is split evenly."""
     chance = np.random.default_rng(seed)
     keys = np.unique(np.stack(groups, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     order = np.lexsort((chance.random(len(keys)), keys))
     return np.sort(order[::2]), np.sort(order[1::2])
 
 
-def identity_probe(features: Features, identities: Labels, emotions: Labels, *, seed: int) -> float:
-    """How often a linear probe names who performs: taught on half of the clips, asked of the other
-    half.
-    """
-    taught, asked = halves([identities, emotions], seed=seed)
-    found = ridge(features[taught], identities[taught], features[asked])
+def probe_identity(features: Features, identities: Labels, emotions: Labels, *, seed: int) -> float:
+    """Measure how often a linear probe, fitted on one half, names identities in the other."""
+    taught, asked = split_halves([identities, emotions], seed=seed)
+    found = classify_by_ridge(features[taught], identities[taught], features[asked])
     return float((found == identities[asked]).mean())
 
 
-def shuffled_identity_probes(
+def probe_shuffled_identities(
     features: Features, identities: Labels, emotions: Labels, *, seed: int, times: int = 200
 ) -> Float[np.ndarray, " times"]:
-    """The same probe of identities dealt out anew among the clips of each emotion: what nothing to
-    be read looks like.
-    """
+    """Repeat the probe with identities shuffled within each emotion: the chance level."""
     chance = np.random.default_rng(seed)
     found = []
     for _ in range(times):
@@ -82,10 +73,10 @@ def shuffled_identity_probes(
         for emotion in np.unique(emotions):
             own = np.flatnonzero(emotions == emotion)
             dealt[own] = identities[chance.permutation(own)]
-        found.append(identity_probe(features, dealt, emotions, seed=seed))
+        found.append(probe_identity(features, dealt, emotions, seed=seed))
     return np.array(found)
 
 
-def _standardised(features: Features, asked: Features) -> tuple[Features, Features]:
+def _standardise(features: Features, asked: Features) -> tuple[Features, Features]:
     mean, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     return (features - mean) / spread, (asked - mean) / spread

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The neutral portrait of a clip's person, moved and lit as the clip is: what a frame of the clip
-is described against.
+"""Match the neutral portrait to a clip in place, size, tilt and light, as its reference face.
 
 A corpus has one portrait an identity, while clips differ in crop, pose and light. Without this step
 the difference of frame and portrait would mostly be those, and little of it would be acting. Only
-points that do not act are used; so the portrait keeps its neutral face.
+points that do not act are used, so the portrait keeps its neutral face.
 """
 
 from __future__ import annotations
@@ -16,17 +15,14 @@ from jaxtyping import Float32, Float64, UInt8
 from model.affect.prepared_corpus import FACE_PX, PreparedClip, PreparedPortrait
 
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 5, 98, 327, 10, 109, 338, 234, 454)
-"""Points of the mesh that expressions hardly move: corners of the eyes, ridge and wings of the
-nose, forehead, temples."""
+"""Mesh points that expressions hardly move: corners of the eyes, nose, forehead, temples."""
 GAINS = (0.5, 2.0)
 
 Face = UInt8[np.ndarray, "64 64 3"]
 
 
 def match_portrait(portrait: PreparedPortrait, clip: PreparedClip) -> Face:
-    """The portrait at the clip's mean place, size and tilt, with the clip's mean and deviation of
-    every colour.
-    """
+    """Match the portrait to the clip's mean place, size and tilt, and to its colours."""
     matrix = fit_similarity(
         np.asarray(portrait.points, np.float64)[list(STEADY)],
         np.asarray(clip.points, np.float64).mean(0)[list(STEADY)],
@@ -45,21 +41,20 @@ def match_portrait(portrait: PreparedPortrait, clip: PreparedClip) -> Face:
 def fit_similarity(
     source: Float64[np.ndarray, "points 2"], target: Float64[np.ndarray, "points 2"]
 ) -> Float64[np.ndarray, "2 3"]:
-    """The rotation, scale and shift that bring `source` nearest to `target` in the least-squares
-    sense.
+    """Fit the rotation, scale and shift from `source` to `target` by least squares.
 
     >>> fit_similarity(np.array([[0.0, 0], [1, 0]]), np.array([[1.0, 1], [1, 3]])).round(6).tolist()
     [[0.0, -2.0, 1.0], [2.0, 0.0, 1.0]]
     """
-    one, other = source @ (1, 1j), target @ (1, 1j)
-    spread = one - one.mean()
-    turn = np.vdot(spread, other - other.mean()) / max(float(np.vdot(spread, spread).real), 1e-12)
-    shift = other.mean() - turn * one.mean()
+    points, wanted = source @ (1, 1j), target @ (1, 1j)
+    spread = points - points.mean()
+    turn = np.vdot(spread, wanted - wanted.mean()) / max(float(np.vdot(spread, spread).real), 1e-12)
+    shift = wanted.mean() - turn * points.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
 def match_light(face: Face, like: Float32[np.ndarray, "64 64 3"]) -> Face:
-    """The face with mean and deviation of each colour as in `like`."""
+    """Give the face the mean and deviation of each colour in `like`."""
     levels = face.astype(np.float32)
     gain = like.std((0, 1)) / np.maximum(levels.std((0, 1)), 1.0)
     adapted = (levels - levels.mean((0, 1))) * np.clip(gain, *GAINS) + like.mean((0, 1))

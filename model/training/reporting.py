@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a training says what it is at: a callback of named numbers, and the curve that stands beside
-a checkpoint.
+"""Report a training's progress: a callback of named numbers, and the loss curve in a file.
 
 Not a display: flows draw bars and write TensorBoard's files from the same callback.
 """
@@ -18,49 +17,35 @@ Report = Callable[[int, Mapping[str, float]], None]
 
 
 def ignore_report(_step: int, _values: Mapping[str, float]) -> None:
-    """Nobody listens."""
+    """Ignore the numbers of a step."""
 
 
 class LossCurve:
-    """The numbers of each step, one JSON object a line, so that two curves can be compared byte by
-    byte.
-    """
+    """The numbers of each step, one JSON object a line: curves can be compared by byte."""
 
     def __init__(self, path: Path) -> None:
-        """`path` need not exist."""
+        """Name the file. `path` need not exist."""
         self.path = path
 
     def rewind(self, step: int) -> None:
-        """Forget what was written at `step` and after it: a resumed training goes through those
-        steps again.
-        """
+        """Remove the steps from `step` on: a resumed training goes through them again."""
         kept = [line for line in self._lines() if json.loads(line)["step"] < step]
         with atomic_write(self.path) as partial:
             partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def __call__(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a step."""
+        """Append a step."""
         line = json.dumps({"step": step, **values})
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def read(self) -> list[dict[str, float]]:
-        """All steps, in order."""
+        """Read all steps, in order."""
         return [json.loads(line) for line in self._lines()]
 
     def _lines(self) -> list[str]:
-        """Whole lines only: a killed process may leave half of one."""
+        """Return complete lines only: a killed process may leave half of one."""
         if not self.path.is_file():
             return []
         text = self.path.read_text(encoding="utf-8")
         return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
-
-
-def all_of(*reports: Report) -> Report:
-    """One report that tells several."""
-
-    def tell(step: int, values: Mapping[str, float]) -> None:
-        for report in reports:
-            report(step, values)
-
-    return tell

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A training's state in one safetensors file, so that a training that was killed goes on to the
-same numbers.
+"""Save and resume a training: its whole state in one safetensors file.
 
-Not the finished checkpoint, which holds weights only. Weights and optimiser are tensors; step,
-optimiser settings and what the training is of are JSON in the file's header. Draws are seeded by
-(seed, step), so no random state needs keeping.
+A training that was killed resumes to the same numbers. This is not the finished checkpoint, which
+holds weights only. Weights and optimiser are tensors; step, optimiser settings and the facts of the
+training are JSON in the file's header. Draws are seeded by (seed, step), so no random state needs
+saving.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ HEADER = "training"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
-    """What is being trained: `modules` by name and their optimiser. `facts` (plain values:
-    settings, data digest) must be the same when it goes on.
+    """The state of a training: `modules` by name and their optimiser.
+
+    `facts` (plain values: settings, data digest) must be the same when the training resumes.
     """
 
     modules: Mapping[str, nn.Module]
@@ -37,7 +38,7 @@ class TrainingState:
     facts: Mapping[str, Any]
 
     def save(self, path: Path, *, step: int) -> None:
-        """Write the state before `step`, whole or not at all."""
+        """Write the state before `step`, completely or not at all."""
         state = self.optimiser.state_dict()
         tensors = {
             f"optimiser.{index}.{name}": value
@@ -52,8 +53,9 @@ class TrainingState:
             save_file(written, partial, metadata={HEADER: json.dumps(header)})
 
     def restore(self, path: Path) -> int:
-        """The step to go on from; 0 when nothing was saved. Raises InputError when the file is of
-        another training.
+        """Restore the state and return the step to resume from; 0 when nothing was saved.
+
+        Raises InputError when the file belongs to another training.
         """
         if not path.is_file():
             return 0
@@ -63,9 +65,9 @@ class TrainingState:
         if header["facts"] != same:
             raise InputError(find_differences(path, header["facts"], same))
         for name, module in self.modules.items():
-            module.load_state_dict(_below(tensors, f"{name}."))
+            module.load_state_dict(_select_below(tensors, f"{name}."))
         state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(tensors, "optimiser.").items():
+        for key, value in _select_below(tensors, "optimiser.").items():
             index, _, name = key.partition(".")
             state.setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict({"state": state, "param_groups": header["groups"]})
@@ -73,9 +75,7 @@ class TrainingState:
 
 
 def seed_step(seed: int, step: int) -> torch.Generator:
-    """The draws of one step: the same whether or not the training was stopped before it, and in
-    every worker.
-    """
+    """Seed the draws of one step: the same after a resume, and in every worker."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
@@ -85,13 +85,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             header = json.loads((file.metadata() or {})[HEADER])
             return header, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError) as error:
-        message = f"not the state of a training: {error}"
+        message = f"this file is not the state of a training: {error}"
         raise InputError(
-            Problem(file=str(path), message=message, expected="delete it to train anew")
+            Problem(file=str(path), message=message, expected="delete it to start again")
         ) from error
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _select_below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }
@@ -100,30 +100,31 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def find_differences(
     path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> list[Problem]:
-    """A problem for each fact in which a training that stands at `path` differs from the one that
-    is wanted.
-    """
-    message = "the training that stands here was begun with another value; use another folder, or delete this"
-    one, other = _flat(saved), _flat(wanted)
+    """List each fact in which the training saved at `path` differs from the wanted one."""
+    message = (
+        "the training in this folder started with another value. "
+        "Use another folder, or delete this one"
+    )
+    old, new = _flatten(saved), _flatten(wanted)
     return [
         Problem(
             file=str(path),
             column=name,
             message=message,
-            expected=repr(one.get(name)),
-            got=repr(other.get(name)),
+            expected=repr(old.get(name)),
+            got=repr(new.get(name)),
         )
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name)
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
     ]
 
 
-def _flat(facts: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Facts within facts by their whole name: `settings.steps`."""
+def _flatten(facts: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Flatten nested facts to full names: `settings.steps`."""
     flat: dict[str, Any] = {}
     for name, value in facts.items():
         flat |= (
-            _flat(value, f"{above}{name}.")
+            _flatten(value, f"{above}{name}.")
             if isinstance(value, Mapping)
             else {f"{above}{name}": value}
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of a training: where it writes, whom it tells, and with whom it shares batches."""
+"""One run of a training: its output folder, its report, and the workers that share its batches."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ STATE, CURVE = "state.safetensors", "curve.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """`out`: a folder for the checkpoint, the state to go on from and the curve of losses. The
-    leading worker alone writes and tells.
+    """A run of a training.
+
+    `out`: a folder for the checkpoint, the state to resume from and the curve of losses. Only the
+    leading worker writes and reports.
     """
 
     out: Path
@@ -33,8 +35,9 @@ class TrainingRun:
         return LossCurve(self.out / CURVE)
 
     def begin(self, training: TrainingState) -> int:
-        """Take up what was saved; returns the step to go on from. Raises InputError when it is of
-        another training.
+        """Restore what was saved and return the step to resume from.
+
+        Raises InputError when it belongs to another training.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         first = training.restore(self.out / STATE)
@@ -50,7 +53,7 @@ class TrainingRun:
         *,
         save_every: int,
     ) -> None:
-        """Tell of a step that was taken, and save after every so many."""
+        """Report a finished step, and save at every `save_every`-th."""
         if not self.workers.leads:
             return
         plain = {name: float(torch.as_tensor(value).detach()) for name, value in values.items()}

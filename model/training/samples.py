@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples to look at while the denoiser trains: for some portraits a strip of every few frames,
-beside the clip that was asked for.
-"""
+"""Sample clips for inspection while the denoiser trains: real and generated frames side by side."""
 
 from __future__ import annotations
 
@@ -19,21 +17,23 @@ PLAN = NanoPlan()
 
 
 def sample_strips(nano: NanoNetworks, dataset: LatentDataset, *, seed: int = 0) -> dict[str, Video]:
-    """`strip`: one picture, clip after clip (the real one above the made one); `film`: real and
-    made frames side by side, moving.
+    """Sample a few clips.
+
+    `strip`: one picture, clip after clip, the real one above the generated one; `film`: real and
+    generated frames side by side, moving.
     """
     nano.eval()
     frames = nano.sizes.window
     pairs = [
-        _pair(nano, dataset, int(clip), frames, seed)
+        _sample_pair(nano, dataset, int(clip), frames, seed)
         for clip in torch.linspace(0, len(dataset.starts) - 1, CLIPS)
     ]
-    rows = [torch.cat(list(one[::EVERY]), 1) for pair in pairs for one in pair]
-    beside = [torch.cat((real, made), 1) for real, made in pairs]
+    rows = [torch.cat(list(video[::EVERY]), 1) for pair in pairs for video in pair]
+    beside = [torch.cat((real, generated), 1) for real, generated in pairs]
     return {"strip": torch.cat(rows)[None], "film": torch.cat(beside, 2)}
 
 
-def _pair(
+def _sample_pair(
     nano: NanoNetworks, dataset: LatentDataset, clip: int, frames: int, seed: int
 ) -> tuple[Video, Video]:
     corpus, row = dataset.references.corpus, dataset.references.rows[clip]

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table of a settings file into a frozen dataclass: unknown names, wrong kinds and values out of
-range, all told at once.
+"""Read a table of a settings file into a frozen dataclass, and report all its problems at once.
 
-Not the reading of TOML: a flow does that. Ranges and choices stand in the metadata of the
-dataclass' fields (`within`, `one_of`). Shares of one whole stand in the class' `SHARES`: together
-they may be 1 at most.
+TOML is read by a flow. Ranges and choices are in the metadata of the dataclass' fields (`within`,
+`one_of`). Shares of one whole are in the class' `SHARES`: together they may be 1 at most.
 """
 
 from __future__ import annotations
@@ -19,79 +17,68 @@ T = TypeVar("T")
 
 
 def within(default: float, low: float, high: float) -> Any:
-    """A number with its allowed range; whole where the default is."""
+    """Declare a number with its allowed range; whole where the default is."""
     return field(default=default, metadata={"range": (low, high)})
 
 
 def one_of(default: str, *others: str) -> Any:
-    """A word out of a few."""
+    """Declare a word out of a few."""
     return field(default=default, metadata={"choices": (default, *others)})
 
 
 def read(
     kind: type[T], table: Mapping[str, object], *, file: str, name: str, beside: Iterable[str] = ()
 ) -> T:
-    """Build `kind` from a table called `name` in `file`; what is not given keeps its default.
-    Raises InputError.
+    """Build `kind` from a table called `name` in `file`; missing settings keep their defaults.
 
-    `beside`: other names that might have been meant.
+    `beside`: other names that might have been meant. Raises InputError.
     """
     known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
     problems, values = list[Problem](), dict[str, Any]()
     for key, value in table.items():
-        place = f"{name}.{key}" if name else key
+        column = f"{name}.{key}" if name else key
         if key not in known:
             near = find_nearest(key, [*known, *beside])
+            message, got = "unknown setting", repr(key)
             problems.append(
-                Problem(
-                    file=file, column=place, message="unknown setting", got=repr(key), nearest=near
-                )
+                Problem(file=file, column=column, message=message, got=got, nearest=near)
             )
-            continue
-        expected = _expected(known[key], value)
-        if expected:
-            near = find_nearest(str(value), known[key].metadata.get("choices", ()))
-            got = repr(value)
-            problems.append(
-                Problem(
-                    file=file,
-                    column=place,
-                    message="bad value",
-                    expected=expected,
-                    got=got,
-                    nearest=near,
-                )
-            )
-        values[key] = (
-            float(value)
-            if isinstance(known[key].default, float) and isinstance(value, int)
-            else value
-        )
+        elif expected := _describe_expected(known[key], value):
+            problems.append(_describe_bad(known[key], value, expected, file=file, column=column))
+        else:
+            is_whole = isinstance(known[key].default, float) and isinstance(value, int)
+            values[key] = float(str(value)) if is_whole else value
     if problems:
         raise InputError(problems)
     built = kind(**values)
-    more = _more_than_all(built)
-    if more:
-        raise InputError(
-            Problem(
-                file=file,
-                column=f"{name}.{more}",
-                message="together more than the whole",
-                expected="1 at most",
-            )
-        )
+    if excess := _find_excess(built):
+        column, message = f"{name}.{excess}", "these shares add up to more than 1"
+        raise InputError(Problem(file=file, column=column, message=message, expected="at most 1"))
     return built
 
 
-def _more_than_all(built: object) -> str:
-    """The names of shares that come to more than 1 together; "" when they do not."""
+def _describe_bad(
+    entry: Field[Any], value: object, expected: str, *, file: str, column: str
+) -> Problem:
+    return Problem(
+        file=file,
+        column=column,
+        message="bad value",
+        expected=expected,
+        got=repr(value),
+        nearest=find_nearest(str(value), entry.metadata.get("choices", ())),
+    )
+
+
+def _find_excess(built: object) -> str:
+    """Return the names of shares that exceed 1 together; "" when they do not."""
     shares: tuple[str, ...] = getattr(built, "SHARES", ())
     total = sum(getattr(built, share) for share in shares)
     return " + ".join(shares) if total > 1 + 1e-9 else ""
 
 
-def _expected(entry: Field[Any], value: object) -> str:
-    """What should have been given; "" when `value` is right."""
+def _describe_expected(entry: Field[Any], value: object) -> str:
+    """Describe the expected value; "" when `value` is right."""
     default = entry.default
     if isinstance(default, bool):
         return "" if isinstance(value, bool) else "true or false"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first stage of diffusion training: frames to latents beside a portrait, and back.
+"""Train the autoencoder, the first stage of diffusion training: frames to latents and back.
 
 The loss is the absolute error of levels and of their differences to neighbours, with more weight
 where a face acts, and a small pull of the latent toward a unit Gaussian, so that what no frame
@@ -38,7 +38,9 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderSettings:
-    """`ema`: decay of the running mean of weights. `acting`: additional weight where a face acts;
+    """Settings of the stage.
+
+    `ema`: decay of the running mean of weights. `acting`: additional weight where a face acts;
     `edges`: of differences to neighbours; `empty`: of the pull to a unit Gaussian.
     """
 
@@ -64,27 +66,7 @@ def train(
     *,
     show: Show = ignore_samples,
 ) -> None:
-    """Train the autoencoder inside `nano`, in place; state and curve are kept in the run's
-    folder.
-    """
-
-    def draw(step: int) -> Draws:
-        generator = seed_step(settings.seed, step)
-        clips = torch.randint(len(references.rows), (settings.batch,), generator=generator)
-        chance = torch.rand(settings.batch, generator=generator)
-        places = (chance * references.lengths[clips]).long()
-        sizes = nano.sizes
-        noise = torch.randn(
-            settings.batch, sizes.latent, sizes.grid, sizes.grid, generator=generator
-        )
-        return {"clips": clips, "places": places, "noise": noise}
-
-    def loss(part: Draws) -> Losses:
-        faces, points = references.frames(part["clips"], part["places"])
-        weights = 1 + settings.acting * emphasis(points, chosen=ACTING, side=nano.sizes.side)
-        portraits = to_signed(references.faces[part["clips"]])
-        inputs = AutoencoderInputs(weights=weights, noise=part["noise"], settings=settings)
-        return losses(nano.autoencoder, to_signed(faces), portraits, inputs=inputs)
+    """Train the autoencoder inside `nano`, in place; keep state and curve in the run's folder."""
 
     def films(mean: nn.Module) -> dict[str, Video]:
         assert isinstance(mean, Autoencoder)
@@ -92,8 +74,8 @@ def train(
 
     stage = TrainingStage(
         module=nano.autoencoder,
-        draw=draw,
-        loss=loss,
+        draw=lambda step: draw(nano, references, settings, step),
+        loss=lambda part: compute_loss(nano, references, settings, part),
         films=films,
         facts={
             "settings": asdict(settings),
@@ -107,11 +89,32 @@ def train(
     rescale(nano.autoencoder, references)
 
 
+def draw(
+    nano: NanoNetworks, references: References, settings: AutoencoderSettings, step: int
+) -> Draws:
+    """Draw everything random of a step."""
+    generator, sizes = seed_step(settings.seed, step), nano.sizes
+    clips = torch.randint(len(references.rows), (settings.batch,), generator=generator)
+    chance = torch.rand(settings.batch, generator=generator)
+    places = (chance * references.lengths[clips]).long()
+    shape = (settings.batch, sizes.latent, sizes.grid, sizes.grid)
+    return {"clips": clips, "places": places, "noise": torch.randn(shape, generator=generator)}
+
+
+def compute_loss(
+    nano: NanoNetworks, references: References, settings: AutoencoderSettings, part: Draws
+) -> Losses:
+    """Read the frames of a slice of draws and compute its losses."""
+    faces, points = references.frames(part["clips"], part["places"])
+    weights = 1 + settings.acting * emphasis(points, chosen=ACTING, side=nano.sizes.side)
+    portraits = to_signed(references.faces[part["clips"]])
+    inputs = AutoencoderInputs(weights=weights, noise=part["noise"], settings=settings)
+    return losses(nano.autoencoder, to_signed(faces), portraits, inputs=inputs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AutoencoderInputs:
-    """What a loss needs beside the pictures: weights of places, unit noise for the latents,
-    settings.
-    """
+    """Inputs of the loss beside the pictures: place weights, unit noise, settings."""
 
     weights: Float[Tensor, "batch side side"]
     noise: Tensor
@@ -125,13 +128,13 @@ def losses(
     *,
     inputs: AutoencoderInputs,
 ) -> Losses:
-    """Each part of the loss, and their sum."""
+    """Compute each part of the loss, and their sum."""
     weights, settings = inputs.weights, inputs.settings
     mean, spread = (values.float() for values in autoencoder.encode(frames, portraits))
-    made = autoencoder.decode(
+    rebuilt = autoencoder.decode(
         mean + inputs.noise * (0.5 * spread).exp(), autoencoder.encode_portrait(portraits)
     )
-    error = made - frames
+    error = rebuilt - frames
     seen = (error.abs() * weights[:, None]).mean()
     edges = (error.diff(dim=-1).abs() * weights[:, None, :, 1:]).mean()
     edges = edges + (error.diff(dim=-2).abs() * weights[:, None, 1:]).mean()
@@ -163,11 +166,11 @@ def rescale(autoencoder: Autoencoder, references: References) -> None:
 
 @torch.no_grad()
 def rebuild_pictures(autoencoder: Autoencoder, references: References) -> Video:
-    """One picture: references above, frames in the middle, what is made of them below."""
+    """Draw one picture: references above, frames in the middle, rebuilt frames below."""
     clips = torch.linspace(0, len(references.rows) - 1, SHOWN).long()
     faces, _ = references.frames(clips, references.lengths[clips] // 2)
     still = references.faces[clips]
     mean, _ = autoencoder.encode(to_signed(faces), to_signed(still))
-    made = to_levels(autoencoder.decode(mean, autoencoder.encode_portrait(to_signed(still))))
-    rows = [torch.cat(list(row), 1) for row in (still, faces, made)]
+    rebuilt = to_levels(autoencoder.decode(mean, autoencoder.encode_portrait(to_signed(still))))
+    rows = [torch.cat(list(row), 1) for row in (still, faces, rebuilt)]
     return torch.cat(rows)[None]

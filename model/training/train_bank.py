@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the emotion bank on a trained embedder: read `train` from top to bottom.
 
-The bank's tokens must move a neutral face as a clip does. A small performer is given an identity's
-neutral landmarks and the tokens of the emotion, felt in *another* identity's clip, and says how the
-landmarks move; so tokens carry emotions and no people. Both ways of asking the bank learn in each
-step. Blends are trained as blends: two emotions of one identity are mixed on both sides.
+The bank's tokens must move a neutral face as a clip does. A small performer takes an identity's
+neutral landmarks and the tokens of an emotion that *another* identity's clip shows, and predicts
+how the landmarks move; so tokens carry emotions and no people. Both ways of querying the bank learn
+in each step. Blends are trained as blends: two emotions of one identity are mixed on both sides.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ MOVED = 16  # first coordinates of a face that the performer moves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankSettings:
-    """`codes`, `tokens`, `hidden`: sizes of the bank. `codebook_weight`: of the quantisation loss.
-    The rest is about what a step asks:
+    """Settings of the training.
 
-    `named`: share of clips whose emotion is given as its class prior at the clip's intensity,
-    instead of what is felt in the clip. `noise`: of the draws from what is felt (1: as the Gaussian
-    says). `blended`: share of clips that are mixed with another emotion of the same identity.
-    `dropped`: share of priors that become zero, for guidance without emotion. `blind`: share of
-    retrievals in which only the entry says the emotion (`EmotionBank.recall`).
+    `codes`, `tokens`, `hidden`: sizes of the bank. `codebook_weight`: of the quantisation loss. The
+    rest is about the queries of a step:
+
+    - `named`: share of clips whose emotion is given as its class prior at the clip's intensity,
+      instead of the clip's own embedding.
+    - `noise`: of the samples from embeddings (1: the Gaussian's own).
+    - `blended`: share of clips that are mixed with another emotion of the same identity.
+    - `dropped`: share of priors that become zero, for guidance without emotion.
+    - `blind`: share of retrievals in which only the entry says the emotion (`EmotionBank.recall`).
     """
 
     seed: int = within(0, 0, 2**31)
@@ -68,12 +71,13 @@ class BankSettings:
 
 
 class Performer(nn.Module):
-    """Neutral coordinates of a face and tokens of an emotion to how the coordinates move. A teacher
-    for the bank, not a talker.
+    """Predicts how a face moves, from its neutral coordinates and the tokens of an emotion.
+
+    It teaches the bank and is not a talker.
     """
 
     def __init__(self, *, axes: int, tokens: int, dim: int) -> None:
-        """`axes`: coordinates of the neutral face."""
+        """Create fresh weights. `axes`: coordinates of the neutral face."""
         super().__init__()
         self.moves = nn.Sequential(
             nn.Linear(axes + tokens * dim, 128),
@@ -86,7 +90,7 @@ class Performer(nn.Module):
     def forward(
         self, neutral: Float[Tensor, "batch axes"], tokens: Float[Tensor, "batch tokens dim"]
     ) -> Tensor:
-        """Movement of the first `MOVED` coordinates."""
+        """Predict the movement of the first `MOVED` coordinates."""
         joined = torch.cat(
             [neutral, rearrange(tokens, "batch tokens dim -> batch (tokens dim)")], dim=-1
         )
@@ -95,34 +99,31 @@ class Performer(nn.Module):
 
 
 class LinearTokens(nn.Module):
-    """What stands where the bank was in the ablation: one linear layer from the prior to as many
-    tokens.
-    """
+    """Replaces the bank in the ablation: one linear layer from the prior to as many tokens."""
 
     def __init__(self, *, tokens: int, dim: int) -> None:
-        """Tokens as the bank gives."""
+        """Create fresh weights; tokens have the bank's shape."""
         super().__init__()
         self.dim = dim
         self.linear = nn.Linear(DIMS, tokens * dim)
 
     def tokens(self, priors: Tensor) -> Tensor:
-        """Tokens of the priors; there is nothing to retrieve."""
-        given: Tensor = rearrange(
+        """Compute the tokens of the priors; there is nothing to retrieve."""
+        tokens: Tensor = rearrange(
             self.linear(priors), "... (tokens dim) -> ... tokens dim", dim=self.dim
         )
-        return given
+        return tokens
 
 
 def train(
     corpus: Corpus, embedder: EmotionEmbedder, settings: BankSettings, run: TrainingRun
 ) -> tuple[EmotionBank | LinearTokens, Performer]:
-    """Train on the split `train` and write the bank to `run.out`; goes on where a killed training
-    stopped.
+    """Train on the split `train` and write the bank to `run.out`; resume a killed training.
 
     Raises InputError as the embedder's training does.
     """
-    acted = read_performances(corpus, training_rows(corpus), embedder)
-    sampler = BatchSampler(acted.clips, identities=settings.identities)
+    performances = read_performances(corpus, training_rows(corpus), embedder)
+    sampler = BatchSampler(performances.clips, identities=settings.identities)
 
     torch.manual_seed(settings.seed)  # first weights
     sizes = replace(SIZES, bank=settings.codes, tokens=settings.tokens, hidden=settings.hidden)
@@ -131,7 +132,7 @@ def train(
         if settings.with_bank
         else LinearTokens(tokens=sizes.tokens, dim=sizes.dim)
     )
-    performer = Performer(axes=acted.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
+    performer = Performer(axes=performances.neutral.shape[1], tokens=sizes.tokens, dim=sizes.dim)
     parameters = [*bank.parameters(), *performer.parameters()]
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -147,7 +148,7 @@ def train(
 
     for step in range(run.begin(training), settings.steps):
         generator = seed_step(settings.seed, step)
-        batch = draw(acted, sampler, settings, generator)
+        batch = draw(performances, sampler, settings, generator)
         if isinstance(bank, EmotionBank):
             if step == 0 or (step + 1) % settings.revive_every == 0:
                 bank.revive(batch.clean, generator)
@@ -162,9 +163,9 @@ def train(
         run.workers.average(parameters)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        told = {name: float(run.workers.mean(value.detach())) for name, value in parts.items()}
+        averages = {name: float(run.workers.mean(value.detach())) for name, value in parts.items()}
         used = {"bank/perplexity": bank.perplexity()} if isinstance(bank, EmotionBank) else {}
-        run.stepped(step, told | used, training, save_every=settings.save_every)
+        run.stepped(step, averages | used, training, save_every=settings.save_every)
     if run.workers.leads and isinstance(bank, EmotionBank):
         bank.digest = checkpoint.write(run.out, bank, make_config(settings, corpus, embedder, bank))
     return bank.eval(), performer.eval()
@@ -172,8 +173,10 @@ def train(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Performances:
-    """A split as the bank sees it: what is felt in each clip, the neutral face of who performs it,
-    and how that face is moved.
+    """A split as the bank sees it.
+
+    `felt`: the embedding of each clip; `neutral`: the neutral face of its identity; `moves`: how
+    that face moves.
     """
 
     clips: EmbedderClips
@@ -183,7 +186,7 @@ class Performances:
     moves: Float[Tensor, "clips moved"]
 
     def named(self, clips: Tensor) -> Float[Tensor, "batch 256"]:
-        """The class priors of some clips' emotions at the clips' intensities."""
+        """Compute the class priors of some clips' emotions at the clips' intensities."""
         weights = (
             functional.one_hot(self.clips.emotions[clips], len(LABELS))
             * self.clips.intensities[clips, None]
@@ -197,8 +200,9 @@ def read_performances(
     embedder: EmotionEmbedder,
     priors: EmotionPriors | None = None,
 ) -> Performances:
-    """Read clips and neutral faces. `priors`: class means to go by; made of these clips when
-    None.
+    """Read clips and neutral faces.
+
+    `priors`: class means; computed from these clips when None.
     """
     space = embedder.space
     clips = read_clips(corpus, rows, space)
@@ -215,7 +219,7 @@ def read_performances(
 
 
 def average_settled(clips: EmbedderClips) -> Float[Tensor, "clips seeing"]:
-    """What is video of each clip on average after its first third, when its emotion has set in."""
+    """Average each clip's video features after its first third: the settled emotion."""
     places = torch.arange(clips.video.shape[1])
     late = (places >= clips.lengths[:, None] // 3) & (places < clips.lengths[:, None])
     return (clips.video * late[..., None]).sum(1) / late.sum(1, keepdim=True)
@@ -223,8 +227,10 @@ def average_settled(clips: EmbedderClips) -> Float[Tensor, "clips seeing"]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BankBatch:
-    """What one step is made of. `clean`: the priors before noise. `dropped`: whose prior becomes
-    zero. `blind`: who asks nothing of what is retrieved.
+    """The data of one step.
+
+    `clean`: the priors before noise. `dropped`: whose prior becomes zero. `blind`: whose retrieval
+    has no query.
     """
 
     priors: Float[Tensor, "batch 256"]
@@ -235,29 +241,32 @@ class BankBatch:
     blind: Bool[Tensor, "batch 1"]
 
     def of(self, share: slice) -> BankBatch:
-        """A worker's part."""
+        """Return a worker's share."""
         return BankBatch(**{name: getattr(self, name)[share] for name in BankBatch.__slots__})
 
 
 def draw(
-    acted: Performances, sampler: BatchSampler, settings: BankSettings, generator: torch.Generator
+    performances: Performances,
+    sampler: BatchSampler,
+    settings: BankSettings,
+    generator: torch.Generator,
 ) -> BankBatch:
-    """The clips of a step: what they are conditioned on, and what is to come of it."""
+    """Draw the clips of a step: their conditions, and the movements to predict."""
     chosen = sampler.draw(generator)
     count = len(chosen)
     noise = settings.noise * torch.randn(count, DIMS, generator=generator)
-    felt = Gaussian(mean=acted.felt.mean[chosen], logvar=acted.felt.logvar[chosen])
+    felt = Gaussian(mean=performances.felt.mean[chosen], logvar=performances.felt.logvar[chosen])
     by_name = torch.rand(count, 1, generator=generator) < settings.named
-    clean = torch.where(by_name, acted.named(chosen), felt.mean)
+    clean = torch.where(by_name, performances.named(chosen), felt.mean)
     priors = torch.where(by_name, clean, felt.sample(noise))
-    moves = acted.moves[chosen]
+    moves = performances.moves[chosen]
     shift = int(torch.randint(1, len(LABELS), (1,), generator=generator))
     share = torch.rand(count, 1, generator=generator)
     share = torch.where(torch.rand(count, 1, generator=generator) < settings.blended, share, 0)
     return BankBatch(
         priors=torch.lerp(priors, _other_emotion(priors, shift), share),
         clean=torch.lerp(clean, _other_emotion(clean, shift), share),
-        neutral=acted.neutral[chosen],
+        neutral=performances.neutral[chosen],
         moves=torch.lerp(moves, _other_emotion(moves, shift), share),
         dropped=torch.rand(count, 1, generator=generator) < settings.dropped,
         blind=torch.rand(count, 1, generator=generator) < settings.blind,
@@ -267,7 +276,7 @@ def draw(
 def compute_losses(
     settings: BankSettings, batch: BankBatch, bank: EmotionBank | LinearTokens, performer: Performer
 ) -> dict[str, Tensor]:
-    """Each loss by its name, and their weighted sum as `loss/total`."""
+    """Compute each loss by its name, and their weighted sum as `loss/total`."""
     if isinstance(bank, LinearTokens):
         priors = torch.where(batch.dropped, 0.0, batch.priors)
         moved = functional.mse_loss(performer(batch.neutral, bank.tokens(priors)), batch.moves)
@@ -286,7 +295,7 @@ def compute_losses(
 def make_config(
     settings: BankSettings, corpus: Corpus, embedder: EmotionEmbedder, bank: EmotionBank
 ) -> dict[str, Any]:
-    """What stands beside the weights."""
+    """Make the config of the checkpoint."""
     return {
         "kind": KIND,
         "sizes": bank.plain_sizes(),
@@ -298,7 +307,7 @@ def make_config(
 
 
 def _other_emotion(values: Tensor, shift: int) -> Tensor:
-    """Each clip's row exchanged for that of the same identity `shift` emotions on."""
+    """Exchange each clip's row for that of the same identity `shift` emotions on."""
     grouped = rearrange(
         values, "(identity emotion) width -> identity emotion width", emotion=len(LABELS)
     )

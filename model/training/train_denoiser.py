@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second and third stage of diffusion training: motion without emotion, then emotion. One loop,
-other settings.
+"""Train the denoiser, the second and third stage of diffusion training: motion, then emotion.
 
-A window of a clip's latents is noised, and the denoiser says v of it, told the portrait, the sound,
-the emotion and in half of the windows the first frames. Conditions are dropped now and then for the
-branches of guidance; in the motion stage emotion always is. With a discriminator, part of the batch
-is also asked for its emotion (see `discriminator`).
+Both stages run one loop with different settings. A window of a clip's latents is noised, and the
+denoiser predicts v from it and the portrait, the sound, the emotion, and in half of the windows the
+first frames. Conditions are dropped now and then for the branches of guidance; the motion stage
+always drops emotion. With a discriminator, the emotion of part of the batch is classified too (see
+`discriminator`).
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ from model.training.training_loop import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiserSettings:
-    """`emotion`: whether emotions are told. `noise_mean`, `noise_deviation`: of ln sigma. `drop_*`:
-    shares of windows that lose both, the emotion, or the sound. `given`: share of windows that know
-    their first frames; `given_noise`: deviation added to those, since when talking they are predicted_clean
-    ones. `acting`: additional weight of places that act. `discriminator`: its weight, 0 for none;
-    `examined`: share of the batch it looks at; `examined_noise`: noise level at which it looks at
-    predictions.
+    """Settings of a stage.
+
+    `emotion`: whether the denoiser knows emotions. `noise_mean`, `noise_deviation`: of ln sigma.
+    `drop_*`: shares of windows that lose both, the emotion, or the sound. `given`: share of windows
+    that know their first frames; `given_noise`: deviation added to those, since a talker's own
+    frames are not perfect. `acting`: additional weight of places that act. `discriminator`: its
+    weight, 0 for none; `examined`: share of the batch that it examines; `examined_noise`: noise
+    level at which it examines predictions.
     """
 
     seed: int = within(0, 0, 2**31)
@@ -75,12 +77,10 @@ class DenoiserSettings:
 
 
 class Learner(nn.Module):
-    """What learns in these stages: the denoiser, its hearing and feeling, and the discriminator's
-    reader.
-    """
+    """The networks that learn: the denoiser, its two encoders, and the discriminator."""
 
     def __init__(self, nano: NanoNetworks, *, seed: int) -> None:
-        """Takes the networks of `nano`, which learn in place."""
+        """Take the networks of `nano`, which learn in place."""
         super().__init__()
         self.unet, self.hearing, self.feeling = nano.unet, nano.hearing, nano.feeling
         with torch.random.fork_rng(devices=[]):
@@ -90,9 +90,7 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DenoiserData:
-    """EmbedderClips to learn from, clips of other people for samples, and what else the training depends
-    on.
-    """
+    """Clips to learn from, clips of other people for samples, and other facts of the training."""
 
     dataset: LatentDataset
     shown: LatentDataset
@@ -107,8 +105,9 @@ def train(
     *,
     show: Show = ignore_samples,
 ) -> None:
-    """Train everything of `nano` but its autoencoder, in place; state and curve are kept in the
-    run's folder.
+    """Train everything of `nano` but its autoencoder, in place.
+
+    State and curve are kept in the run's folder.
     """
     learner = Learner(nano, seed=settings.seed)
     nano.unet.checkpointing = settings.checkpointing
@@ -139,7 +138,7 @@ def train(
 def draw(
     dataset: LatentDataset, nano: NanoNetworks, settings: DenoiserSettings, step: int
 ) -> Draws:
-    """All that is random in a step."""
+    """Draw everything random of a step."""
     generator, sizes, count = seed_step(settings.seed, step), nano.sizes, settings.batch
     clips = torch.randint(len(dataset.starts), (count,), generator=generator)
     spare = dataset.references.lengths[clips] - sizes.window + 1
@@ -164,7 +163,7 @@ def draw(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DenoiserBatch:
-    """Draws together with the clips they speak of."""
+    """Draws together with the data of their clips."""
 
     clean: Tensor
     states: Tensor
@@ -178,7 +177,7 @@ class DenoiserBatch:
 
 
 def read_batch(dataset: LatentDataset, nano: NanoNetworks, part: Draws) -> DenoiserBatch:
-    """Read what a slice of draws speaks of."""
+    """Read the data of a slice of draws."""
     sizes, clips = nano.sizes, part["clips"]
     places = list(zip(clips.tolist(), part["firsts"].tolist(), strict=True))
     sounds = [dataset.sound(clip, first, sizes=sizes) for clip, first in places]
@@ -197,7 +196,7 @@ def read_batch(dataset: LatentDataset, nano: NanoNetworks, part: Draws) -> Denoi
 
 
 def losses(learner: Learner, batch: DenoiserBatch, settings: DenoiserSettings) -> Losses:
-    """The error of v, and what the discriminator adds."""
+    """Compute the error of v, and the losses of the discriminator."""
     part, clean, sigma = batch.part, batch.clean, batch.part["sigma"]
     conditions = NanoConditions(
         batch.look,
@@ -236,8 +235,9 @@ def _examine(
     chosen: Tensor,
     settings: DenoiserSettings,
 ) -> Losses:
-    """Read the emotion of real windows (which trains reader and UNet), and of predicted ones (which
-    trains the prediction).
+    """Classify the emotion of real windows and of predicted ones.
+
+    Real windows train reader and UNet, predicted ones train the prediction.
     """
     part, labels, sigma = batch.part, batch.labels[chosen], batch.part["sigma"][chosen]
     count, frames = predicted_clean.shape[:2]
@@ -249,13 +249,14 @@ def _examine(
         learner.hearing.silence(count, frames),
         learner.feeling(batch.weights[chosen], dropped=untold),
     )
-    noisy = v_prediction.add_noise(batch.clean[chosen], part["noise"][chosen], sigma)
+    noise = part["noise"][chosen]
+    noisy = v_prediction.add_noise(batch.clean[chosen], noise, sigma)
     real = learner.reader(
         learner.unet.deepest(v_prediction.scale_input(noisy, sigma), sigma, conditions)
     )
     usual = settings.examined * len(part["sigma"])
     low = torch.full_like(sigma, settings.examined_noise)
-    blurred = v_prediction.add_noise(predicted_clean, part["noise"][chosen].flip(1), low)
+    blurred = v_prediction.add_noise(predicted_clean, noise.flip(1), low)
     with discriminator.frozen(learner.unet), discriminator.frozen(learner.reader):
         predicted = learner.reader(
             learner.unet.deepest(v_prediction.scale_input(blurred, low), low, conditions)
@@ -269,7 +270,7 @@ def _examine(
 
 
 def _zero_examination() -> Losses:
-    """What `_examine` says of no window."""
+    """Return what `_examine` returns for no window."""
     return {
         "loss/read": torch.zeros(()),
         "loss/kept": torch.zeros(()),
@@ -279,5 +280,5 @@ def _zero_examination() -> Losses:
 
 
 def _count_right(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many are right, and of how many."""
+    """Count the right answers, and all answers."""
     return torch.stack([(logits.argmax(1) == labels).sum(), torch.tensor(len(labels))]).float()

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training step of the product's DICE-Talk networks, at any size: the released one, or the same
-classes at reduced width.
+"""Compute one training step of DICE-Talk's networks, at the released size or a reduced one.
 
-Latents, portrait, sound windows and priors come prepared; what is here is the published
-conditioning (`model/dice`) seen from training: the UNet, the audio projection, the emotion model
-with its bank and classifier, and the mask encoder learn together. The bank is asked both ways, by
-retrieval in half of the windows. Which feature the classifier reads, and all weights, are choices
+Latents, portrait, sound windows and priors come prepared. This is the published conditioning
+(`model/dice`) seen from training: the UNet, the audio projection, the emotion model with its bank
+and classifier, and the mask encoder learn together. The bank is queried in both ways, by retrieval
+in half of the windows. Which feature the classifier reads, and all weights, are choices
 (docs/experiments.md).
 """
 
@@ -36,11 +35,11 @@ NEUTRAL_CLASS = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DiceWindow:
-    """One window to learn from. `latents`: scaled ones of F frames; `portrait`: unscaled latent of
-    the portrait; `clip`: its token.
+    """One window to learn from.
 
-    `sound`: Whisper windows; `prior`: what is felt; `mask`: the face, 0 to 1; `emotion`: class of
-    22, see `choose_class`.
+    `latents`: scaled ones of F frames; `portrait`: its unscaled latent; `clip`: its token; `sound`:
+    Whisper windows; `prior`: of the emotion; `mask`: the face, 0 to 1; `emotion`: class of 22, see
+    `choose_class`.
     """
 
     latents: Float[Tensor, "frames 4 height width"]
@@ -55,8 +54,7 @@ class DiceWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DiceDraws:
-    """What is random about a window: its noise, its one noise level, which conditions are dropped,
-    how the bank is asked.
+    """The random part of a window: noise and its level, dropped conditions, the bank's query.
 
     `seed`: of the classifier's dropout, so that a step has the same numbers whatever was drawn
     before it.
@@ -73,19 +71,17 @@ class DiceDraws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiceWeights:
-    """Weights of the classification of emotion and of the bank's loss, beside the error of v."""
+    """Weights of the emotion classification and of the bank's loss, beside the error of v."""
 
     emotion: float = 0.05
     bank: float = 0.25
 
 
 class DiceLearner(nn.Module):
-    """The networks that learn. `build` makes them with fresh weights; on the meta device they have
-    shapes and no memory.
-    """
+    """The networks that learn."""
 
     def __init__(self, sizes: DiceSizes) -> None:
-        """Fresh weights; a real training loads SVD's UNet first."""
+        """Create fresh weights; a real training loads SVD's UNet first."""
         super().__init__()
         self.unet = DiceUNet.build(sizes.unet)
         self.audio = AudioProjection(sizes.audio)
@@ -95,14 +91,15 @@ class DiceLearner(nn.Module):
 
     @classmethod
     def on_meta(cls, sizes: DiceSizes) -> DiceLearner:
-        """Without memory, to check a size."""
+        """Build without memory, to check a size."""
         with torch.device("meta"):
             learner = cls(sizes)
         return learner.to("meta")  # mixing factors are made by a legacy constructor, on the CPU
 
     def losses(self, window: DiceWindow, draws: DiceDraws, weights: DiceWeights) -> Losses:
-        """The error of v, the classification of emotion from the deepest feature, and the bank's
-        loss.
+        """Compute the error of v, the emotion classification, and the bank's loss.
+
+        The classifier reads the UNet's deepest feature.
         """
         sigma, clean = draws.sigma[None], window.latents[None]
         noisy = v_prediction.add_noise(clean, draws.noise[None], sigma)
@@ -128,29 +125,29 @@ class DiceLearner(nn.Module):
     def _condition_window(
         self, window: DiceWindow, draws: DiceDraws
     ) -> tuple[BatchConditioning, Tensor]:
-        """The conditions of one window, each dropped as the inference's branches are; and the
-        bank's loss (0 without retrieval).
+        """Build the conditions of one window, and the bank's loss (0 without retrieval).
+
+        Each condition is dropped as the branches of the inference drop it.
         """
         frames = len(window.latents)
-        heard = self.audio(window.sound * (not draws.without_sound))
+        sound = self.audio(window.sound * (not draws.without_sound))
         dropped = torch.full((1, 1), draws.without_emotion, device=window.prior.device)
         bank = window.prior.new_zeros(())
         if draws.retrieve:
-            felt, bank = self.emotion.retrieve(window.prior[None], dropped=dropped)
+            emotion, bank = self.emotion.retrieve(window.prior[None], dropped=dropped)
         else:
-            felt = self.emotion(window.prior[None], dropped=dropped)
+            emotion = self.emotion(window.prior[None], dropped=dropped)
         token = window.clip[None, None] * (not draws.without_image)
         part = WindowConditioning(
             Tokens.dense(token.expand(1, frames, -1, -1)),
-            (Tokens.dense(heard[None]), Tokens.dense(felt[:, None].expand(-1, frames, -1, -1))),
+            (Tokens.dense(sound[None]), Tokens.dense(emotion[:, None].expand(-1, frames, -1, -1))),
             FaceGate(window.mask),
         )
         return BatchConditioning([part], (1.0, 1.0)), bank
 
 
 def choose_class(emotion: int, level: int, *, neutral: int) -> int:
-    """The class of 22: neutral is 0, then three levels of each other emotion in the order of their
-    labels.
+    """Choose the class of 22: neutral is 0, then three levels of each other emotion, by label.
 
     >>> choose_class(5, 0, neutral=5), choose_class(0, 1, neutral=5), choose_class(7, 3, neutral=5)
     (0, 1, 21)
@@ -162,7 +159,7 @@ def choose_class(emotion: int, level: int, *, neutral: int) -> int:
 
 @contextmanager
 def _capture_output(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects what a module puts out."""
+    """Collect the outputs of a module."""
     found: list[Tensor] = []
     handle = module.register_forward_hook(lambda _module, _given, out: found.append(out))
     try:
@@ -173,8 +170,9 @@ def _capture_output(module: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def _seed_modules(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside, modules that draw for themselves do so from `seed`; the global generators are left as
-    they were.
+    """Let modules that draw for themselves draw from `seed`.
+
+    The global generators are left as they were.
     """
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

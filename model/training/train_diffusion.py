@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the small diffusion talker from a corpus to a checkpoint, stage after stage: read `train`
-from top to bottom.
+"""Train the small diffusion talker from a corpus to a checkpoint: read `train` from top to bottom.
 
-Not the released DICE-Talk: its own step is in `train_dice`. Every stage has a folder of its own; a
-training that was killed goes on where it was last saved, and a stage that is done is not done
-again. Results are in docs/experiments.md.
+It runs stage after stage. Every stage has a folder of its own; a training that was killed resumes
+from its last save, and a finished stage is not repeated. Results are in docs/experiments.md. The
+step of the released DICE-Talk is in `train_dice`.
 """
 
 from __future__ import annotations
@@ -45,10 +44,12 @@ LISTENED_CLIPS = 400  # from which mean and deviation of prosody are taken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionSettings:
-    """`start`: folder of a finished stage of another training to go on after ("" to begin at the
-    beginning). `embedder`, `bank`: folders of checkpoints whose priors and tokens say what emotions
-    are ("" for fixed random directions and a projection learnt here). `cache`: where latents are
-    kept, to be shared by trainings ("" for a folder of this one).
+    """What a training builds on.
+
+    `start`: folder of a finished stage of another training to continue after ("" to start at the
+    first stage). `embedder`, `bank`: folders of checkpoints whose priors and tokens encode emotions
+    ("" for fixed random directions and a projection learnt here). `cache`: folder of latents that
+    trainings can share ("" for a folder of this one).
     """
 
     start: str = ""
@@ -59,7 +60,7 @@ class DiffusionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusionStages:
-    """A whole training."""
+    """Settings of a whole training."""
 
     diffusion: DiffusionSettings = field(default_factory=DiffusionSettings)
     autoencoder: AutoencoderSettings = field(default_factory=AutoencoderSettings)
@@ -69,13 +70,14 @@ class DiffusionStages:
 
     @property
     def steps(self) -> int:
-        """Steps of all stages that are to be done."""
+        """Steps of all stages that will run."""
         return sum(getattr(self, name).steps for name in self.names)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The stages that are to be done, in order. Raises InputError when `start` is no finished
-        stage.
+        """The stages that will run, in order.
+
+        Raises InputError when `start` is no finished stage.
         """
         if not self.diffusion.start:
             return STAGES
@@ -83,7 +85,7 @@ class DiffusionStages:
 
 
 def check(chosen: DiffusionSettings) -> None:
-    """Whether the folders hold what they should. Raises InputError with every problem."""
+    """Check that the folders hold what they should. Raises InputError with every problem."""
     problems, digests = list[Problem](), dict[str, str]()
     looks: dict[str, Callable[[Path], str]] = {
         "start": _stage_of,
@@ -95,28 +97,25 @@ def check(chosen: DiffusionSettings) -> None:
         if folder:
             digests[name] = collect_problems(found, partial(look, Path(folder))) or ""
         problems += [replace(problem, column=f"diffusion.{name}") for problem in found]
-    column = "diffusion.bank"
-    if chosen.bank and not chosen.embedder:
-        message, expected = (
-            "a bank is asked in the priors of its embedder",
-            "the embedder's folder as well",
-        )
-        problems.append(
-            Problem(file=chosen.bank, column=column, message=message, expected=expected)
-        )
-    elif chosen.bank and not problems and digests["bank"] != digests["embedder"]:
-        message, expected = "the bank of another embedder", f"one of {digests['embedder']}"
-        problems.append(
-            Problem(
-                file=chosen.bank,
-                column=column,
-                message=message,
-                expected=expected,
-                got=digests["bank"],
-            )
-        )
+    if chosen.bank and (problem := _check_bank(chosen, digests, is_read=not problems)):
+        problems.append(problem)
     if problems:
         raise InputError(problems)
+
+
+def _check_bank(
+    chosen: DiffusionSettings, digests: Mapping[str, str], *, is_read: bool
+) -> Problem | None:
+    """Check that the bank belongs to the embedder. `is_read`: both digests could be read."""
+    column, got = "diffusion.bank", None
+    if not chosen.embedder:
+        message, expected = "a bank needs its embedder's priors", "the embedder's folder as well"
+    elif is_read and digests["bank"] != digests["embedder"]:
+        message, expected = "the bank of another embedder", f"one of {digests['embedder']}"
+        got = digests["bank"]
+    else:
+        return None
+    return Problem(file=chosen.bank, column=column, message=message, expected=expected, got=got)
 
 
 def train(
@@ -164,7 +163,7 @@ def train(
 
 
 def collect_facts(corpus: Corpus, stages: DiffusionStages) -> dict[str, Any]:
-    """What stands beside the weights: data, licences, settings, and what emotions were told by."""
+    """Collect the facts of a checkpoint: data, licences, settings, emotion checkpoints."""
     digests = {
         name: checkpoint.read_digest(Path(folder))
         for name, folder in (
@@ -188,7 +187,7 @@ def collect_facts(corpus: Corpus, stages: DiffusionStages) -> dict[str, Any]:
 
 
 def describe_data(corpus: Corpus) -> dict[str, Any]:
-    """What was trained on: the clips of the split `train`, by their digest and number."""
+    """Describe the training data: the clips of the split `train`, by digest and number."""
     clips = corpus.split("train")
     return {
         "digest": digest([clip.clip_id for clip in clips]),
@@ -208,17 +207,20 @@ def fit_prosody_scale(nano: NanoNetworks, references: References) -> None:
 
 
 def digest_module(module: nn.Module) -> str:
-    """Identity of all weights as they are now."""
+    """Digest all weights as they are now."""
     return digest_bytes(
         to_bytes({name: value.contiguous() for name, value in module.state_dict().items()})
     )
 
 
 def _stage_of(folder: Path) -> str:
-    """Which stage a checkpoint ended. Raises InputError when it is none of this training's."""
+    """Read which stage a checkpoint finished.
+
+    Raises InputError when it belongs to no stage of this training.
+    """
     stage = str(read_config(folder).get("stage"))
     if stage not in STAGES:
-        message = "not a finished stage of a training"
+        message = "this folder is no finished stage of a training"
         raise InputError(
             Problem(file=str(folder), message=message, expected=" or ".join(STAGES), got=stage)
         )
@@ -226,21 +228,22 @@ def _stage_of(folder: Path) -> str:
 
 
 def _embedder_digest(folder: Path) -> str:
-    """The digest of an embedder whose priors are there."""
+    """Read the digest of an embedder, and check that its priors are there."""
     embedder = EmotionEmbedder.load(folder)
     EmotionPriors.load(folder)
     return embedder.digest
 
 
 def _bank_embedder_digest(folder: Path) -> str:
-    """The digest of the embedder that a bank belongs to."""
+    """Read the digest of the embedder that a bank was trained on."""
     EmotionBank.load(folder)
     return str(checkpoint.read_config(folder).get("embedder"))
 
 
 def _describe_origin(folder: Path) -> dict[str, Any]:
-    """What a checkpoint that is gone on from was made of: this training does not know its data and
-    settings otherwise.
+    """Describe the training of the checkpoint that this one continues.
+
+    This training knows its data and settings from nowhere else.
     """
     config = read_config(folder)
     kept = ("stage", "data", "licences", "settings", "seed", "told by", "begun after")
@@ -251,9 +254,7 @@ def _describe_origin(folder: Path) -> dict[str, Any]:
 
 
 def _prepare_networks(stages: DiffusionStages) -> NanoNetworks:
-    """Fresh networks, or those of the stage that is gone on from, with the emotions that were asked
-    for.
-    """
+    """Create fresh networks or load those of `start`, and give them the emotion checkpoints."""
     chosen = stages.diffusion
     sizes = replace(stages.sizes, banked=True) if chosen.bank else stages.sizes
     nano = NanoNetworks.fresh(sizes, seed=stages.autoencoder.seed)
@@ -270,7 +271,7 @@ def _prepare_networks(stages: DiffusionStages) -> NanoNetworks:
 
 
 def _denoiser_stages(stages: DiffusionStages) -> list[tuple[str, DenoiserSettings, int]]:
-    """Name, settings and steps before each stage of the denoiser that is to be done."""
+    """List name, settings and earlier steps of each denoiser stage that will run."""
     before, found = 0, []
     for name in stages.names:
         if name == "motion":
@@ -282,7 +283,7 @@ def _denoiser_stages(stages: DiffusionStages) -> list[tuple[str, DenoiserSetting
 
 
 def _stage_run(run: TrainingRun, name: str, before: int) -> TrainingRun:
-    """The run of one stage: a folder below, names and steps told as the whole training's."""
+    """Make the run of one stage: a folder below, names and steps as in the whole training."""
 
     def report(step: int, values: Mapping[str, float]) -> None:
         run.report(before + step, {f"{name}/{key}": value for key, value in values.items()})
@@ -298,7 +299,7 @@ def _prefix_names(show: Show, part: TrainingRun) -> Show:
 
 
 def _load_finished(nano: NanoNetworks, folder: Path, facts: Mapping[str, Any]) -> bool:
-    """Load a stage that is done. Raises InputError when it was done with other settings or data."""
+    """Load a finished stage. Raises InputError when it had other settings or data."""
     if not (folder / checkpoint.DIGEST).is_file():
         return False
     config = checkpoint.read_config(folder)
@@ -312,7 +313,7 @@ def _load_finished(nano: NanoNetworks, folder: Path, facts: Mapping[str, Any]) -
 
 
 def _round_trip_json(value: Any) -> Any:
-    """As it comes back from JSON."""
+    """Return the value as it comes back from JSON."""
     return json.loads(json.dumps(value))
 
 
@@ -322,5 +323,5 @@ def _save_stage(nano: NanoNetworks, part: TrainingRun, facts: Mapping[str, Any])
 
 
 def _spread_clips(rows: Sequence[CorpusClip]) -> list[CorpusClip]:
-    """A few clips from all over a split."""
+    """Choose a few clips from all over a split."""
     return list(rows[:: max(len(rows) // SHOWN_CLIPS, 1)])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train the emotion embedder: read `train` from top to bottom.
 
-Everything that is random in a step is drawn from the seed and the step, for the whole batch; so a
-training that was killed goes on to the same numbers, and two workers who share a batch do what one
-does. Results are in docs/experiments.md.
+Everything random in a step is drawn from the seed and the step, for the whole batch. So a training
+that was killed resumes to the same numbers, and two workers who share a batch do what one does.
+Results are in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ KIND = "emotion embedder"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderSettings:
-    """`identities`: in a batch, each in eight emotions. `objective`: what pulls emotions apart
-    (`none` for the ablation).
+    """Settings of the training.
 
-    `hard_weight`: of negatives of the same identity. `audio_only`, `video_only`: shares of clips
-    that lose the other sense. `identity_noise`: how far faces are moved as if they were others', in
-    spreads of the training identities; `pitch_noise` the same for voices (log Hz); `feature_noise`
-    on all inputs, in standard deviations. Others are weights of losses and sizes of
+    `identities`: in a batch, each in eight emotions. `objective`: what separates emotions (`none`
+    for the ablation). `hard_weight`: of negatives of the same identity. `audio_only`, `video_only`:
+    shares of clips that lose the other modality. `identity_noise`: how far faces are moved toward
+    other faces, in spreads of the training identities; `pitch_noise` the same for voices (log Hz);
+    `feature_noise` on all inputs, in standard deviations. Others are weights of losses and sizes of
     `EmbedderSizes`.
     """
 
@@ -76,7 +76,7 @@ class EmbedderSettings:
 
     @property
     def sizes(self) -> EmbedderSizes:
-        """The network's."""
+        """Sizes of the network."""
         return EmbedderSizes(
             axes=self.axes,
             width=self.width,
@@ -87,11 +87,10 @@ class EmbedderSettings:
 
 
 def train(corpus: Corpus, settings: EmbedderSettings, run: TrainingRun) -> EmotionEmbedder:
-    """Train on the split `train` and write the checkpoint, with class priors, to `run.out`; goes on
-    where a killed training stopped.
+    """Train on the split `train` and write the checkpoint, with class priors, to `run.out`.
 
-    Raises InputError when the corpus cannot be trained on, or the folder holds a training with
-    other settings.
+    A killed training resumes. Raises InputError when the corpus cannot be trained on, or the folder
+    holds a training with other settings.
     """
     rows = training_rows(corpus)
     space = fit_space(corpus, rows, axes=settings.axes)
@@ -134,9 +133,7 @@ def train(corpus: Corpus, settings: EmbedderSettings, run: TrainingRun) -> Emoti
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbedderBatch:
-    """What one step is made of, all of it drawn already. `noise`: unit normal, to sample the
-    Gaussians with.
-    """
+    """The data of one step, all draws made. `noise`: unit normal, to sample the Gaussians."""
 
     audio: Float[Tensor, "batch tokens hearing"]
     video: Float[Tensor, "batch tokens seeing"]
@@ -149,7 +146,7 @@ class EmbedderBatch:
     intensities: Float[Tensor, " batch"]
 
     def inputs(self, share: slice) -> dict[str, Tensor]:
-        """What the embedder takes, of a worker's share."""
+        """Return the embedder's inputs of a worker's share."""
         return {
             name: getattr(self, name)[share] for name in ("audio", "video", "real", "hears", "sees")
         }
@@ -162,8 +159,9 @@ def draw(
     settings: EmbedderSettings,
     step: int,
 ) -> EmbedderBatch:
-    """The batch of a step: clips, windows, lost senses, and changes of face, voice and features
-    that keep the emotion.
+    """Draw the batch of a step: clips, windows, dropped modalities, and augmentations.
+
+    Augmentations change face, voice and features, and keep the emotion.
     """
     generator = seed_step(settings.seed, step)
     chosen = sampler.draw(generator)
@@ -171,19 +169,7 @@ def draw(
     spare = (clips.lengths[chosen] - settings.window).clamp(min=0)
     starts = (torch.rand(count, generator=generator) * (spare + 1)).long()
     audio, video, real = clips.window(chosen, starts, settings.window)
-    audio = audio + settings.feature_noise * embedder.audio.scale * torch.randn(
-        audio.shape, generator=generator
-    )
-    video = video + settings.feature_noise * embedder.video.scale * torch.randn(
-        video.shape, generator=generator
-    )
-    others = torch.randn(count, settings.axes, generator=generator) @ torch.from_numpy(
-        embedder.space.spread
-    )
-    video[..., : settings.axes] += settings.identity_noise * others[:, None]
-    voices = settings.pitch_noise * torch.randn(count, 1, generator=generator)
-    for column in PITCH_COLUMNS:
-        audio[..., column] += voices
+    audio, video = augment(audio, video, embedder, settings, generator)
     lost = torch.rand(count, generator=generator)
     return EmbedderBatch(
         audio=audio,
@@ -198,6 +184,30 @@ def draw(
     )
 
 
+def augment(
+    audio: Tensor,
+    video: Tensor,
+    embedder: EmotionEmbedder,
+    settings: EmbedderSettings,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Change features, faces and voices, and keep the emotion."""
+    audio = audio + settings.feature_noise * embedder.audio.scale * torch.randn(
+        audio.shape, generator=generator
+    )
+    video = video + settings.feature_noise * embedder.video.scale * torch.randn(
+        video.shape, generator=generator
+    )
+    others = torch.randn(len(audio), settings.axes, generator=generator) @ torch.from_numpy(
+        embedder.space.spread
+    )
+    video[..., : settings.axes] += settings.identity_noise * others[:, None]
+    voices = settings.pitch_noise * torch.randn(len(audio), 1, generator=generator)
+    for column in PITCH_COLUMNS:
+        audio[..., column] += voices
+    return audio, video
+
+
 def compute_losses(
     settings: EmbedderSettings,
     felt: Gaussian,
@@ -205,7 +215,7 @@ def compute_losses(
     batch: EmbedderBatch,
     classifier: nn.Module,
 ) -> dict[str, Tensor]:
-    """Each loss by its name, and their weighted sum as `loss/total`."""
+    """Compute each loss by its name, and their weighted sum as `loss/total`."""
     vectors, emotions, identities = felt.sample(batch.noise), batch.emotions, batch.identities
     kl = losses.kl_to_unit(felt.mean, felt.logvar)
     share = losses.identity_share(felt.mean, emotions, identities)
@@ -216,22 +226,27 @@ def compute_losses(
         + settings.intensity_weight * strength
     )
     parts = {"loss/kl": kl, "loss/identity": share, "loss/intensity": strength}
-    if settings.objective == "infonce":
-        parts["loss/infonce"] = losses.info_nce(
-            vectors,
-            emotions,
-            identities,
-            temperature=settings.temperature,
-            hard_weight=settings.hard_weight,
-        )
-    elif settings.objective == "crossentropy":
-        parts["loss/crossentropy"] = functional.cross_entropy(classifier(vectors), emotions)
+    parts |= _compute_objective(settings, vectors, batch, classifier)
     apart = parts.get("loss/" + settings.objective, torch.zeros(()))
     return {"loss/total": total + apart, **parts}
 
 
+def _compute_objective(
+    settings: EmbedderSettings, vectors: Tensor, batch: EmbedderBatch, classifier: nn.Module
+) -> dict[str, Tensor]:
+    """Compute the loss that separates emotions; nothing for the objective `none`."""
+    if settings.objective == "infonce":
+        scales = {"temperature": settings.temperature, "hard_weight": settings.hard_weight}
+        loss = losses.info_nce(vectors, batch.emotions, batch.identities, **scales)
+        return {"loss/infonce": loss}
+    if settings.objective == "crossentropy":
+        loss = functional.cross_entropy(classifier(vectors), batch.emotions)
+        return {"loss/crossentropy": loss}
+    return {}
+
+
 def training_rows(corpus: Corpus) -> list[CorpusClip]:
-    """The clips of the split `train`. Raises InputError when an emotion is never performed."""
+    """Return the clips of the split `train`. Raises InputError when an emotion is missing."""
     rows = corpus.split("train")
     missing = sorted(set(LABELS) - {row.emotion for row in rows})
     if missing:
@@ -255,7 +270,7 @@ def learn_scales(embedder: EmotionEmbedder, clips: EmbedderClips) -> None:
 def encode_all(
     embedder: EmotionEmbedder, clips: EmbedderClips, modalities: Sequence[Modality] = BOTH
 ) -> tuple[Gaussian, Float[Tensor, " clips"]]:
-    """Gaussians and intensities of all clips, from the middle window of each."""
+    """Encode all clips to Gaussians and intensities, from the middle window of each."""
     length = embedder.sizes.window
     means, logvars, intensities = [], [], []
     for part in torch.split(torch.arange(len(clips)), 256):
@@ -270,7 +285,7 @@ def encode_all(
 
 
 def make_config(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
-    """What stands beside the weights."""
+    """Make the config of the checkpoint."""
     return {
         "kind": KIND,
         "sizes": asdict(settings.sizes),
@@ -281,8 +296,9 @@ def make_config(settings: EmbedderSettings, corpus: Corpus) -> dict[str, Any]:
 
 
 def describe_data(corpus: Corpus) -> dict[str, Any]:
-    """What a checkpoint says of the data that it was trained on: the clips of the split `train`,
-    whatever else the corpus holds.
+    """Describe the training data of a checkpoint: the clips of the split `train`.
+
+    The other clips of the corpus do not count.
     """
     rows = corpus.split("train")
     return {
@@ -302,7 +318,7 @@ def write(
 
 
 def cosine_rate(step: int, steps: int) -> float:
-    """A short rise, then half a cosine down to nearly nothing.
+    """Return the learning rate's factor: a short rise, then half a cosine down to nearly nothing.
 
     >>> round(cosine_rate(500, 1000), 2), cosine_rate(1000, 1000) < 0.01
     (0.5, True)

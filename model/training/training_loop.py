@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop that the stages of diffusion training share: draw, slice, sum gradients, step, average
-weights, save, tell, show.
+"""The training loop that the stages of diffusion share: draw, slice, sum gradients, step, save.
 
-A stage brings three functions: what is drawn for a step (for the whole batch, whoever computes it),
-the loss of a slice of those draws, and what is to be shown. Slices are micro-batches of one process
-and shares of several workers alike, so how a batch is divided changes rounding and nothing else.
-Killed at any moment, a training goes on from its last save to the same numbers.
+It also averages weights, reports and shows samples. A stage provides three functions: the draws of
+a step (for the whole batch, whoever computes it), the loss of a slice of those draws, and the
+samples to show. Slices are micro-batches of one process and shares of several workers alike, so the
+division of a batch changes rounding and nothing else. A training that was killed resumes from its
+last save to the same numbers.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ Show = Callable[[int, Mapping[str, Video]], None]
 
 
 def ignore_samples(_step: int, _films: Mapping[str, Video]) -> None:
-    """Nobody looks."""
+    """Ignore the samples of a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """How long and how: `batch` is divided into `accumulate` slices; `bf16`: networks compute in
-    bfloat16 (weights stay 32 bits).
+    """Length and manner of the loop.
+
+    `batch` is divided into `accumulate` slices; `bf16`: networks compute in bfloat16 (weights stay
+    32 bits).
     """
 
     steps: int
@@ -59,15 +61,16 @@ class LoopSettings:
 
     @classmethod
     def of(cls, settings: object) -> LoopSettings:
-        """The loop's part of a stage's settings: the fields that have the same names."""
-        names = [one.name for one in fields(cls) if hasattr(settings, one.name)]
+        """Take the loop's part of a stage's settings: the fields that have the same names."""
+        names = [field.name for field in fields(cls) if hasattr(settings, field.name)]
         return cls(**{name: getattr(settings, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStage:
-    """What is trained and how its loss is made. `facts`: plain values that must be the same when it
-    goes on.
+    """The module to train and its loss.
+
+    `facts`: plain values that must be the same when the training resumes.
     """
 
     module: nn.Module
@@ -80,9 +83,7 @@ class TrainingStage:
 def run_stage(
     stage: TrainingStage, settings: LoopSettings, run: TrainingRun, *, show: Show = ignore_samples
 ) -> nn.Module:
-    """Train `stage.module` and return its running mean. State and curve are kept in the run's
-    folder.
-    """
+    """Train `stage.module` and return its running mean. State and curve are in the run's folder."""
     wanted = [parameter for parameter in stage.module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(
         wanted, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.99)
@@ -97,11 +98,13 @@ def run_stage(
         optimiser.zero_grad()
         values = _sum_gradients(stage, settings, step, run.workers)
         run.workers.average(wanted)
-        told = _average_losses(values, run.workers)
+        averages = _average_losses(values, run.workers)
         length = nn.utils.clip_grad_norm_(wanted, CLIP)
         optimiser.step()
         ema.update(stage.module, step)
-        run.stepped(step, {**told, "gradient": length}, training, save_every=settings.save_every)
+        run.stepped(
+            step, {**averages, "gradient": length}, training, save_every=settings.save_every
+        )
         if (
             run.workers.leads
             and stage.films
@@ -113,8 +116,7 @@ def run_stage(
 
 
 def scale_rate(step: int, steps: int) -> float:
-    """The share of the learning rate at a step: a short rise, then half a cosine down to a
-    twentieth.
+    """Scale the learning rate: a short rise, then half a cosine down to a twentieth.
 
     >>> scale_rate(0, 1000), round(scale_rate(525, 1000), 3), round(scale_rate(999, 1000), 3)
     (0.02, 0.525, 0.05)
@@ -127,7 +129,7 @@ def scale_rate(step: int, steps: int) -> float:
 def _sum_gradients(
     stage: TrainingStage, settings: LoopSettings, step: int, workers: Workers
 ) -> Losses:
-    """Sum the gradients of this worker's slices; returns the mean of each loss over them."""
+    """Sum the gradients of this worker's slices; return the mean of each loss over them."""
     draws = stage.draw(step)
     share = workers.share(settings.batch)
     mine = {name: values[share] for name, values in draws.items()}
@@ -144,15 +146,16 @@ def _sum_gradients(
 
 
 def _average_losses(values: Losses, workers: Workers) -> dict[str, float]:
-    """The mean over all workers, in one message; shares as quotients, and none of what nobody was
-    asked.
+    """Average the losses over all workers, in one message.
+
+    Shares become quotients; a share of nothing is left out.
     """
     flat = workers.mean(torch.cat([value.reshape(-1) for value in values.values()]))
     parts = torch.split(flat, [value.numel() for value in values.values()])
-    told: dict[str, float] = {}
+    averages: dict[str, float] = {}
     for name, part in zip(values, parts, strict=True):
         if part.numel() == 1:
-            told[name] = float(part)
+            averages[name] = float(part)
         elif part[1] > 0:
-            told[name] = float(part[0] / part[1])
-    return told
+            averages[name] = float(part[0] / part[1])
+    return averages

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes that train one model, each on its share of every batch; or one process alone,
-with the same code.
+"""Share a training among several processes, or run it in one process with the same code.
 
-Not the starting of processes: `flows/farm/training.py` does that with Ray Train, which sets up
-torch.distributed. A contrastive loss needs the whole batch, so embeddings are gathered with their
-gradients and every worker computes the whole loss.
+Processes are started by `flows/farm/training.py` with Ray Train, which sets up torch.distributed. A
+contrastive loss needs the whole batch, so embeddings are gathered with their gradients and every
+worker computes the whole loss.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """`rank` of this process among `count`. The default is a process alone, for which nothing is
-    sent.
+    """The `rank` of this process among `count`.
+
+    The default is a process alone, which sends nothing.
     """
 
     rank: int = 0
@@ -31,8 +31,9 @@ class Workers:
         return self.rank == 0
 
     def share(self, batch: int) -> slice:
-        """This worker's part of a batch. Raises ValueError when the batch does not divide
-        evenly.
+        """Return this worker's part of a batch.
+
+        Raises ValueError when the batch does not divide evenly.
         """
         if batch % self.count:
             raise ValueError(f"a batch of {batch} does not divide among {self.count} workers")
@@ -40,11 +41,10 @@ class Workers:
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def gather(self, values: Tensor) -> Tensor:
-        """All workers' rows in the order of ranks; gradients flow back to the worker that each row
-        came from.
+        """Gather all workers' rows in the order of ranks.
 
-        The gradient that arrives is the sum of all workers' losses', `count` times one loss;
-        `average` divides it again.
+        Gradients flow back to the worker that each row came from. The gradient that arrives is the
+        sum of all workers' losses', `count` times one loss; `average` divides it again.
         """
         if self.count == 1:
             return values
@@ -53,7 +53,7 @@ class Workers:
         return torch.cat(list(all_gather(values.contiguous())))  # type: ignore[no-untyped-call]
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of numbers that each worker has of its share, for reports."""
+        """Compute the mean of numbers that each worker has of its share, for reports."""
         if self.count == 1:
             return value
         from torch import distributed
@@ -63,8 +63,10 @@ class Workers:
         return total / self.count
 
     def average(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give all workers the mean of their gradients. What a share did not reach counts as zero
-        there; what none reached stays None.
+        """Give all workers the mean of their gradients.
+
+        Parameters that a share did not reach count as zero there; those that none reached stay
+        None.
         """
         if self.count == 1:
             return

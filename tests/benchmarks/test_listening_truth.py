@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import listening_measures as measures
 from benchmarks import listening_truth as truth
 from manifests.errors import InputError
 from manifests.rows import Cue
@@ -27,8 +28,10 @@ def test_a_folder_as_people_make_it_is_read_whole(tmp_path: Path) -> None:
         tmp_path,
         a_wav="",
         a_rttm="; made by hand\nSPKR-INFO a 1 <NA> <NA> <NA> unknown x <NA> <NA>\n"
-        "SPEAKER a 1 0.50 1.25 <NA> <NA> Anna <NA> <NA>\nSPEAKER a 1 1.5 1 <NA> <NA> Ben <NA> <NA>\n",
-        a_csv="\ufeffSpeaker,Text,Start,End,Notes\nANNA,Hello.,0.5,0:01.75,loud\nBEN,Never said.,,,\n",
+        "SPEAKER a 1 0.50 1.25 <NA> <NA> Anna <NA> <NA>\n"
+        "SPEAKER a 1 1.5 1 <NA> <NA> Ben <NA> <NA>\n",
+        a_csv="\ufeffSpeaker,Text,Start,End,Notes\nANNA,Hello.,0.5,0:01.75,loud\n"
+        "BEN,Never said.,,,\n",
         alone_wav="",
     )
     known, left_out = truth.read_folder(tmp_path)
@@ -48,7 +51,8 @@ def test_all_mistakes_of_a_folder_are_told_at_once_with_their_places(tmp_path: P
     _folder(
         tmp_path,
         a_wav="",
-        a_rttm="SPEAKER a 1 soon 1 <NA> <NA> A <NA> <NA>\nSPEAKER a 1 1 -2 <NA> <NA> A <NA> <NA>\nwhat\n",
+        a_rttm="SPEAKER a 1 soon 1 <NA> <NA> A <NA> <NA>\n"
+        "SPEAKER a 1 1 -2 <NA> <NA> A <NA> <NA>\nwhat\n",
         a_csv="character,text,start,end\nA,Hello.,two,3\nB,,1,2\nC,Late.,3,2\nD,Half.,,2\n",
         b_wav="",
         b_rttm="SPEAKER b 1 1 1 <NA> <NA> A <NA> <NA>\n",
@@ -117,7 +121,7 @@ def test_what_is_true_after_the_end_of_an_excerpt_is_left_out_and_told(tmp_path:
         a_csv="character,text,start,end\nA,One.,1,2\nB,Two.,20,21\nC,Three.,,\n",
     )
     (whole,), _ = truth.read_folder(tmp_path)
-    known, left_out = truth.within(whole, 5 * MASTER_HZ)
+    known, left_out = truth.cut_to_recording(whole, 5 * MASTER_HZ)
     assert [(turn.start, turn.end) for turn in known.turns] == [(MASTER_HZ, 5 * MASTER_HZ)]
     assert [one.line.text for one in known.sheet] == ["One.", "Three."]
     assert left_out == [
@@ -125,7 +129,7 @@ def test_what_is_true_after_the_end_of_an_excerpt_is_left_out_and_told(tmp_path:
         "a.wav ends at 5.0 s: 1 lines after that left out",
     ]
     with pytest.raises(InputError, match="no turn of its RTTM lies in this recording"):
-        truth.within(whole, MASTER_HZ)
+        truth.cut_to_recording(whole, MASTER_HZ)
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -157,9 +161,9 @@ def test_where_two_lines_overlap_both_characters_have_to_be_on(tmp_path: Path) -
     sheet = truth.read_sheet(tmp_path / "a.csv")
     whole = [_cue("A", 0, 2 * second), _cue("B", second, 3 * second)]
     half = [_cue("A", 0, 2 * second), _cue("B", 2 * second, 3 * second)]
-    assert truth.right_share(whole, sheet) == 1
-    assert truth.right_share(half, sheet) == 0.75
-    found, starts, ends = truth.line_errors(half, sheet)
+    assert measures.measure_right_share(whole, sheet) == 1
+    assert measures.measure_right_share(half, sheet) == 0.75
+    found, starts, ends = measures.measure_line_errors(half, sheet)
     assert (found, starts, ends) == (0.5, [0.0], [0.0])
 
 
@@ -173,7 +177,7 @@ def test_the_diarization_error_is_pyannotes_with_names_that_do_not_matter() -> N
         ]
 
     true = spans((0, 4, 0), (5, 9, 1))
-    assert truth.diarization_error(true, spans((0.1, 4, 7), (5, 9, 3))) == 0
-    assert truth.diarization_error(true, spans((0, 4, 0), (5, 9, 0))) == pytest.approx(
+    assert measures.measure_diarization_error(true, spans((0.1, 4, 7), (5, 9, 3))) == 0
+    assert measures.measure_diarization_error(true, spans((0, 4, 0), (5, 9, 0))) == pytest.approx(
         0.5, abs=0.01
     )

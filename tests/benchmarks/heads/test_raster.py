@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.heads.mesh import normals
+from benchmarks.heads.mesh import compute_normals
 from benchmarks.heads.raster import rasterise
 
 SIZE = 48
@@ -48,4 +48,4 @@ def test_the_nearer_triangle_is_seen() -> None:
 
 def test_normals_of_a_plane_stand_on_it() -> None:
     plane = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=float)
-    assert np.allclose(normals(plane, np.array([[0, 1, 2], [1, 3, 2]])), [0, 0, 1])
+    assert np.allclose(compute_normals(plane, np.array([[0, 1, 2], [1, 3, 2]])), [0, 0, 1])

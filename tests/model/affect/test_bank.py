@@ -221,7 +221,7 @@ def test_a_bank_comes_back_from_its_files(taught: Taught) -> None:
         loaded.tokens(priors), taught.bank.tokens(priors), rtol=0.02, atol=0.02
     )
     assert loaded.perplexity() == pytest.approx(taught.bank.perplexity(), rel=0.01)
-    with pytest.raises(InputError, match="not an emotion bank"):
+    with pytest.raises(InputError, match="this is no emotion bank"):
         EmotionBank.load(taught.folder / "embedder")
 
 

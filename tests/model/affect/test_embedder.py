@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from model.affect.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
-from model.affect.face_space import fit
-from model.affect.features import hearing, summarize_prosody
+from model.affect.face_space import fit_face_space
+from model.affect.features import extract_audio, summarize_prosody
 from model.affect.prepared_corpus import Corpus, write_tiny_corpus
 from model.affect.priors import NEUTRAL, EmotionPriors
 from model.emotion import LABELS, parse_curve
@@ -142,7 +142,7 @@ def test_files_that_were_changed_are_refused(taught: Taught, tmp_path: Path) -> 
         (tmp_path / file.name).write_bytes(file.read_bytes())
     config = tmp_path / "config.json"
     config.write_text(config.read_text().replace("CC0-1.0", "MIT"))
-    with pytest.raises(InputError, match="not those that were written"):
+    with pytest.raises(InputError, match="have changed since they were written"):
         EmotionEmbedder.load(tmp_path)
     with pytest.raises(InputError, match="not a checkpoint"):
         EmotionEmbedder.load(tmp_path / "nowhere")
@@ -194,7 +194,7 @@ def test_coordinates_do_not_change_with_place_size_and_roll(
         chance.normal(0, 0.02, (5, 30, 2)) + np.random.default_rng(7).normal(0, 1, (30, 2))
         for _ in range(6)
     ]
-    space = fit(clips, ["a", "a", "b", "b", "c", "c"], axes=4)
+    space = fit_face_space(clips, ["a", "a", "b", "b", "c", "c"], axes=4)
     turn = size * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     moved = clips[0] @ turn + (x, y)
     np.testing.assert_allclose(space.coordinates(moved), space.coordinates(clips[0]), atol=1e-3)
@@ -213,8 +213,8 @@ def test_prosody_numbers_hear_pitch_loudness_and_pauses() -> None:
 
 def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
     clip = taught.corpus.load(taught.corpus.split("test")[0])
-    assert hearing(clip).shape == (8, 398)
-    assert hearing(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (
+    assert extract_audio(clip).shape == (8, 398)
+    assert extract_audio(replace(clip, heard=clip.heard[:-3], prosody=clip.prosody[:-1])).shape == (
         7,
         398,
     )
@@ -224,6 +224,6 @@ def test_directions_that_few_clips_never_show_stay_small_in_other_faces() -> Non
     chance = np.random.default_rng(0)
     face = chance.uniform(0.2, 0.8, (468, 2))
     clips = [face + chance.normal(0, 0.01, (3, 468, 2)) for _ in range(2)]
-    space = fit(clips, ["a", "b"], axes=40)
+    space = fit_face_space(clips, ["a", "b"], axes=40)
     other = (face + chance.normal(0, 0.01, (1, 468, 2))).astype(np.float32)
     assert np.abs(space.coordinates(other)).max() < 1000

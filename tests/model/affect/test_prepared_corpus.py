@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from manifests.errors import InputError
-from model.affect.prepared_corpus import HEARD_PER_FRAME, SAMPLES_PER_FRAME, SPLITS, Corpus, tiny
+from model.affect.prepared_corpus import (
+    HEARD_PER_FRAME,
+    SAMPLES_PER_FRAME,
+    SPLITS,
+    Corpus,
+    write_tiny_corpus,
+)
 from model.emotion import LABELS
 
 

@@ -190,8 +190,3 @@ def test_the_imported_build_is_described_by_the_digests_of_its_files(
     assert description.label == LABEL
     assert any("CC BY-NC-SA" in licence for licence in description.licences)
     assert len(description.weights_digest) == 32
-    rows = released.model_files(tmp_path / "dice")
-    assert {row.commercial for row in rows if row.name.startswith("DICE-Talk/")} == {"no"}
-    assert {row.source for row in rows if "diffusion" in row.name} == {
-        "stabilityai/stable-video-diffusion-img2vid-xt"
-    }

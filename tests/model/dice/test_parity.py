@@ -19,11 +19,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 @cache
 def compared_with(name: str) -> list[Compared]:
-    return dice_parity.check(FIXTURES, name)
+    return dice_parity.compare_fixture(FIXTURES, name)
 
 
 @pytest.mark.numeric
-@pytest.mark.parametrize("name", dice_parity.names(FIXTURES))
+@pytest.mark.parametrize("name", dice_parity.list_fixtures(FIXTURES))
 def test_every_fixture_is_met_within_the_tolerance_its_readme_asks_for(name: str) -> None:
     compared = compared_with(name)
     assert compared
@@ -57,14 +57,14 @@ def test_most_golden_tensors_of_a_fixture_are_looked_at() -> None:
         (preprocess, "CLIP_STD", (0.27, 0.27, 0.27), "preprocess_synthetic"),
         (preprocess, "MULTIPLE", 32, "bbox_and_sizes"),
         (detector, "SHORT_SIDE", 448, "yolo_postprocess"),
-        (vision, "scaling", lambda _: 0.18, "pipeline_tiny"),
+        (vision, "read_scaling", lambda _: 0.18, "pipeline_tiny"),
     ],
 )
 def test_a_wrong_constant_in_the_product_fails_the_comparison(
     monkeypatch: pytest.MonkeyPatch, module: object, constant: str, wrong: object, fixture: str
 ) -> None:
     monkeypatch.setattr(module, constant, wrong)
-    passed, told = dice_parity.line(FIXTURES, fixture)
+    passed, told = dice_parity.format_verdict(FIXTURES, fixture)
     assert not passed
     assert "FAIL" in told
 
@@ -87,6 +87,6 @@ def test_a_folder_with_a_changed_golden_tensor_ends_with_one(
 
 def test_a_fixture_of_an_unknown_kind_is_a_failure_and_not_skipped(tmp_path: Path) -> None:
     (tmp_path / "novelty.json").write_text(json.dumps({}))
-    assert dice_parity.line(tmp_path, "novelty")[0] is False
+    assert dice_parity.format_verdict(tmp_path, "novelty")[0] is False
     assert dice_parity.main([str(tmp_path)]) == 1
     assert dice_parity.main([str(tmp_path / "nothing")]) == 2

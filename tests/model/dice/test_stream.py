@@ -102,7 +102,8 @@ def allow(megabytes=None):
 
 def images(note):
     allow(30)
-    return sum(1 for _ in stream.decode_overlapped(vae, torch.zeros(20, 4, 24, 24), chunk=16, note=note))
+    latents = torch.zeros(20, 4, 24, 24)
+    return sum(1 for _ in stream.decode_overlapped(vae, latents, chunk=16, note=note))
 
 print(images(lambda message: (told.append(message), allow())), told)
 try:

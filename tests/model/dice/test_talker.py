@@ -95,7 +95,7 @@ def test_clips_of_two_actors_denoised_together_equal_those_made_alone(talker: Di
         assert clip.measures().numbers["frame_evaluations"] == 2 * 3 * max(
             8, -(-clip.frames // 2) + 1 - clip.frames % 2
         )
-        with pytest.raises(RuntimeError, match="iterated once"):
+        with pytest.raises(RuntimeError, match="already iterated"):
             next(iter(clip))
 
 
@@ -313,7 +313,7 @@ def test_all_wrong_settings_are_told_at_once_with_the_nearest_names(talker: Dice
 def test_a_face_is_chosen_among_those_that_the_published_detector_finds(
     face: str, found: int | None
 ) -> None:
-    from model.dice.framing import choose
+    from model.dice.framing import choose_face
     from model.dice.preprocess import PixelBox
 
     boxes = [PixelBox(left=float(x), top=0.0, right=2.0 * x, bottom=9.0) for x in (5, 2, 3)]
@@ -322,9 +322,9 @@ def test_a_face_is_chosen_among_those_that_the_published_detector_finds(
     )
     if found is None:
         with pytest.raises(InputError, match="found 3 faces"):
-            choose(boxes, asked)
+            choose_face(boxes, asked)
     else:
-        assert choose(boxes, asked).left == found
+        assert choose_face(boxes, asked).left == found
 
 
 class Detector(torch.nn.Module):
@@ -356,7 +356,8 @@ talker = tiny_talker(appearance=1, audio=1, steps=1)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 told = [peak()]
 for seconds in map(float, sys.argv[1:]):
-    for _ in talker.talk(portrait(), speech(seconds, rate=Fraction(25, 2)), performance("neutral -> happy"), 0):
+    sound = speech(seconds, rate=Fraction(25, 2))
+    for _ in talker.talk(portrait(), sound, performance("neutral -> happy"), 0):
         pass
     told.append(peak())
 print(*told)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from manifests.errors import InputError
-from model.training.reporting import Curve
+from model.training.reporting import LossCurve
 from model.training.resuming import TrainingState, seed_step
 from model.training.run import STATE
 
@@ -27,7 +27,7 @@ from model.training.run import TrainingRun
 from model.training.train_embedder import EmbedderSettings, train
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
-train(tiny(folder), {SETTINGS}, TrainingRun(out=folder / "out"))
+train(write_tiny_corpus(folder), {SETTINGS}, TrainingRun(out=folder / "out"))
 """
 
 
@@ -41,7 +41,7 @@ def test_a_training_killed_in_the_middle_ends_with_the_same_curve_and_weights(
     tmp_path: Path,
 ) -> None:
     child, whole = begun(tmp_path / "killed"), begun(tmp_path / "whole")
-    curve = Curve(tmp_path / "killed" / "out" / "curve.jsonl")
+    curve = LossCurve(tmp_path / "killed" / "out" / "curve.jsonl")
     deadline = time.monotonic() + 120
     while len(curve.read()) < 15:
         assert time.monotonic() < deadline
@@ -51,7 +51,7 @@ def test_a_training_killed_in_the_middle_ends_with_the_same_curve_and_weights(
     child.wait()
     assert len(curve.read()) < 40
     assert [begun(tmp_path / "killed").wait(), whole.wait()] == [0, 0]
-    assert curve.read() == Curve(tmp_path / "whole" / "out" / "curve.jsonl").read()
+    assert curve.read() == LossCurve(tmp_path / "whole" / "out" / "curve.jsonl").read()
     assert [int(line["step"]) for line in curve.read()] == list(range(40))
     digests = [(tmp_path / name / "out" / "digest").read_text() for name in ("killed", "whole")]
     assert digests[0] == digests[1]
@@ -73,7 +73,7 @@ def test_a_state_of_another_training_is_refused_with_what_differs(tmp_path: Path
     with pytest.raises(InputError, match=r"column of\.seed.*expected 1; got 2"):
         other.restore(tmp_path / STATE)
     (tmp_path / STATE).write_bytes(b"no safetensors")
-    with pytest.raises(InputError, match="not the state of a training"):
+    with pytest.raises(InputError, match="this file is not the state of a training"):
         other.restore(tmp_path / STATE)
 
 
@@ -88,7 +88,7 @@ def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
 
 
 def test_half_a_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:
-    curve = Curve(tmp_path / "curve.jsonl")
+    curve = LossCurve(tmp_path / "curve.jsonl")
     for step in range(4):
         curve(step, {"loss": step / 3})
     with curve.path.open("a") as file:

@@ -112,7 +112,8 @@ def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
         "from tests.model.training import test_train_diffusion as here; "
         "from model.affect.prepared_corpus import write_tiny_corpus; place = Path(sys.argv[2]); "
-        "here.train(write_tiny_corpus(place / 'corpus'), here.QUICK, here.TrainingRun(out=place / 'out'))"
+        "corpus = write_tiny_corpus(place / 'corpus'); "
+        "here.train(corpus, here.QUICK, here.TrainingRun(out=place / 'out'))"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(Path(__file__).parents[3]), str(tmp_path)]

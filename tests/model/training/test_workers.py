@@ -16,10 +16,10 @@ from torch import distributed, nn
 
 from model.training.resuming import seed_step
 from model.training.run import TrainingRun
-from model.training.training_loop import Draws, LoopSettings, Losses, Stage, follow
+from model.training.training_loop import Draws, LoopSettings, Losses, TrainingStage, run_stage
 from model.training.workers import ALONE, Workers
 
-COURSE = LoopSettings(steps=6, batch=4, accumulate=2, learning_rate=0.1)
+LOOP = LoopSettings(steps=6, batch=4, accumulate=2, learning_rate=0.1)
 PROGRAM = """
 import os, sys; sys.path.insert(0, sys.argv[1])
 from tests.model.training import test_workers as here; from pathlib import Path
@@ -38,13 +38,13 @@ class Pupil(nn.Module):
             nn.init.constant_(weight, 0.5)  # the same in both processes
 
 
-def stage() -> Stage:
+def stage() -> TrainingStage:
     pupil = Pupil()
 
     def draw(step: int) -> Draws:
-        rows = torch.randn(COURSE.batch, 3, generator=seed_step(1, step))
+        rows = torch.randn(LOOP.batch, 3, generator=seed_step(1, step))
         # nobody, the first share alone
-        return {"rows": rows, "asked": torch.arange(COURSE.batch) < step % 3}
+        return {"rows": rows, "asked": torch.arange(LOOP.batch) < step % 3}
 
     def loss(part: Draws) -> Losses:
         error = pupil.always(part["rows"]).square().mean()
@@ -54,7 +54,7 @@ def stage() -> Stage:
         right = torch.stack([(part["rows"][:, 0] > 0)[asked].sum(), asked.sum()])
         return {"loss/total": error + seen, "loss/seen": seen, "accuracy/seen": right}
 
-    return Stage(module=pupil, draw=draw, loss=loss)
+    return TrainingStage(module=pupil, draw=draw, loss=loss)
 
 
 def trained(out: Path, *, rank: int) -> None:
@@ -64,7 +64,7 @@ def trained(out: Path, *, rank: int) -> None:
     distributed.init_process_group(
         "gloo", init_method=meeting, rank=rank, world_size=2, timeout=patience
     )
-    mean = follow(stage(), COURSE, TrainingRun(out=out, workers=Workers(rank=rank, count=2)))
+    mean = run_stage(stage(), LOOP, TrainingRun(out=out, workers=Workers(rank=rank, count=2)))
     if rank == 0:
         save_file(mean.state_dict(), out / "weights.safetensors")
     distributed.barrier()  # nobody leaves before the other is done
@@ -75,7 +75,7 @@ def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", PROGRAM, root, str(tmp_path / "two")], check=True)
     run, two = TrainingRun(out=tmp_path / "one", workers=ALONE), TrainingRun(out=tmp_path / "two")
     alone, together = (
-        follow(stage(), COURSE, run).state_dict(),
+        run_stage(stage(), LOOP, run).state_dict(),
         load_file(two.out / "weights.safetensors"),
     )
     for one, other in zip(run.curve.read(), two.curve.read(), strict=True):
@@ -86,8 +86,8 @@ def test_two_processes_have_curve_and_weights_of_one(tmp_path: Path) -> None:
 
 def test_a_share_is_told_of_all_that_were_asked_and_of_nobody_not_at_all(tmp_path: Path) -> None:
     run = TrainingRun(out=tmp_path)
-    follow(stage(), COURSE, run)
+    run_stage(stage(), LOOP, run)
     told = run.curve.read()
     assert ["accuracy/seen" in line for line in told] == [False, True, True, False, True, True]
-    rows = torch.randn(COURSE.batch, 3, generator=seed_step(1, 2))[:2]
+    rows = torch.randn(LOOP.batch, 3, generator=seed_step(1, 2))[:2]
     assert told[2]["accuracy/seen"] == pytest.approx(float((rows[:, 0] > 0).float().mean()))
