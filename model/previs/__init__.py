@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The previs talker: a portrait that acts, on one CPU core. Nothing heavy is imported here; see
-`talker` for the work.
+"""Animate a portrait by warping it on one CPU core: the previs talker.
+
+A portrait, speech, a performance and a seed go in (`model.talker`); frames of the talking portrait
+come out, with a matte if requested. Open `talker.py` first: `portrait.py` solves a portrait into a
+puppet once, `score.py` makes a pose for each frame, `warp.py` renders it, and `mouth.py` draws what
+is seen between the lips. Nothing heavy is imported here.
 """
 
 from __future__ import annotations
@@ -28,14 +32,16 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrevisSettings:
-    """`size`: short side of the frames in px, None for the portrait's own; never more than the
+    """Settings of previs.
+
+    `size`: short side of the frames in px, None for the portrait's own; never more than the
     portrait has.
     """
 
     size: int | None = None
 
 
-def read_settings(given: Mapping[str, object]) -> PrevisSettings:
+def read_settings(values: Mapping[str, object]) -> PrevisSettings:
     """Check a mapping from a settings file. Raises InputError with every problem."""
     known = [field.name for field in fields(PrevisSettings)]
     problems = [
@@ -44,10 +50,10 @@ def read_settings(given: Mapping[str, object]) -> PrevisSettings:
             message=f"unknown setting {key!r}",
             nearest=find_nearest(key, known),
         )
-        for key in given
+        for key in values
         if key not in known
     ]
-    size = given.get("size")
+    size = values.get("size")
     if size is not None and not (isinstance(size, int) and LEAST_SIZE <= size <= MOST_SIZE):
         expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
         problems.append(
@@ -59,7 +65,7 @@ def read_settings(given: Mapping[str, object]) -> PrevisSettings:
 
 
 def describe(settings: Mapping[str, object]) -> Description:
-    """What a plan needs to know. Raises InputError for bad settings or missing weights."""
+    """Describe the talker for a plan. Raises InputError for wrong settings or missing weights."""
     from model import weights
     from model.talker import Description
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names for the points of the 468-point face mesh, from the viewer's left to right (the person's
-right side comes first).
+"""Name the points of the 468-point face mesh, from the viewer's left to right.
 
-Not the points themselves: those are in `landmarks`. Source of the numbering: the canonical face
-mesh of MediaPipe (Apache-2.0).
+So the person's right side comes first. The points themselves come from `landmarks`. The numbering
+is that of MediaPipe's canonical face mesh (Apache-2.0).
 """
 
 from __future__ import annotations

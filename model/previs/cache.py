@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Solved portraits on disk: one uncompressed .npz of plain arrays each, named by what it was solved
-from. Nothing is unpickled.
+"""Cache solved portraits on disk: an uncompressed .npz of plain arrays for each.
 
-A file that cannot be read is solved anew and replaced; writing is atomic, so that workers may share
-the folder.
+A file is named by what it was solved from, and nothing is unpickled. A file that cannot be read is
+solved again and replaced; writing is atomic, so that workers may share the folder.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ KEPT_FILES = 200
 
 
 def puppet_folder() -> Path:
-    """Where solved portraits lie: `previs` in Callsheet's cache folder."""
+    """Return the folder of solved portraits: `previs` in Callsheet's cache folder."""
     return weights.cache_folder() / layout.CACHED_PORTRAITS
 
 
 def load_puppet(key: str) -> Puppet | None:
-    """The puppet kept under a key, or None."""
+    """Load the puppet under a key, or None."""
     path = _puppet_path(key)
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -50,7 +49,10 @@ def load_puppet(key: str) -> Puppet | None:
 
 
 def save_puppet(key: str, puppet: Puppet) -> None:
-    """Keep a puppet; when the folder cannot be written, only say so: the cache is a convenience."""
+    """Save a puppet.
+
+    A folder that cannot be written only gives a warning: the cache is a convenience.
+    """
     path = _puppet_path(key)
     arrays: dict[str, np.ndarray] = {}
     _pack_value(puppet, "", arrays)
@@ -68,7 +70,7 @@ def _puppet_path(key: str) -> Path:
 
 @cache
 def _digest_sources() -> str:
-    """Digest of this package's sources: what other code solved is another thing."""
+    """Digest this package's sources: other code may solve a portrait differently."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return digest([source.name + digest_file(source) for source in sources])[:12]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frame of a film makes the best portrait: frontal, mouth closed, eyes open, large."""
+"""Choose the frame of a film that makes the best portrait: frontal, mouth closed, eyes open."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ LIDS = ((159, 145), (386, 374))
 
 
 def measure_unrest(face: Face) -> float:
-    """How far a face is from a frontal one at rest, about 0 to 5: turn, tilt, parted lips, closed
-    eyes.
+    """Measure how far a face is from a frontal one at rest, about 0 to 5.
+
+    It adds up turn, tilt, parted lips and closed eyes.
     """
     local = face.local
     gap = float(local[14, 1] - local[13, 1])
@@ -29,16 +30,17 @@ def measure_unrest(face: Face) -> float:
 
 
 def choose_frame(frames: Iterable[Rgb], landmarker: Landmarker) -> tuple[Rgb | None, float]:
-    """The frame whose largest face is most at rest, and its `measure_unrest`; None when no frame shows a
-    face.
+    """Choose the frame whose largest face is most at rest; return it with its unrest.
+
+    The frame is None when no frame shows a face.
     """
     kept: Rgb | None = None
     least = float("inf")
     for frame in frames:
-        found = landmarker.detect(frame)
-        if not found:
+        detections = landmarker.detect(frame)
+        if not detections:
             continue
-        face = landmarker.fit_mesh(frame, max(found, key=lambda one: one.size))
+        face = landmarker.fit_mesh(frame, max(detections, key=lambda detection: detection.size))
         value = measure_unrest(face)
         if face.confidence > 0.5 and value < least:
             kept, least = frame.copy(), value

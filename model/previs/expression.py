@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Action units as movements of mesh points, and the emotions as mixtures of action units.
+"""Define action units as movements of mesh points, and emotions as mixtures of action units.
 
 Not the dense deformation (that is `rig`) and not time (that is `score`). All movements are in
 inter-ocular distances (IOD) in the face's own axes: outward from the middle of the face, and down.
-Units follow Ekman & Friesen's FACS (1978); the sizes were measured on portraits and tuned by
-looking and by a classifier (docs/previs.md). Pairs of points are (person's right, left).
+Units follow Ekman & Friesen's FACS (1978); the sizes were measured on portraits and tuned by eye
+and by a classifier (docs/previs.md). Pairs of points are (person's right, left).
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ LID_UNITS: dict[str, tuple[float, float]] = {"AU5": (-0.045, 0.0), "AU7": (0.02,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipUnit:
-    """One mouth unit. `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`:
-    down at the middle of the lip, (outer line, inner line), fading to the corners. `even`: down of
-    the whole upper lip. `followers`: skin that goes along. `fading`: how the corner's pull fades to
-    the middle.
+    """A unit of the mouth.
+
+    `corner`: (out, down) at the corners, fading to the middle. `upper`, `lower`: down at the middle
+    of the lip, (outer line, inner line), fading to the corners. `even`: down of the whole upper
+    lip. `followers`: skin that moves along. `fading`: how the corner's pull fades to the middle.
     """
 
     corner: tuple[float, float] = (0.0, 0.0)
@@ -230,14 +231,15 @@ BEARING: dict[str, tuple[float, float, float]] = {
 
 
 def scale_intensities(intensities: Float64[np.ndarray, "... 8"]) -> Float64[np.ndarray, "... 8"]:
-    """How far a face shows feelings of these intensities: 0 is 0, 1 is 1, between them more than in
-    proportion.
+    """Scale intensities of emotions to what a face shows.
+
+    0 stays 0 and 1 stays 1; between them the face shows more than in proportion.
     """
     return np.asarray(np.power(np.maximum(intensities, 0), INTENSITY_EXPONENT))
 
 
 def make_vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
-    """Named unit weights as a vector in the order of `UNITS`."""
+    """Make a vector in the order of `UNITS` from named unit weights."""
     values = np.zeros(len(UNITS))
     for name, weight in weights.items():
         values[INDEX[name]] = weight
@@ -245,26 +247,27 @@ def make_vector(weights: dict[str, float]) -> Float64[np.ndarray, " units"]:
 
 
 def build_emotion_matrix() -> Float64[np.ndarray, "8 units"]:
-    """One row of unit weights for each emotion, in the order of `model.emotion.LABELS`."""
+    """Build a row of unit weights for each emotion, in the order of `model.emotion.LABELS`."""
     return np.stack([make_vector(EMOTIONS[label]) for label in LABELS])
 
 
 def build_bearing_matrix() -> Float64[np.ndarray, "8 3"]:
-    """Rows of `BEARING` in the order of `model.emotion.LABELS`."""
+    """Build rows of `BEARING` in the order of `model.emotion.LABELS`."""
     return np.array([BEARING[label] for label in LABELS])
 
 
 @dataclass(slots=True)
 class UnitControls:
-    """Points that a unit moves or holds: mesh index to displacement (right, down) in IOD, for
-    either side of the mouth line.
+    """Points that a unit moves or holds, for either side of the mouth line.
+
+    They map a mesh index to a displacement (right, down) in IOD.
     """
 
     upper: dict[int, tuple[float, float]]
     lower: dict[int, tuple[float, float]]
 
     def hold(self, points: tuple[int, ...]) -> None:
-        """Keep points where they are unless they already move."""
+        """Hold points where they are unless they already move."""
         for point in points:
             self.upper.setdefault(point, (0.0, 0.0))
             self.lower.setdefault(point, (0.0, 0.0))
@@ -275,7 +278,7 @@ class UnitControls:
 
 
 def build_controls(name: str) -> UnitControls:
-    """What the unit of that name moves and holds."""
+    """Build the controls of the unit of that name."""
     if name in LIP_UNITS:
         return _build_lip_controls(LIP_UNITS[name])
     if name in SMIRKS:
@@ -286,40 +289,42 @@ def build_controls(name: str) -> UnitControls:
 
 
 def _build_skin_controls(name: str) -> UnitControls:
-    made = UnitControls({}, {})
+    controls = UnitControls({}, {})
     for right, left, out, down in (BROW_UNITS | NOSE_UNITS | CHEEK_UNITS)[name]:
-        made.move(right, (-out, down))
-        made.move(left, (out, down))
+        controls.move(right, (-out, down))
+        controls.move(left, (out, down))
     if name in BROW_UNITS:
-        made.hold((*anatomy.EYE_POINTS, *anatomy.UPPER_OVAL, 1, 4, 5, 195, 197))
-        return made
+        controls.hold((*anatomy.EYE_POINTS, *anatomy.UPPER_OVAL, 1, 4, 5, 195, 197))
+        return controls
     if name == "AU6":
         for lids in anatomy.LID_LOWER:
             for place, point in enumerate(lids):
-                made.move(point, (0.0, -0.03 * np.sin(np.pi * place / 8)))
-    made.hold((*anatomy.EYE_POINTS, *anatomy.LIPS, *anatomy.OVAL, 6, 197))
+                controls.move(point, (0.0, -0.03 * np.sin(np.pi * place / 8)))
+    controls.hold((*anatomy.EYE_POINTS, *anatomy.LIPS, *anatomy.OVAL, 6, 197))
     if name != "AU9":
-        made.hold((1, 2, 98, 327))
-    return made
+        controls.hold((1, 2, 98, 327))
+    return controls
 
 
 def _build_lid_controls(upper: float, lower: float) -> UnitControls:
-    made = UnitControls({}, {})
+    controls = UnitControls({}, {})
     for lids, down in ((anatomy.LID_LOWER, lower), (anatomy.LID_UPPER, upper)):
         for points in lids:
             for place, point in enumerate(points):
-                made.move(point, (0.0, down * float(np.sin(np.pi * place / 8))))
-    made.hold((*anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.NOSE, 50, 280, 101, 330, 117, 346))
-    return made
+                controls.move(point, (0.0, down * float(np.sin(np.pi * place / 8))))
+    controls.hold(
+        (*anatomy.BROWS[0], *anatomy.BROWS[1], *anatomy.NOSE, 50, 280, 101, 330, 117, 346)
+    )
+    return controls
 
 
 def _build_lip_controls(unit: LipUnit, only: int | None = None) -> UnitControls:
-    made = UnitControls({}, {})
+    controls = UnitControls({}, {})
     for right, left, out, down in unit.followers:
         if only != 1:
-            made.move(right, (-out if right != left else 0.0, down))
+            controls.move(right, (-out if right != left else 0.0, down))
         if only != 0:
-            made.move(left, (out if right != left else 0.0, down))
+            controls.move(left, (out if right != left else 0.0, down))
     for row, upper, inner in _LIP_ROWS:
         for place, point in enumerate(row):
             if (only == 0 and place > 5) or (only == 1 and place < 5):
@@ -327,15 +332,15 @@ def _build_lip_controls(unit: LipUnit, only: int | None = None) -> UnitControls:
                 displacement = (float(np.sign(place - 5)) * out, down)
             else:
                 displacement = _move_lip_point(unit, place, upper=upper, inner=inner)
-            side = made.upper if upper else made.lower
+            side = controls.upper if upper else controls.lower
             side.setdefault(point, displacement)
     for corner in anatomy.CORNERS:  # both lips end in them, so both sides move them alike
-        (ax, ay), (bx, by) = made.upper[corner], made.lower[corner]
-        made.move(corner, ((ax + bx) / 2, (ay + by) / 2))
-    made.hold((*anatomy.EYE_POINTS, *anatomy.NOSE_RIDGE, *anatomy.UPPER_OVAL))
+        (ax, ay), (bx, by) = controls.upper[corner], controls.lower[corner]
+        controls.move(corner, ((ax + bx) / 2, (ay + by) / 2))
+    controls.hold((*anatomy.EYE_POINTS, *anatomy.NOSE_RIDGE, *anatomy.UPPER_OVAL))
     if not unit.jaw_moves:
-        made.hold(anatomy.JAW)
-    return made
+        controls.hold(anatomy.JAW)
+    return controls
 
 
 _LIP_ROWS = (

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eyelids that close and eyes that look aside, as changes of where the renderer samples the
-portrait.
+"""Close eyelids and turn eyes, by changing where the renderer samples the portrait.
 
 The lid is an occluder: skin between crease and lid edge is stretched over the eye, so that the iris
-is covered and not squeezed. Looking aside moves what lies between the lids along them; the lids
+is covered and not squeezed. Turning an eye moves what lies between the lids along them; the lids
 stay. All work is in the face's axes.
 """
 
@@ -32,10 +31,12 @@ Region = Float32[np.ndarray, "rows columns 2"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Eye:
-    """One eye at rest. Curves are over `across` (px along the face's right): `crease`, `upper` and
-    `lower` lid, px along its down, both from `origin`. `box`: the pixels that may change. `lash`:
-    colour of the lash line. `skin`: the box without lashes. `wide`: the box with the eyeball
-    completed above the lid.
+    """An eye at rest.
+
+    Curves are over `across` (px along the face's right): `crease`, `upper` and `lower` lid, px
+    along its down, both from `origin`. `box`: the pixels that may change. `lash`: colour of the
+    lash line. `skin`: the box without lashes. `wide`: the box with the eyeball completed above the
+    lid. `line`: thickness of the lash line in px.
     """
 
     box: Box
@@ -52,8 +53,9 @@ class Eye:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lid:
-    """What to paint over an eye: the lid's skin (or, of a wide eye, the eyeball) and how far it
-    covers, and the lash line.
+    """What to paint over an eye, how far it covers, and the lash line.
+
+    `skin`: the lid's skin or, for a wide eye, the eyeball.
     """
 
     skin: Float32[np.ndarray, "rows columns 3"]
@@ -62,11 +64,12 @@ class Lid:
 
 
 def find_eyes(rgb: np.ndarray, face: Face, irises: np.ndarray, box: Box) -> tuple[Eye, Eye]:
-    """Both eyes of a face, the viewer's left first; nothing outside `box` will change. `irises`:
-    see `landmarks.Irises`.
+    """Find both eyes of a face, the viewer's left first.
+
+    Nothing outside `box` will change. `irises`: see `landmarks.Irises`.
     """
-    made = [_solve_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
-    return made[0], made[1]
+    eyes = [_solve_eye(rgb, face, (side, irises[side]), box) for side in (0, 1)]
+    return eyes[0], eyes[1]
 
 
 def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: Box) -> Eye:
@@ -114,8 +117,9 @@ def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: 
 def _complete_eyeball(
     eye: Eye, axes: np.ndarray, iris: np.ndarray
 ) -> Float32[np.ndarray, "rows columns 3"]:
-    """The eyeball as it would be above the upper lid: the iris mirrored about its middle, the rest
-    in the colour of the white.
+    """Complete the eyeball above the upper lid.
+
+    The iris is mirrored about its middle; the rest gets the colour of the white.
     """
     left, top, right, bottom = eye.box
     pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
@@ -144,8 +148,9 @@ def _complete_eyeball(
 
 
 def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray, "rows columns 3"]:
-    """The box with the eye and its lashes gone: skin that runs from the crease down to below the
-    lower lid, round as a lid is.
+    """Build the box without the eye and its lashes: skin from the crease to below the lower lid.
+
+    It is shaded as round as a lid is.
     """
     left, top, right, bottom = eye.box
     bare = _remove_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
@@ -164,17 +169,17 @@ def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray
     share = np.clip((place.down - place.crease) / length, 0, 1)
     column = np.clip(np.rint(place.right - eye.across[0]), 0, len(eye.across) - 1).astype(int)
     smooth = (share**2 * (3 - 2 * share))[..., None]
-    made = above[column] * (1 - smooth) + below[column] * smooth
+    skin = above[column] * (1 - smooth) + below[column] * smooth
     round_light = (
         1 + 0.05 * np.sin(np.pi * share) - FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
     )
-    return np.asarray(made * round_light[..., None], dtype=np.float32)
+    return np.asarray(skin * round_light[..., None], dtype=np.float32)
 
 
 def _sample_along(
     bare: np.ndarray, eye: Eye, face: Face, down: np.ndarray
 ) -> Float32[np.ndarray, "n 3"]:
-    """Colours along a curve over the eye, smoothed along it."""
+    """Sample colours along a curve over the eye, smoothed along it."""
     places = np.stack([eye.across, down], axis=1) @ face.axes.T + eye.origin - np.array(eye.box[:2])
     places = places.astype(np.float32)[None]
     colours = cv2.remap(bare, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -186,7 +191,7 @@ def _sample_along(
 
 
 def _remove_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
-    """Thin dark upright hairs filled from beside them."""
+    """Fill thin dark upright hairs from beside them."""
     kernel = np.ones((1, max(3, round(0.14 * unit) | 1)), np.uint8)
     closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel)
     return np.asarray(cv2.GaussianBlur(closed, (0, 0), max(0.02 * unit, 0.8)), dtype=np.float32)
@@ -203,7 +208,7 @@ def _resample_curve(across: np.ndarray, curve: np.ndarray) -> np.ndarray:
 
 
 def _pick_lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3"]:
-    """The darker quarter of the lid edge, darkened: what lashes look like when the eye is shut."""
+    """Pick the colour of shut lashes: the darker quarter of the lid edge, darkened."""
     height, width = rgb.shape[:2]
     x = np.clip(np.rint(places[:, 0]), 0, width - 1).astype(int)
     y = np.clip(np.rint(places[:, 1]), 0, height - 1).astype(int)
@@ -215,8 +220,9 @@ def _pick_lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray
 
 
 def turn_eye(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
-    """Turn the eye: change `region` (where the eye's box samples, in picture px) in place. `gaze`
-    in px (right, down).
+    """Turn the eye by `gaze` px (right, down).
+
+    It changes `region` in place: where the eye's box samples, in picture px.
     """
     if abs(gaze[0]) + abs(gaze[1]) < 0.05:
         return
@@ -229,8 +235,9 @@ def turn_eye(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, floa
 
 
 def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | None:
-    """The eyeball under a lid that is raised by `lift` px at its middle: it stays as it is where
-    the warp would stretch it.
+    """Return the eyeball under a lid that is raised by `lift` px at its middle.
+
+    The eyeball stays as it is where the warp would stretch it.
     """
     if lift < 0.5:
         return None
@@ -260,8 +267,9 @@ def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | 
 
 
 def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
-    """Shut the eye: the upper lid comes down, the lower a little up. `closure` 0 leaves it, 1 shuts
-    it. `region` says where the eye's box samples, in picture px.
+    """Close the eye: the upper lid comes down, the lower rises a little.
+
+    `closure` 0 leaves it, 1 shuts it. `region` says where the eye's box samples, in picture px.
     """
     if closure < 0.02:
         return None
@@ -305,9 +313,7 @@ def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid
 
 
 class _EyeSampling:
-    """Where the pixels of an eye's box sample, in the face's axes about the eye, and the lid curves
-    there.
-    """
+    """Where the pixels of an eye's box sample, in the face's axes about the eye, and its lids."""
 
     def __init__(self, eye: Eye, region: Region, axes: np.ndarray) -> None:
         self._region = region
@@ -326,7 +332,7 @@ class _EyeSampling:
         self._box = eye.box
 
     def to_box(self, right: np.ndarray, down: np.ndarray) -> Region:
-        """Places given in the face's axes as px of the eye's box."""
+        """Convert places in the face's axes to px of the eye's box."""
         picture = np.stack([right, down], axis=-1) @ self._axes.T + self._origin
         return np.asarray(picture - np.array(self._box[:2]), dtype=np.float32)
 
@@ -335,6 +341,6 @@ class _EyeSampling:
 
 
 def paint_lid(eye: Eye, pixels: np.ndarray, lid: Lid) -> None:
-    """Draw the lid and its lash line over the rendered pixels of the eye's box in place."""
+    """Paint the lid and its lash line over the rendered pixels of the eye's box in place."""
     covered = pixels[..., :3] * (1 - lid.cover) + lid.skin * lid.cover
     pixels[..., :3] = cv2.convertScaleAbs(covered * (1 - lid.line) + eye.lash * lid.line)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take a performance from a filmed face: brows, lids, mouth corners and head, by our own landmarks.
+"""Measure a performance from a filmed face: brows, lids, mouth corners and head, by landmarks.
 
-The mouth's speech is not taken (that comes from the sound). Everything is measured against the
-filmed person's own middle over the clip, so that another face can carry it.
+The mouth's speech is left out (it comes from the sound). Everything is measured against the filmed
+person's own middle over the clip, so that another face can carry it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ MOST_LOST = 0.2  # share of frames without a face that can be bridged
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FilmedPerformance:
-    """A measured performance at `rate` frames a second: unit weights (only `TAKEN_UNITS`), head as in
-    `rig.HEAD`, lid closure in [0, 1].
+    """A measured performance at `rate` frames a second.
+
+    `units`: weights (only `TAKEN_UNITS`). `head`: in the order of `rig.HEAD`. `lids`: closure in
+    [0, 1].
     """
 
     rate: Fraction
@@ -41,14 +43,14 @@ class FilmedPerformance:
     def sample_at(
         self, times: Float64[np.ndarray, " times"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Units, head and lids at the times (seconds); the last frame is held."""
+        """Sample units, head and lids at times (seconds); the last frame is held."""
         frames = times * float(self.rate) - 0.5
         known = np.arange(len(self.units))
 
-        def sampled(rows: np.ndarray) -> np.ndarray:
+        def sample(rows: np.ndarray) -> np.ndarray:
             return np.stack([np.interp(frames, known, column) for column in rows.T], axis=1)
 
-        return sampled(self.units), sampled(self.head), sampled(self.lids)
+        return sample(self.units), sample(self.head), sample(self.lids)
 
 
 def measure_film(
@@ -58,8 +60,10 @@ def measure_film(
     *,
     name: str,
 ) -> FilmedPerformance:
-    """Measure a film of one face. Raises InputError when there is no face in more than a fifth of
-    it. `name` is for errors.
+    """Measure a film of a face. `name`: what errors call it.
+
+    Raises:
+        InputError: There is no face in more than a fifth of the film.
     """
     nothing = np.full(12, np.nan)
     rows = np.array(
@@ -95,15 +99,17 @@ def _follow_face(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterat
     for frame in frames:
         face = landmarker.follow(frame, face, rest) if face is not None else None
         if face is None or face.confidence < 0.5:
-            found = landmarker.detect(frame)
+            detections = landmarker.detect(frame)
             rest = face = (
-                landmarker.fit_mesh(frame, max(found, key=lambda one: one.size)) if found else None
+                landmarker.fit_mesh(frame, max(detections, key=lambda detection: detection.size))
+                if detections
+                else None
             )
         yield face
 
 
 def _measure_face(face: Face) -> np.ndarray:
-    """Brow, corner and lid places in IOD about the eyes (right, down), and the head's pose."""
+    """Measure brows, corners and lids in IOD about the eyes (right, down), and the head's pose."""
     eyes = face.eyes.mean(axis=0)
     local = (face.points[:, :2] - eyes) @ face.axes / face.unit
     lids = [local[lower, 1] - local[upper, 1] for upper, lower in ((159, 145), (386, 374))]
@@ -134,9 +140,7 @@ def _bridge_gaps(column: np.ndarray) -> np.ndarray:
 
 
 def _estimate_units(change: np.ndarray) -> np.ndarray:
-    """Invert the sizes of the units (model.previs.expression): how much of each gives the measured
-    change.
-    """
+    """Estimate how much of each unit gives the measured change: the inverse of its size."""
     units = np.zeros((len(change), len(expression.UNITS)))
     inner, outer, together, corner, width = change[:, :5].T
     taken = {

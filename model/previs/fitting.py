@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the known words are to be heard, and about when: phones of the words against phones that
-a decoder heard.
+"""Find which of the known words are heard, and about when, by phones.
 
-Where a cut takes words away, or somebody says what is not written, the rest is still found. Not the
-exact times (`phones` aligns each run that is found here). Method: local alignment (Smith & Waterman
-1981), then again in what is left on either side.
+The phones of the words are matched with phones that a decoder heard. Where a cut takes words away,
+or somebody says what is not written, the rest is still found. `phones` then aligns each run for
+exact times. Method: local alignment (Smith & Waterman 1981), then again in what is left on either
+side.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEAR = 0.5  # share of a word's phones that must have been met at either end of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordRun:
-    """Words [first, last) that were heard, as the heard phones [start, end)."""
+    """Words [first, last) that were heard, as the decoded phones [start, end)."""
 
     first: int
     last: int
@@ -33,15 +33,16 @@ class WordRun:
     end: int
 
 
-def find_runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[WordRun]:
-    """Runs of words found in what was heard, in order. `words`: the phones of each word; `heard`:
-    phones without silences.
+def find_runs(words: Sequence[Sequence[str]], decoded: Sequence[str]) -> list[WordRun]:
+    """Find runs of words in decoded phones, in order.
+
+    `words`: the phones of each word; `decoded`: phones without silences.
     """
-    best = _find_best_run(words, heard)
+    best = _find_best_run(words, decoded)
     if best is None:
         return []
-    before = find_runs(words[: best.first], heard[: best.start])
-    after = find_runs(words[best.last :], heard[best.end :])
+    before = find_runs(words[: best.first], decoded[: best.start])
+    after = find_runs(words[best.last :], decoded[best.end :])
     moved = [
         WordRun(
             first=r.first + best.last,
@@ -54,13 +55,13 @@ def find_runs(words: Sequence[Sequence[str]], heard: Sequence[str]) -> list[Word
     return [*before, best, *moved]
 
 
-def _find_best_run(words: Sequence[Sequence[str]], heard: Sequence[str]) -> WordRun | None:
-    """The run that fits best, of whole words only."""
+def _find_best_run(words: Sequence[Sequence[str]], decoded: Sequence[str]) -> WordRun | None:
+    """Find the run that fits best, of whole words only."""
     known = [phone for word in words for phone in word]
-    pairs = _align_phones(known, heard)
+    pairs = _align_phones(known, decoded)
     if not pairs:
         return None
-    met = {at: place for at, place in pairs if known[at] == heard[place]}
+    met = {at: place for at, place in pairs if known[at] == decoded[place]}
     starts = np.concatenate([[0], np.cumsum([len(word) for word in words])]).tolist()
     shares = [
         sum(at in met for at in range(low, high)) / max(high - low, 1)
@@ -74,12 +75,12 @@ def _find_best_run(words: Sequence[Sequence[str]], heard: Sequence[str]) -> Word
     return WordRun(first=first, last=last, start=inside[0], end=inside[-1] + 1)
 
 
-def _align_phones(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
-    """The best local alignment as pairs of places, or nothing when it is poor."""
-    scores = np.zeros((len(known) + 1, len(heard) + 1))
-    for row, one in enumerate(known, 1):
-        for column, other in enumerate(heard, 1):
-            met = scores[row - 1, column - 1] + _score_pair(one, other)
+def _align_phones(known: Sequence[str], decoded: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the best local alignment as pairs of places, or nothing when it is poor."""
+    scores = np.zeros((len(known) + 1, len(decoded) + 1))
+    for row, phone in enumerate(known, 1):
+        for column, other in enumerate(decoded, 1):
+            met = scores[row - 1, column - 1] + _score_pair(phone, other)
             skipped = max(scores[row - 1, column], scores[row, column - 1]) + SKIP
             scores[row, column] = max(met, skipped, 0.0)
     if scores.max() < LEAST:
@@ -88,7 +89,7 @@ def _align_phones(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int,
     pairs = []
     while scores[row, column] > 0:
         if scores[row, column] == scores[row - 1, column - 1] + _score_pair(
-            known[row - 1], heard[column - 1]
+            known[row - 1], decoded[column - 1]
         ):
             row, column = row - 1, column - 1
             pairs.append((row, column))
@@ -99,7 +100,7 @@ def _align_phones(known: Sequence[str], heard: Sequence[str]) -> list[tuple[int,
     return pairs[::-1]
 
 
-def _score_pair(one: str, other: str) -> float:
-    if one == other:
+def _score_pair(phone: str, other: str) -> float:
+    if phone == other:
         return SAME
-    return SAME_KIND if (one in VOWELS) == (other in VOWELS) else OTHER
+    return SAME_KIND if (phone in VOWELS) == (other in VOWELS) else OTHER

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a living head does besides speaking: small movements, stress nods, blinks, glances, breath.
+"""Move a head beyond speech: sway, stress nods, blinks, glances, breath.
 
-Everything is a function of time and seed alone, so it can be asked for any moment in any order.
-Rates: 12 to 20 blinks a minute (Bentivoglio et al. 1997); glances and fixations of 0.8 to 3 s;
-about 14 breaths a minute.
+Everything is a function of time and seed alone, so any moment can be computed in any order. Rates:
+12 to 20 blinks a minute (Bentivoglio et al. 1997); glances and fixations of 0.8 to 3 s; about 14
+breaths a minute.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
 
 
 def make_drift(times: Times, seed: int, channel: int, seconds: float) -> Times:
-    """Smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
+    """Make smooth noise of unit spread, bounded to +-2, that forgets itself over about `seconds`.
 
     Gaussian-filtered white noise on a lattice, normalised analytically so that short clips are not
     inflated.
@@ -50,16 +50,16 @@ def _make_generator(seed: int, channel: int, block: int = 0) -> np.random.Genera
 
 
 class Blinks:
-    """When the eyes shut. Grows as later times are asked for."""
+    """The times at which the eyes shut; grows as later times are needed."""
 
     def __init__(self, seed: int, mean_seconds: float = 3.6) -> None:
-        """`mean_seconds` between blinks."""
+        """Seed the blinks; `mean_seconds` lie between them."""
         self._random = _make_generator(seed, 101)
         self._mean = mean_seconds
         self._starts = [float(self._random.uniform(0.6, 2.2))]
 
     def measure_closure(self, times: Times) -> Times:
-        """How far the lids are shut, 0 to 1."""
+        """Return how far the lids are shut at times, 0 to 1."""
         self._grow(float(times.max()))
         shut = np.zeros(len(times))
         for start in self._starts:
@@ -75,18 +75,19 @@ class Blinks:
 
 
 class Glances:
-    """Where the eyes look: fixations near the camera with quick small jumps between them, in IOD
-    (right, down).
+    """Where the eyes look, in IOD (right, down).
+
+    They fixate near the camera, with quick small jumps between.
     """
 
     def __init__(self, seed: int, reach: float) -> None:
-        """`reach` is the spread of the jumps."""
+        """Seed the glances; `reach` is the spread of the jumps."""
         self._random = _make_generator(seed, 102)
         self._reach = reach
         self._jumps = [(0.0, 0.0, 0.0)]
 
     def at(self, times: Times) -> Float64[np.ndarray, "times 2"]:
-        """Gaze at the times."""
+        """Return the gaze at times."""
         while self._jumps[-1][0] <= times.max():
             pause = 0.7 + float(self._random.gamma(2.0, 0.55))
             x, y = np.clip(
@@ -110,7 +111,7 @@ class Glances:
 
 
 def make_breath(times: Times, seed: int) -> Times:
-    """Rise of the chest, 0 to 1: quicker in than out."""
+    """Return the rise of the chest at times, 0 to 1: quicker in than out."""
     phase = (
         times * 0.23
         + 0.35 * make_drift(times, seed, 7, 6.0) * 0.2
@@ -124,7 +125,7 @@ def make_breath(times: Times, seed: int) -> Times:
 def find_stress(
     db: Float64[np.ndarray, " ticks"], reference: float
 ) -> Float64[np.ndarray, " ticks"]:
-    """Beats of the head at 100 Hz: where the voice rises quickly, about 0 to 1."""
+    """Find the beats of the head at 100 Hz, where the voice rises quickly: about 0 to 1."""
     from scipy.ndimage import gaussian_filter1d
 
     if len(db) < 2:
@@ -135,8 +136,9 @@ def find_stress(
 
 
 def find_phrases(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray, " ticks"]:
-    """How much a face is busy with speech at 100 Hz: as it sounds, and `HELD` ticks before and
-    after, so over a phrase's short pauses.
+    """Return how busy a face is with speech at 100 Hz.
+
+    It holds `HELD` ticks before and after the sound, and so over a phrase's short pauses.
     """
     from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
@@ -146,8 +148,9 @@ def find_phrases(speaking: Float64[np.ndarray, " ticks"]) -> Float64[np.ndarray,
 
 
 def place_nods(speaking: Float64[np.ndarray, " ticks"], seed: int) -> Float64[np.ndarray, " ticks"]:
-    """A listener's small nods at 100 Hz: after about every second phrase of the other, a quarter of
-    a second into the pause.
+    """Place a listener's small nods at 100 Hz.
+
+    They come after about every second phrase of the other, a quarter of a second into the pause.
     """
     from scipy.ndimage import gaussian_filter1d
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find faces in a picture and the 468 points of one face, with MediaPipe's networks run by OpenCV.
+"""Find faces in a picture and the 468 points of a face, with MediaPipe's networks run by OpenCV.
 
-The detector (BlazeFace, 128x128) sees the whole picture and, when it finds nothing, overlapping
+The detector (BlazeFace, 128x128) sees the whole picture. When it finds nothing, it sees overlapping
 tiles of it, so that a small face in a wide frame is found as well. Method: Bazarevsky et al. 2019
 (BlazeFace), Kartynnik et al. 2019 (face mesh).
 """
@@ -34,8 +34,9 @@ LESSER = 3.0  # faces this much smaller than the largest stand in the background
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceDetection:
-    """One detection: `box` left, top, right, bottom in px, `roll` of the eye line in radians,
-    `score` in [0, 1].
+    """A detected face.
+
+    `box`: left, top, right, bottom in px. `roll`: of the eye line, in radians. `score`: in [0, 1].
     """
 
     box: tuple[float, float, float, float]
@@ -50,8 +51,9 @@ class FaceDetection:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """468 points (x, y in px, z in px toward the camera negative) and the mesh network's confidence
-    that there is a face.
+    """468 points, and the mesh network's confidence that there is a face.
+
+    Points are x, y in px, and z in px, negative toward the camera.
     """
 
     points: Float64[np.ndarray, "468 3"]
@@ -65,9 +67,7 @@ class Face:
 
     @cached_property
     def unit(self) -> float:
-        """Distance of the eye centres in px: the inter-ocular distance (IOD) in which everything
-        else is measured.
-        """
+        """Distance of the eye centres in px: the inter-ocular distance (IOD), unit of all else."""
         return float(np.hypot(*(self.eyes[1] - self.eyes[0])))
 
     @cached_property
@@ -87,101 +87,100 @@ class Face:
         return self.to_local(self.points[:, :2])
 
     def to_local(self, points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
-        """Picture px to IOD in the face's axes."""
+        """Convert picture px to IOD in the face's axes."""
         return np.asarray((points - self.centre) @ self.axes / self.unit)
 
     def to_picture(self, points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
-        """IOD in the face's axes to picture px."""
+        """Convert IOD in the face's axes to picture px."""
         return np.asarray(points @ self.axes.T * self.unit + self.centre)
 
     @property
     def yaw_degrees(self) -> float:
-        """How far the head is turned, from the depth of the two sides of the face; positive toward
-        the viewer's right.
-        """
+        """Turn of the head by the depth of the face's sides; positive toward the viewer's right."""
         left, right = (self.points[i] for i in anatomy.SIDES)
         across = (right[:2] - left[:2]) @ self.axes[:, 0]
         return math.degrees(math.atan2(right[2] - left[2], across))
 
     @cached_property
     def left_share(self) -> float:
-        """How much of the face's width is seen on the viewer's left of its middle, by eyes and
-        mouth: 0.5 from the front, 0.3 to 0.7.
+        """Share of the face's width on the viewer's left of its middle, by eyes and mouth.
+
+        0.5 from the front; limited to 0.3 to 0.7.
         """
         middle = self.local[list(anatomy.MIDLINE), 0]
         left, right = (np.abs(self.local[list(points), 0] - middle) for points in anatomy.BESIDE)
         return float(np.clip((left / (left + right)).mean(), 0.3, 0.7))
 
     def transform(self, scale: float, offset: tuple[float, float] = (0.0, 0.0)) -> Face:
-        """The same face in a picture that was resized by `scale` and then cropped at `offset`."""
+        """Return the face in a picture that was resized by `scale` and then cropped at `offset`."""
         points = self.points * scale
         points[:, :2] -= offset
         return Face(points, self.confidence)
 
 
 class Landmarker:
-    """Holds the two networks. Not for use from several threads at once."""
+    """The detector and the mesh network. Do not use it from several threads at once."""
 
     def __init__(self, detector: Path, mesh: Path) -> None:
-        """Read the .tflite files (catalogue names `mediapipe-face-detector`,
-        `mediapipe-face-mesh`).
-        """
+        """Read the .tflite files `mediapipe-face-detector` and `mediapipe-face-mesh`."""
         self._detector = cv2.dnn.readNetFromTFLite(str(detector))
         self._mesh = cv2.dnn.readNetFromTFLite(str(mesh))
         self._anchors = _build_anchors()
 
     def detect(self, rgb: Rgb) -> list[FaceDetection]:
-        """All faces, from left to right. Tiles are looked at only when the whole picture shows
-        none.
-        """
+        """Detect faces, from left to right; tiles only when the whole picture shows none."""
         for share in TILE_STEPS:
-            found = [
-                one
+            detections = [
+                detection
                 for x, y, side in _place_tiles(rgb.shape, share)
-                for one in self._detect_tile(rgb, x, y, side)
+                for detection in self._detect_tile(rgb, x, y, side)
             ]
-            kept = _drop_overlaps(found)
+            kept = _drop_overlaps(detections)
             if kept:
-                return sorted(kept, key=lambda one: one.box[0])
+                return sorted(kept, key=lambda detection: detection.box[0])
         return []
 
     def survey(self, rgb: Rgb, least: float) -> list[FaceDetection]:
-        """All faces of at least `least` px that are not far smaller than the largest, from left to
-        right.
+        """Detect all faces of at least `least` px that are not far smaller than the largest.
 
-        `detect` stops at the tiles in which it finds any, and there may be smaller ones; this looks
-        on. Slower for that.
+        They come from left to right. `detect` stops at the tiles in which it finds any, and there
+        may be smaller ones; this looks on, and is slower.
         """
         kept: list[FaceDetection] = []
         for share in TILE_STEPS:
-            found = [
-                one
+            detections = [
+                detection
                 for x, y, side in _place_tiles(rgb.shape, share)
-                for one in self._detect_tile(rgb, x, y, side)
+                for detection in self._detect_tile(rgb, x, y, side)
             ]
-            sure = [one for one in kept if one.score >= SURE]
-            kept = _drop_overlaps([*kept, *(one for one in found if _is_apart(one, sure))])
-            largest = max((one.size for one in kept if one.score >= SURE), default=0.0)
+            sure = [detection for detection in kept if detection.score >= SURE]
+            kept = _drop_overlaps(
+                [*kept, *(detection for detection in detections if _is_apart(detection, sure))]
+            )
+            largest = max(
+                (detection.size for detection in kept if detection.score >= SURE), default=0.0
+            )
             if largest and SEEN * share * max(rgb.shape[:2]) <= max(least, largest / LESSER):
                 break
-        return sorted(kept, key=lambda one: one.box[0])
+        return sorted(kept, key=lambda detection: detection.box[0])
 
-    def fit_mesh(self, rgb: Rgb, found: FaceDetection, rounds: int = 3) -> Face:
-        """The points of a detected face; the crop is refined from the points themselves `rounds`
-        times.
+    def fit_mesh(self, rgb: Rgb, detection: FaceDetection, rounds: int = 3) -> Face:
+        """Fit the mesh to a detected face.
+
+        The crop is refined from the points themselves `rounds` times.
         """
         # averaging first keeps the crop from aliasing
-        scale = min(1.0, 2 * MESH_SIZE / (found.size * 1.5))
+        scale = min(1.0, 2 * MESH_SIZE / (detection.size * 1.5))
         small = (
             cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             if scale < 1
             else rgb
         )
-        left, top, right, bottom = (edge * scale for edge in found.box)
+        left, top, right, bottom = (edge * scale for edge in detection.box)
         roi = (
             np.array([(left + right) / 2, (top + bottom) / 2]),
-            found.size * scale * 1.5,
-            found.roll,
+            detection.size * scale * 1.5,
+            detection.roll,
         )
         face = self._run_mesh(small, roi)
         for _ in range(rounds - 1):
@@ -189,11 +188,10 @@ class Landmarker:
         return face.transform(1 / scale)
 
     def follow(self, rgb: Rgb, face: Face, rest: Face | None = None) -> Face:
-        """The points in a picture in which the face stands close to where it stood: one pass, for
-        tracking.
+        """Fit the mesh where the face stands close to its last place: a single pass, for tracking.
 
         With `rest` (the same face, from any frame) the network looks through the crop of that face,
-        carried along by points that neither speech nor lids move. Without, the crop follows the
+        carried along by points that neither speech nor lids move. Without it, the crop follows the
         chin, and the network answers a moved crop with a moved face.
         """
         return self._run_mesh(
@@ -226,14 +224,14 @@ class Landmarker:
 
 
 class Irises:
-    """Holds the iris network: circles of the two irises of a face."""
+    """The iris network: it finds the circles of the two irises of a face."""
 
     def __init__(self, weights: Path) -> None:
-        """Read the .tflite file (catalogue name `mediapipe-iris`)."""
+        """Read the .tflite file `mediapipe-iris` of the catalogue."""
         self._network = cv2.dnn.readNetFromTFLite(str(weights))
 
     def find_irises(self, rgb: Rgb, face: Face) -> Float64[np.ndarray, "2 3"]:
-        """Centre (x, y) and radius in px, the viewer's left eye first."""
+        """Find centre (x, y) and radius in px, the viewer's left eye first."""
         return np.stack(
             [self._find_iris(rgb, face, corners) for corners in ((33, 133), (362, 263))]
         )
@@ -260,8 +258,9 @@ class Irises:
 
 
 def _build_anchors() -> np.ndarray:
-    """Centres of the detector's 896 anchors in [0, 1]: a 16x16 grid with two, an 8x8 grid with six
-    at each place.
+    """Build the centres of the detector's 896 anchors in [0, 1].
+
+    A 16x16 grid has two at each place, an 8x8 grid six.
     """
     grids = []
     for cells, repeat in ((16, 2), (8, 6)):
@@ -272,8 +271,9 @@ def _build_anchors() -> np.ndarray:
 
 
 def _place_tiles(shape: tuple[int, ...], share: float) -> Iterator[tuple[int, int, int]]:
-    """Squares (left, top, side) with half a side of overlap; share 1 is the whole picture padded to
-    a square.
+    """Yield squares (left, top, side) that overlap by half a side.
+
+    Share 1 is the whole picture, padded to a square.
     """
     height, width = shape[:2]
     side = round(max(height, width) * share)
@@ -297,27 +297,27 @@ def _decode_detections(
 ) -> list[FaceDetection]:
     x, y, side = tile
     chances = 1 / (1 + np.exp(-np.clip(scores, -60, 60)))
-    found = []
+    detections = []
     for index in np.flatnonzero(chances > THRESHOLD):
         values = boxes[index] / DETECTOR_SIZE
         centre, half = values[:2] + anchors[index], values[2:4] / 2
         low, high = (centre - half) * side + (x, y), (centre + half) * side + (x, y)
         eyes = values[4:8].reshape(2, 2)
         roll = math.atan2(eyes[1, 1] - eyes[0, 1], eyes[1, 0] - eyes[0, 0])
-        found.append(FaceDetection(box=(*low, *high), roll=roll, score=float(chances[index])))
-    return found
+        detections.append(FaceDetection(box=(*low, *high), roll=roll, score=float(chances[index])))
+    return detections
 
 
-def _drop_overlaps(found: list[FaceDetection]) -> list[FaceDetection]:
+def _drop_overlaps(detections: list[FaceDetection]) -> list[FaceDetection]:
     kept: list[FaceDetection] = []
-    for one in sorted(found, key=lambda one: -one.score):
-        if _is_apart(one, kept):
-            kept.append(one)
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        if _is_apart(detection, kept):
+            kept.append(detection)
     return kept
 
 
-def _is_apart(one: FaceDetection, others: list[FaceDetection]) -> bool:
-    return all(_measure_overlap(one.box, other.box) < 0.3 for other in others)
+def _is_apart(detection: FaceDetection, others: list[FaceDetection]) -> bool:
+    return all(_measure_overlap(detection.box, other.box) < 0.3 for other in others)
 
 
 def _measure_overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -340,9 +340,9 @@ def _find_region(face: Face) -> tuple[np.ndarray, float, float]:
 
 
 def _carry_region(rest: Face, face: Face) -> tuple[np.ndarray, float, float]:
-    """The region of `rest`, moved, turned and scaled as its steady points were (least squares)."""
+    """Move, turn and scale the region of `rest` as its steady points moved (least squares)."""
     held = list(anatomy.STEADY)
-    before, after = (one.points[held, :2] @ (1, 1j) for one in (rest, face))
+    before, after = (posed.points[held, :2] @ (1, 1j) for posed in (rest, face))
     start, end = before.mean(), after.mean()
     turn = np.vdot(before - start, after - end) / np.vdot(before - start, before - start).real
     centre, size, roll = _find_region(rest)
@@ -353,7 +353,7 @@ def _carry_region(rest: Face, face: Face) -> tuple[np.ndarray, float, float]:
 def _crop_region(
     rgb: Rgb, roi: tuple[np.ndarray, float, float], side: int
 ) -> tuple[Rgb, np.ndarray]:
-    """The turned square that a network sees, and the matrix from its px to the picture's."""
+    """Crop the turned square that a network sees; return its matrix from crop px to picture px."""
     centre, size, roll = roi
     scale = size / side
     c, s = math.cos(roll) * scale, math.sin(roll) * scale

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the lips part: the dark seam between closed lips, followed to its very ends, or the
-landmarks' lines of an open mouth.
+"""Find where the lips part: the seam between closed lips, or the lines of an open mouth.
 
-The landmarks' inner lip lines miss the seam by a few pixels; a warp cut beside the seam would smear
-its dark over the lips.
+The seam is dark and is followed to its very ends. The landmarks' inner lip lines miss it by a few
+pixels; a warp that is cut beside the seam would smear its dark over the lips.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ Line = Float32[np.ndarray, "41 2"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LipLines:
-    """Points from corner to corner where each lip ends at rest, in picture px, and the `gap` of the
-    landmarks in IOD.
+    """Points from corner to corner where each lip ends at rest, in picture px.
+
+    `gap`: of the landmarks, in IOD.
     """
 
     upper: Line
@@ -42,7 +42,7 @@ class LipLines:
 
 
 def find_lip_lines(rgb: np.ndarray, face: Face) -> LipLines:
-    """Where the lips part at rest."""
+    """Find where the lips part at rest."""
     points = face.points[:, :2]
     upper, lower = points[list(anatomy.LIP_INNER_UPPER)], points[list(anatomy.LIP_INNER_LOWER)]
     gap = float((lower[5] - upper[5]) @ face.axes[:, 1]) / face.unit
@@ -52,7 +52,7 @@ def find_lip_lines(rgb: np.ndarray, face: Face) -> LipLines:
 
 
 def _smooth_line(line: np.ndarray) -> Line:
-    """Eleven points as a smooth curve of 41."""
+    """Turn eleven points into a smooth curve of 41."""
     return np.asarray(_SPLINE @ line, dtype=np.float32)
 
 
@@ -60,8 +60,9 @@ _SPLINE = CubicSpline(np.arange(11), np.eye(11), bc_type="natural")(np.linspace(
 
 
 def _trace_seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
-    """The dark line between closed lips near the landmarks' middle line, to where it ends beside
-    their corners.
+    """Trace the dark line between closed lips near the landmarks' middle line.
+
+    It goes on to where the line ends beside the landmarks' corners.
     """
     unit, (right, down) = face.unit, face.axes.T
     steps = np.arange(1, BEYOND + 1)[:, None] * (0.075 / BEYOND * unit) * right
@@ -89,7 +90,7 @@ def _trace_seam(rgb: np.ndarray, middle: np.ndarray, face: Face) -> np.ndarray:
 
 
 def _find_cheapest_path(cost: np.ndarray) -> np.ndarray:
-    """The column in each row on the cheapest smooth path (dynamic programming)."""
+    """Find the column in each row on the cheapest smooth path (dynamic programming)."""
     columns = np.arange(cost.shape[1])
     steps = 2.5 * np.abs(columns[:, None] - columns[None])
     total, back = cost[0], []
@@ -104,9 +105,7 @@ def _find_cheapest_path(cost: np.ndarray) -> np.ndarray:
 
 
 def _find_ends(depth: np.ndarray) -> tuple[int, int]:
-    """The first and last row of the path at which it is still dark, looking outward from the
-    landmarks' corners.
-    """
+    """Find the first and last row of the path that are still dark, outward from the corners."""
     first, last = BEYOND, len(depth) - 1 - BEYOND
     while first > 0 and depth[first - 1] > 0.45:
         first -= 1

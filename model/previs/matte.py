@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What in a portrait is the person, and what the picture looks like behind the person's edge.
+"""Separate the person in a portrait from the background, and fill the plate behind the edge.
 
 The matte comes from MediaPipe's selfie segmentation, sharpened by GrabCut (Rother et al. 2004)
 because the network misses the tips of hair; a portrait with transparency brings its own. The plate
@@ -25,14 +25,14 @@ Rgb = UInt8[np.ndarray, "height width 3"]
 
 
 class Segmenter:
-    """Holds the segmentation network."""
+    """The segmentation network."""
 
     def __init__(self, weights: Path) -> None:
-        """Read the .tflite file (catalogue name `mediapipe-selfie`)."""
+        """Read the .tflite file `mediapipe-selfie` of the catalogue."""
         self._network = cv2.dnn.readNetFromTFLite(str(weights))
 
     def segment_person(self, rgb: Rgb, face: Face) -> Matte:
-        """How much each pixel of a picture around the face belongs to the person, in [0, 1]."""
+        """Return how much each pixel around the face belongs to the person, in [0, 1]."""
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
         guess = self._run_network(small)
@@ -46,8 +46,9 @@ class Segmenter:
         return np.asarray(cv2.GaussianBlur(np.maximum(matte, hull), (0, 0), 1.2 * width / 512))
 
     def segment_roughly(self, rgb: Rgb) -> UInt8[np.ndarray, "height width"]:
-        """The matte of a whole picture as the network sees it: soft, for what lies outside the
-        moving box.
+        """Return the matte of a whole picture as the network sees it.
+
+        It is soft, for what lies outside the moving box.
         """
         small = cv2.resize(rgb, (NETWORK_SIZE, NETWORK_SIZE), interpolation=cv2.INTER_AREA)
         guess = cv2.resize(
@@ -77,10 +78,9 @@ def _refine_matte(small: Rgb, guess: Matte) -> Matte:
 
 
 def fill_plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
-    """The picture with the person's edge filled from outside; untouched further than `BAND` from
-    the matte.
+    """Fill the person's edge from outside; leave pixels further than `BAND` from the matte.
 
-    `unit` is the inter-ocular distance in px.
+    `unit`: the inter-ocular distance in px.
     """
     reach = max(3, round(BAND * unit)) | 1
     scale = max(1, round(reach / 12))
@@ -99,8 +99,9 @@ def fill_plate(rgb: Rgb, matte: Matte, unit: float) -> Rgb:
 
 
 def fill_transparent(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
-    """A cut-out's own colours, carried on under its transparent pixels. `rgb`: multiplied by
-    `cover`, its opacity.
+    """Continue a cut-out's own colours under its transparent pixels.
+
+    `rgb`: multiplied by `cover`, its opacity.
     """
     if not cover.any():
         return rgb
@@ -110,7 +111,7 @@ def fill_transparent(rgb: Rgb, cover: UInt8[np.ndarray, "height width"]) -> Rgb:
 
 
 def _fill_unknown(values: np.ndarray, known: Matte) -> np.ndarray:
-    """Fill where `known` is 0 with ever coarser averages of what is known."""
+    """Fill where `known` is 0 with ever coarser averages of what is known (push-pull)."""
     height, width = known.shape
     weight = known[..., None]
     if min(height, width) <= 2:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inside of the mouth: teeth, tongue and cavity, and how they are painted between the lips
-(whose lines are in `lips`).
+"""Draw the inside of the mouth between the lips: teeth, tongue and cavity.
 
-The upper teeth hang on the skull, the lower teeth and the tongue on the jaw. Everything takes its
-light from the face's own skin.
+The lips' lines are found in `lips`. The upper teeth hang on the skull, the lower teeth and the
+tongue on the jaw. Everything takes its light from the face's own skin.
 """
 
 from __future__ import annotations
@@ -31,10 +30,11 @@ APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mouth:
-    """A portrait's mouth at rest, in picture px. `upper`, `lower`: where the lips part (the same
-    line when closed). `rest_gap` in IOD. Textures are RGBA float32, colours RGB; `middle`: where
-    along their rows the face's middle is, 0 to 1. `level`: the light on the face; `chroma`: 0 in a
-    grey picture, else 1.
+    """A portrait's mouth at rest, in picture px.
+
+    `upper`, `lower`: where the lips part (the same line when closed). `rest_gap` in IOD. Textures
+    are RGBA float32, colours RGB; `middle`: where along their rows the face's middle is, 0 to 1.
+    `level`: the light on the face; `chroma`: 0 in a grey picture, else 1.
     """
 
     upper: Line
@@ -53,7 +53,7 @@ class Mouth:
 
 
 def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
-    """Study the mouth of a face."""
+    """Measure the mouth of a face."""
     points = face.points[:, :2]
     skin = _sample_colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
     red = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
@@ -81,7 +81,7 @@ def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
 
 
 def _measure_white(rgb: np.ndarray, face: Face) -> np.ndarray:
-    """What white things look like in this light: the brightest of the whites of the eyes."""
+    """Measure how white things look in this light: the brightest of the whites of the eyes."""
     brightest = []
     for upper, lower in zip(anatomy.LID_UPPER, anatomy.LID_LOWER, strict=True):
         ring = np.rint(face.points[[*upper, *lower[::-1]], :2]).astype(np.int32)
@@ -97,14 +97,14 @@ def _measure_white(rgb: np.ndarray, face: Face) -> np.ndarray:
 
 
 def _measure_chroma(colour: np.ndarray) -> float:
-    """0 for a grey, rising to 1 for what living skin and lips show at least."""
+    """Return 0 for a grey, rising to 1 for the least chroma of living skin and lips."""
     return float(
         np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1)
     )
 
 
 def _fade_colour(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
-    """A colour drawn toward its own grey, as in a picture of that chroma."""
+    """Fade a colour toward its own grey, as in a picture of that chroma."""
     full = np.array(colour, np.float32)
     return np.asarray(full.mean() + (full - full.mean()) * chroma, dtype=np.float32)
 
@@ -117,8 +117,9 @@ def _sample_colours(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _draw_teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "rows columns 4"]:
-    """The upper arch: ten teeth in the light of the face, RGBA. `white` is the colour of the eyes'
-    whites, which tells of that light.
+    """Draw the upper arch: ten teeth in the light of the face, RGBA.
+
+    `white`: the colour of the eyes' whites, which tells of that light.
     """
     columns, rows = TEXTURE
     grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
@@ -142,8 +143,9 @@ def _draw_teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "row
 
 
 def _draw_tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
-    """Draw one tooth, four times as fine: round at the gum and at the cutting edge, darker at its
-    root and its sides.
+    """Draw a tooth, four times as fine.
+
+    It is round at the gum and at the cutting edge, darker at its root and its sides.
     """
     low, high, height = place
     rows, columns = arch.shape[:2]
@@ -164,9 +166,7 @@ def _draw_tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.
 
 
 def _turn_teeth(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
-    """The arch as a turned head shows it: its middle moved, the side that is turned away
-    narrower.
-    """
+    """Show the arch as on a turned head: its middle moved, the far side narrower."""
     columns, rows = TEXTURE
     left = round(columns * left_share)
     half = columns // 2
@@ -178,9 +178,11 @@ def _turn_teeth(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "ro
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MouthOpening:
-    """A mouth in one pose, in px of the frame: the lip lines (crossing where lips are pressed) and
-    what neither lip was found to cover. What stands between the lines is open as well: far from the
-    lips the search for what covers a pixel goes astray.
+    """A mouth in a pose, in px of the frame.
+
+    `upper`, `lower`: the lip lines (they cross where lips are pressed). `mask`: what neither lip
+    covers. What stands between the lines is open as well: far from the lips the search for what
+    covers a pixel goes astray.
     """
 
     upper: Line
@@ -214,14 +216,15 @@ def paint_mouth(mouth: Mouth, frame: np.ndarray, opening: MouthOpening, skull: n
 def uncross_lips(
     mouth: Mouth, upper: np.ndarray, lower: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The lip lines with their middle taken by both where they cross."""
+    """Give both lip lines their common middle where they cross."""
     crossing = np.minimum((lower - upper) @ mouth.down, 0)[:, None] / 2 * mouth.down
     return upper + crossing, lower - crossing
 
 
 def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray) -> None:
-    """The dark line where lips touch: drawn where they are pressed or barely apart; at rest it is
-    the portrait's own.
+    """Paint the dark line where lips are pressed or barely apart.
+
+    At rest it is the portrait's own.
     """
     thin = 0.008 * mouth.unit
     strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (4 * thin), 0, 1)
@@ -239,7 +242,7 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
 def _draw_cavity(
     mouth: Mouth, size: tuple[int, ...], base: np.ndarray, gap: float, across: np.ndarray
 ) -> np.ndarray:
-    """Dark red mucosa with the tongue resting on the lower lip's middle."""
+    """Draw dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
     inside[:] = _fade_colour((62, 24, 26), mouth.chroma) * mouth.level
     tongue = np.zeros(size, np.uint8)
@@ -296,7 +299,7 @@ def _shade_inside(
     gap: float,
     corners: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Darker toward the lips and the cheeks; the lips' own colour shines in at the edge."""
+    """Darken the inside toward lips and cheeks; the lips' own colour shines in at the edge."""
     soft = (
         cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32)
         / 255

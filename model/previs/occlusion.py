@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a hand, a mask or a microphone covers the mouth: landmarks are drawn over whatever stands
-there, as sure as ever.
+"""Detect whether a hand, a mask or a microphone covers the mouth.
 
-Not a recogniser of things: lips are looked for by what they show, and it is said what is missing.
-The limits were measured on the example's cast, nine drawn heads, a painting and the drawn people of
-the corpus, plain, grey, dark, dull and blurred, and on the same faces with masks, hands,
-microphones and beards drawn over them.
+Landmarks are drawn over whatever stands there, as sure as ever. This recognises no things: it looks
+for lips by what they show, and names what is missing. The limits were measured on the example's
+cast, nine drawn heads, a painting and the drawn people of the corpus, plain, grey, dark, dull and
+blurred, and on the same faces with masks, hands, microphones and beards drawn over them.
 """
 
 from __future__ import annotations
@@ -39,9 +38,11 @@ FAINT, FAINT_LINE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LipVisibility:
-    """What is seen where lips should be, in CIELAB, as in good light: how far their colour lies
-    from the skin about them, how dark the line between them is, and how much redder than the
-    forehead they and the skin about them are.
+    """What is seen where lips should be, in CIELAB, as in good light.
+
+    `apart`: how far the lips' colour lies from the skin about them. `line`: how dark the line
+    between them is. `red`, `red_about`: how much redder than the forehead they and the skin about
+    them are.
     """
 
     apart: float
@@ -66,13 +67,13 @@ class LipVisibility:
         if self.red < PALE:
             return f"its lips are {-self.red:.0f} less red than the forehead (CIELAB a*)"
         if self.apart < FAINT or (self.line < FAINT_LINE and self.apart < FLAT):
-            told = f"its lips differ from the skin about them by {self.apart:.1f}"
-            return f"{told}, the line between them is {max(self.line, 0):.1f} dark (CIELAB)"
+            difference = f"its lips differ from the skin about them by {self.apart:.1f}"
+            return f"{difference}, the line between them is {max(self.line, 0):.1f} dark (CIELAB)"
         return None
 
 
 def measure_lips(rgb: np.ndarray, face: Face) -> LipVisibility:
-    """Look at the mouth of a face in a picture."""
+    """Measure how visible the lips of a face are in a picture."""
     soft, near = _crop_face(rgb, face)
     points = near.points[:, :2]
     lips, about = (_sample_lab(soft, points[list(part)])[0].mean(axis=0) for part in (RED, ABOUT))
@@ -87,7 +88,7 @@ def measure_lips(rgb: np.ndarray, face: Face) -> LipVisibility:
 
 
 def _crop_face(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """The face's part of a picture, small and a little soft, and the face in it."""
+    """Crop the face, small and a little soft; return it with the face's points in it."""
     points, room = face.points[:, :2], 0.2 * face.unit
     low = np.maximum(np.floor(points.min(axis=0) - room), 0).astype(int)
     high = np.ceil(points.max(axis=0) + room).astype(int)
@@ -98,15 +99,16 @@ def _crop_face(rgb: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
 
 
 def _sample_lab(rgb: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """CIELAB at places (..., 2), as rows of them."""
+    """Sample CIELAB at places (..., 2), as rows of them."""
     rows = places.reshape(-1, places.shape[-2], 2).astype(np.float32)
     seen = cv2.remap(rgb, rows, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.cvtColor(seen.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
 
 
 def _measure_line(rgb: np.ndarray, face: Face) -> float:
-    """How much darker than what lies above and below is the darkest line across the middle of the
-    lips (L*).
+    """Measure how dark the darkest line across the middle of the lips is (L*).
+
+    It is compared with what lies above and below.
     """
     inner = (anatomy.LIP_INNER_UPPER[3:8], anatomy.LIP_INNER_LOWER[3:8])
     middle = np.mean([face.points[list(points), :2] for points in inner], axis=0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door to pocketsphinx: which phones are spoken when, from known text or from sound alone. US
-English models, in its wheel.
+"""Find which phones are spoken when, from known text or from sound alone: the door to pocketsphinx.
+
+US English models, in its wheel.
 """
 
 from __future__ import annotations
@@ -96,8 +97,9 @@ SPELLING: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One phone (ARPAbet without stress, `SIL` for anything that is not speech) over [start, end)
-    in 10 ms ticks.
+    """A phone over [start, end) in 10 ms ticks.
+
+    `name`: ARPAbet without stress, or `SIL` for anything that is not speech.
     """
 
     name: str
@@ -106,12 +108,13 @@ class Phone:
 
 
 class PhoneDecoder:
-    """Two decoders, loaded when first needed. Each utterance starts afresh, so the answer does not
-    depend on what came before.
+    """Two decoders, loaded when first needed.
+
+    Each utterance starts afresh, so the answer does not depend on what came before.
     """
 
     def decode(self, samples: Samples) -> list[Phone]:
-        """Phones heard in mono 16 kHz sound."""
+        """Decode phones from mono 16 kHz sound."""
         decoder = self._listener
         _run_decoder(decoder, samples)
         return [
@@ -120,8 +123,7 @@ class PhoneDecoder:
         ]
 
     def align(self, samples: Samples, text: str) -> list[Phone] | None:
-        """When the phones of `text` are spoken in the sound, or None when next to nothing of it is
-        heard.
+        """Align the phones of `text` with the sound; None when next to nothing of it is heard.
 
         Where text and sound differ (a cut through a line, a word left out), the words that are
         heard are aligned each in its place, and what lies between them is decoded.
@@ -135,7 +137,7 @@ class PhoneDecoder:
         return self._align_runs(samples, words)
 
     def _split_words(self, text: str) -> list[str]:
-        """The words of a text, each in the dictionary: those that were not are spelled."""
+        """Split a text into words, and add spellings for those that the dictionary lacks."""
         words = re.findall(r"[a-z']+", text.lower())
         for word in words:
             if self._aligner.lookup_word(word) is None:
@@ -143,7 +145,7 @@ class PhoneDecoder:
         return words
 
     def _align_words(self, samples: Samples, words: list[str]) -> list[Phone] | None:
-        """Phones of exactly these words, or None when they cannot be fitted."""
+        """Align exactly these words, or return None when they do not fit."""
         decoder = self._aligner
         try:
             decoder.set_align_text(" ".join(words))
@@ -160,31 +162,29 @@ class PhoneDecoder:
         return [_make_phone(p.name, p.start, p.start + p.duration) for p in alignment.phones()]
 
     def _align_runs(self, samples: Samples, words: list[str]) -> list[Phone] | None:
-        """Decoded phones, with those runs of words that are heard in them aligned in their
-        place.
-        """
+        """Decode phones, and align runs of words that are heard in them in their place."""
         decoded = self.decode(samples)
-        heard = [phone for phone in decoded if phone.name != "SIL"]
+        spoken = [phone for phone in decoded if phone.name != "SIL"]
         spelled = [
             [_make_phone(name, 0, 0).name for name in self._aligner.lookup_word(word).split()]
             for word in words
         ]
-        made, done = [], 0
-        for run in fitting.find_runs(spelled, [phone.name for phone in heard]):
-            low = max(heard[run.start].start - ROOM, done)
-            high = min(heard[run.end - 1].end + ROOM, len(samples) // TICK)
-            part, said = samples[low * TICK : high * TICK], words[run.first : run.last]
+        phones, done = [], 0
+        for run in fitting.find_runs(spelled, [phone.name for phone in spoken]):
+            low = max(spoken[run.start].start - ROOM, done)
+            high = min(spoken[run.end - 1].end + ROOM, len(samples) // TICK)
+            part, words_of_run = samples[low * TICK : high * TICK], words[run.first : run.last]
             # The words at the ends of a run may be half cut away.
-            tries = (said, said[1:], said[:-1], said[1:-1])
+            tries = (words_of_run, words_of_run[1:], words_of_run[:-1], words_of_run[1:-1])
             inside = next(
                 (fit for known in tries if known and (fit := self._align_words(part, known))), None
             )
             if inside is None:
                 continue
-            made += _clip_phones(decoded, done, low)
-            made += [Phone(phone.name, phone.start + low, phone.end + low) for phone in inside]
+            phones += _clip_phones(decoded, done, low)
+            phones += [Phone(phone.name, phone.start + low, phone.end + low) for phone in inside]
             done = high
-        return [*made, *_clip_phones(decoded, done, len(samples) // TICK)] if made else None
+        return [*phones, *_clip_phones(decoded, done, len(samples) // TICK)] if phones else None
 
     @cached_property
     def _listener(self) -> Any:
@@ -219,8 +219,9 @@ def _run_decoder(decoder: Any, samples: Samples) -> None:
 
 
 def _is_forced(phones: list[Phone], samples: Samples) -> bool:
-    """Whether words were squeezed or stretched to fit what was not them, or left much of what is
-    said as silence.
+    """Tell whether an alignment squeezes or stretches words to fit other sound.
+
+    It also counts as forced when it leaves much of the speech as silence.
     """
     lengths = np.array([phone.end - phone.start for phone in phones if phone.name != "SIL"])
     if (
@@ -239,7 +240,7 @@ def _is_forced(phones: list[Phone], samples: Samples) -> bool:
 
 
 def _clip_phones(phones: list[Phone], low: int, high: int) -> list[Phone]:
-    """The parts of phones that lie in [low, high)."""
+    """Return the parts of phones that lie in [low, high)."""
     return [
         Phone(phone.name, max(phone.start, low), min(phone.end, high))
         for phone in phones

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a portrait to a puppet: find the chosen face, refuse what cannot be animated, and solve
-everything that frames share.
+"""Solve a portrait into a puppet: find the face, refuse what cannot be animated, solve the rest.
+
+The puppet holds everything that frames share.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ SMILING = 0.06  # IOD by which the corners stand above the middle of the lips in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrevisNetworks:
-    """The loaded networks that setup needs."""
+    """The loaded networks that solving a portrait needs."""
 
     landmarker: Landmarker
     irises: Irises
@@ -41,43 +42,45 @@ class PrevisNetworks:
 
 
 def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
-    """The face that `portrait.face` chooses. Raises InputError: none, several without a choice, too
-    small, turned away.
+    """Find the face that `portrait.face` chooses.
+
+    Raises:
+        InputError: There is no face, there are several without a choice, or it is too small, turned
+            away, cut off, upside down or covered.
     """
     pixels = (
         portrait.pixels
         if portrait.alpha is None
         else _lay_on_backdrop(portrait.pixels, portrait.alpha)
     )
-    found = [
-        (one, landmarker.fit_mesh(pixels, one)) for one in landmarker.survey(pixels, LEAST_FACE)
+    faces = [
+        (detection, landmarker.fit_mesh(pixels, detection))
+        for detection in landmarker.survey(pixels, LEAST_FACE)
     ]
-    found = _drop_doubles(
-        [(one, face) for one, face in found if face.confidence >= LEAST_CONFIDENCE]
+    faces = _drop_doubles(
+        [(detection, face) for detection, face in faces if face.confidence >= LEAST_CONFIDENCE]
     )
-    if not found:
+    if not faces:
         raise _refuse(portrait, "no face was found", expected="one face, seen from the front")
-    one, face = found[_choose_face(portrait, [one for one, _ in found])]
-    if one.size < LEAST_FACE:
+    detection, face = faces[_choose_face(portrait, [detection for detection, _ in faces])]
+    if detection.size < LEAST_FACE:
         raise _refuse(
             portrait,
             "the face is too small",
             expected=f"at least {LEAST_FACE} px",
-            got=f"{one.size:.0f} px",
+            got=f"{detection.size:.0f} px",
         )
-    _check_face(portrait, face, _is_upside_down(pixels, one, landmarker))
-    hidden = occlusion.measure_lips(pixels, face).why_covered
-    if hidden:
+    _check_face(portrait, face, _is_upside_down(pixels, detection, landmarker))
+    reason = occlusion.measure_lips(pixels, face).why_covered
+    if reason:
         raise _refuse(
-            portrait, "the mouth is covered", expected="lips that can be seen", got=hidden
+            portrait, "the mouth is covered", expected="lips that can be seen", got=reason
         )
     return face
 
 
 def _lay_on_backdrop(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """A cut-out before the backdrop: what its transparent pixels hold is not part of the
-    picture.
-    """
+    """Lay a cut-out on the backdrop: what its transparent pixels hold is not in the picture."""
     share = cv2.merge([alpha, alpha, alpha])
     behind = cv2.convertScaleAbs(cv2.bitwise_not(share), alpha=BACKDROP / 255)
     return np.asarray(cv2.add(cv2.multiply(rgb, share, scale=1 / 255), behind))
@@ -105,45 +108,46 @@ def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
         )
 
 
-def _is_upside_down(pixels: np.ndarray, one: FaceDetection, landmarker: Landmarker) -> bool:
-    """Whether the detector is much surer of the same place turned by half a circle."""
-    left, top, right, bottom = (round(edge) for edge in one.box)
-    room = round(one.size / 2)
+def _is_upside_down(pixels: np.ndarray, detection: FaceDetection, landmarker: Landmarker) -> bool:
+    """Tell whether the detector is much surer of the same place turned by half a circle."""
+    left, top, right, bottom = (round(edge) for edge in detection.box)
+    room = round(detection.size / 2)
     near = pixels[max(top - room, 0) : bottom + room, max(left - room, 0) : right + room]
     ways = (near, np.ascontiguousarray(near[::-1, ::-1]))
     upright, turned = (
-        max((found.score for found in landmarker.detect(way)), default=0.0) for way in ways
+        max((other.score for other in landmarker.detect(way)), default=0.0) for way in ways
     )
     return turned > upright + SCORE_GAP_TURNED
 
 
-def _drop_doubles(found: list[tuple[FaceDetection, Face]]) -> list[tuple[FaceDetection, Face]]:
-    """Each face once, and no shapes in a blurred background: those score far below a face in the
-    same picture.
+def _drop_doubles(faces: list[tuple[FaceDetection, Face]]) -> list[tuple[FaceDetection, Face]]:
+    """Drop double faces, and shapes in a blurred background.
+
+    Those shapes score far below a face in the same picture.
     """
-    best = max((one.score for one, _ in found), default=0.0)
+    best = max((detection.score for detection, _ in faces), default=0.0)
     kept: list[tuple[FaceDetection, Face]] = []
-    for one, face in sorted(found, key=lambda pair: -pair[0].score):
+    for detection, face in sorted(faces, key=lambda pair: -pair[0].score):
         apart = all(np.hypot(*(face.centre - other.centre)) > other.unit for _, other in kept)
-        if apart and one.score >= best - SCORE_GAP:
-            kept.append((one, face))
+        if apart and detection.score >= best - SCORE_GAP:
+            kept.append((detection, face))
     return sorted(kept, key=lambda pair: pair[0].box[0])
 
 
-def _choose_face(portrait: Portrait, found: list[FaceDetection]) -> int:
-    sizes = [one.size for one in found]
-    known = {"left": 0, "right": len(found) - 1, "largest": int(np.argmax(sizes))}
-    known |= {str(number): number - 1 for number in range(1, len(found) + 1)}
-    if len(found) == 1:
+def _choose_face(portrait: Portrait, detections: list[FaceDetection]) -> int:
+    sizes = [detection.size for detection in detections]
+    known = {"left": 0, "right": len(detections) - 1, "largest": int(np.argmax(sizes))}
+    known |= {str(number): number - 1 for number in range(1, len(detections) + 1)}
+    if len(detections) == 1:
         known["only"] = 0
     if portrait.face in known:
         return known[portrait.face]
     listed = "; ".join(
-        f"{i}: {one.size:.0f} px at x {one.box[0]:.0f}, y {one.box[1]:.0f}"
-        for i, one in enumerate(found, 1)
+        f"{i}: {detection.size:.0f} px at x {detection.box[0]:.0f}, y {detection.box[1]:.0f}"
+        for i, detection in enumerate(detections, 1)
     )
-    expected = "face = left, right, largest or a number up to " + str(len(found))
-    faces = "1 face was" if len(found) == 1 else f"{len(found)} faces were"
+    expected = "face = left, right, largest or a number up to " + str(len(detections))
+    faces = "1 face was" if len(detections) == 1 else f"{len(detections)} faces were"
     raise _refuse(portrait, f"{faces} found ({listed})", expected=expected, got=portrait.face)
 
 
@@ -154,32 +158,35 @@ def _refuse(
 
 
 def scale_portrait(portrait: Portrait, size: int | None) -> tuple[np.ndarray, float]:
-    """The portrait with its short side at most `size` (or `LARGEST`) px and even sides, and the
-    factor that was applied.
+    """Scale the portrait to a short side of at most `size` (or `LARGEST`) px and even sides.
+
+    Returns the pixels and the factor.
     """
     height, width = portrait.pixels.shape[:2]
     factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
-    made, cover = portrait.pixels, portrait.alpha
+    picture, cover = portrait.pixels, portrait.alpha
     # averaged as they show, so that nothing of what transparent pixels hold comes in
     if cover is not None:
-        made = np.dstack([cv2.multiply(made, cv2.merge([cover] * 3), scale=1 / 255), cover])
+        picture = np.dstack([cv2.multiply(picture, cv2.merge([cover] * 3), scale=1 / 255), cover])
     if target != (width, height):
-        made = cv2.resize(made, target, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(picture, target, interpolation=cv2.INTER_AREA)
     if cover is not None:
-        made = np.dstack([matte.fill_transparent(made[..., :3], made[..., 3]), made[..., 3]])
-    return np.ascontiguousarray(made), target[0] / width
+        picture = np.dstack(
+            [matte.fill_transparent(picture[..., :3], picture[..., 3]), picture[..., 3]]
+        )
+    return np.ascontiguousarray(picture), target[0] / width
 
 
 def build_puppet(portrait: Portrait, networks: PrevisNetworks, size: int | None) -> Puppet:
-    """Everything frames share, at the resolution at which they will be made."""
+    """Build the puppet of a portrait, at the resolution of the frames."""
     face = find_face(portrait, networks.landmarker)
     picture, factor = scale_portrait(portrait, size)
     return assemble_puppet(picture, face.transform(factor), networks)
 
 
 def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -> Puppet:
-    """A puppet from a picture (RGB or RGBA) at its final size and the face in it."""
+    """Assemble a puppet from a picture (RGB or RGBA) at its final size and the face in it."""
     rgb = np.ascontiguousarray(picture[..., :3])
     reach = rig.find_reach(face, (rgb.shape[1], rgb.shape[0]))
     left, top, right, bottom = reach
@@ -229,7 +236,7 @@ def _solve_puppet(
 
 
 def _estimate_rest(face: Face, parted: lips.LipLines) -> np.ndarray:
-    """What takes a smile or parted lips out of the portrait, as unit weights."""
+    """Estimate the unit weights that take a smile or parted lips out of the portrait."""
     local = face.local
     lift = float(local[[13, 14], 1].mean() - local[[61, 291], 1].mean())
     units = {"AU25": -(parted.gap + 0.02) / PARTING} if not parted.closed else {}
@@ -242,24 +249,24 @@ def _estimate_rest(face: Face, parted: lips.LipLines) -> np.ndarray:
 
 
 def _collect_warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
-    """What a person should look at: a turned head, a mouth that does not look like one, a small
-    face.
-    """
-    said = []
+    """Collect what a person should look at: a turned head, a doubtful mouth, a small face."""
+    warnings = []
     if abs(face.yaw_degrees) > WARN_YAW:
-        said.append(
+        warnings.append(
             f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched"
         )
     doubt = occlusion.measure_lips(rgb, face).why_doubtful
     if doubt:
-        said.append(f"the mouth may be covered: {doubt}")
+        warnings.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:
-        said.append(f"the eyes are only {face.unit:.0f} px apart: teeth and lids will be coarse")
-    return tuple(said)
+        warnings.append(
+            f"the eyes are only {face.unit:.0f} px apart: teeth and lids will be coarse"
+        )
+    return tuple(warnings)
 
 
 def _find_person_box(cover: np.ndarray, room: int) -> Box:
-    """The part that the person covers, with room to move."""
+    """Return the box that the person covers, with room to move."""
     height, width = cover.shape
     rows, columns = (
         np.flatnonzero((cover > 0.01).any(axis=1)),

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deformation of one portrait: dense displacement fields for every action unit and for the
-head, solved once.
+"""Solve the deformation of a portrait: a dense displacement field for each unit and the head.
 
 Two steps. Each unit's few controls are spread over the 468 mesh points by a radial basis function
-(RBF) solve; then one shared solve spreads all mesh points to grids of pixels. The mouth is cut
-along the lips: `above` is the field of everything above the mouth line, `below` of everything
-below; between them the renderer chooses. Method: biharmonic RBF (Carr et al. 2001).
+(RBF) solve; then a shared solve spreads all mesh points to grids of pixels. The mouth is cut along
+the lips: `above` is the field of everything above the mouth line, `below` of everything below; the
+renderer chooses between them. Method: biharmonic RBF (Carr et al. 2001).
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ REACH = (2.3, 2.7, 2.3)  # IOD beside, above and below the face centre beyond wh
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WarpGrid:
-    """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells,
-    samples at cell centres.
+    """A lattice of sample points: pixel (left, top) to (right, bottom), `columns` x `rows` cells.
+
+    Samples lie at cell centres.
     """
 
     left: int
@@ -57,7 +57,7 @@ class WarpGrid:
 
     @classmethod
     def cover_box(cls, box: Box, cell: float) -> WarpGrid:
-        """A grid over a box of whole px with cells of about `cell` px."""
+        """Cover a box of whole px with cells of about `cell` px."""
         left, top, right, bottom = box
         columns, rows = (
             max(2, math.ceil(length / cell)) for length in (right - left, bottom - top)
@@ -67,9 +67,11 @@ class WarpGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rig:
-    """Displacements in px. `whole`: one row for each unit, then each of `HEAD`, over the grid
-    `wide`. `above`, `below`: the same over the finer grid `mouth`. `lips`: the same for the points
-    of the lip lines, upper then lower.
+    """Displacements in px.
+
+    `whole`: a row for each unit, then each of `HEAD`, over the grid `wide`. `above`, `below`: the
+    same over the finer grid `mouth`. `lips`: the same for the points of the lip lines, upper then
+    lower.
     """
 
     wide: WarpGrid
@@ -81,8 +83,9 @@ class Rig:
 
 
 def build_rig(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
-    """Solve the rig of a face whose moving part lies in `box` (inside `find_reach`) and whose lips end
-    in these lines (picture px).
+    """Build the rig of a face whose lips end in these lines (picture px).
+
+    `box`: its moving part, inside `find_reach`.
     """
     wide = WarpGrid.cover_box(box, face.unit * 0.047)
     mouth = WarpGrid.cover_box(_find_mouth_box(face, box), face.unit * 0.026)
@@ -109,8 +112,9 @@ def build_rig(face: Face, box: Box, lips: tuple[Points, Points]) -> Rig:
 
 
 def solve_rbf(controls: Points, values: np.ndarray, places: Points) -> np.ndarray:
-    """Spread `values` (n, k) given at `controls` to `places` with the kernel -r and a constant,
-    lightly regularised.
+    """Spread `values` (n, k) at `controls` to `places` with the kernel -r and a constant.
+
+    It is lightly regularised.
     """
     count = len(controls)
     system = np.zeros((count + 1, count + 1))
@@ -136,20 +140,23 @@ def _place_rings() -> Points:
 
 
 def _move_mesh(face: Face) -> Float64[np.ndarray, "units 468 2"]:
-    """Where every unit moves every mesh point, in IOD in the face's axes."""
+    """Compute where every unit moves every mesh point, in IOD in the face's axes."""
     local, rings = face.local, _place_rings()
     low, seen = _find_low_points(face)[:, None], _foreshorten(face)
     rows = []
     for name in expression.UNITS:
-        made = expression.build_controls(name)
-        upper, lower = (_solve_side(side, local, rings) for side in (made.upper, made.lower))
+        controls = expression.build_controls(name)
+        upper, lower = (
+            _solve_side(side, local, rings) for side in (controls.upper, controls.lower)
+        )
         rows.append(np.where(low, lower, upper) * seen)
     return np.stack(rows)
 
 
 def _foreshorten(face: Face) -> Float64[np.ndarray, "468 2"]:
-    """How much of a movement across and down is seen at each point: across, less on the side that
-    is turned away, more on the other.
+    """Return how much of a movement across and down is seen at each point.
+
+    Across, it is less on the side that is turned away, more on the other.
     """
     right = 2 * (1 - face.left_share)
     side = np.tanh((face.local[:, 0] - face.local[[*anatomy.MIDLINE], 0].mean()) / 0.1)
@@ -163,7 +170,7 @@ def _solve_side(side: dict[int, tuple[float, float]], local: Points, rings: Poin
 
 
 def _find_low_points(face: Face) -> np.ndarray:
-    """Which mesh points hang below the mouth line (and so on the jaw)."""
+    """Find the mesh points that hang below the mouth line (and so on the jaw)."""
     local = face.local
     line = local[[61, 291], 1].mean()
     low = local[:, 1] > line
@@ -175,8 +182,9 @@ def _find_low_points(face: Face) -> np.ndarray:
 def _spread_units(
     face: Face, at_points: np.ndarray, without: tuple[int, ...], places: list[Points]
 ) -> list[np.ndarray]:
-    """All units from the mesh points (but those of one lip) to each list of places: arrays (units,
-    n, 2).
+    """Spread all units from the mesh points (without those of a lip) to each list of places.
+
+    Arrays have the shape (units, n, 2).
     """
     kept = np.setdiff1d(np.arange(468), without)
     controls = np.concatenate([face.local[kept], _place_rings()])
@@ -189,7 +197,7 @@ def _spread_units(
 
 
 def _weigh_below_mouth(face: Face, places: Points) -> np.ndarray:
-    """0 above, 1 below the mouth line at rest, soft to the sides of the corners."""
+    """Return 0 above and 1 below the mouth line at rest, soft beside the corners."""
     local = face.local
     middle = (local[list(anatomy.LIP_INNER_UPPER)] + local[list(anatomy.LIP_INNER_LOWER)]) / 2
     line = np.interp(places[:, 0], middle[:, 0], middle[:, 1])
@@ -198,31 +206,38 @@ def _weigh_below_mouth(face: Face, places: Points) -> np.ndarray:
 
 
 def _append_head(face: Face, units: np.ndarray, places: Points) -> np.ndarray:
-    """Append the head's movements and turn IOD in the face's axes into picture px."""
+    """Append the head's movements; convert IOD in the face's axes to picture px."""
     everything = np.concatenate([units, _move_head(face, places)])
     everything = everything * _fade_at_reach(places)[None, :, None]
     return np.asarray(everything @ face.axes.T * face.unit)
 
 
 def _move_head(face: Face, places: Points) -> Float64[np.ndarray, "head n 2"]:
-    """How `HEAD` moves places for 1 IOD, 1 radian or (breath) 1 IOD of rise: about the neck, fading
-    out below the chin.
+    """Compute how `HEAD` moves places: about the neck, fading out below the chin.
+
+    The movements are for 1 IOD, 1 radian or (breath) 1 IOD of rise.
     """
     local = face.local
     pivot = local[anatomy.CHIN] + (0.0, 0.6)
     about = places - pivot
     hold = 1 / (1 + np.exp(np.clip((about[:, 1] + 0.1) * 5, -40, 40)))
     depth = _measure_depth(face, places)
-    one, none = np.ones(len(places)), np.zeros(len(places))
+    ones, zeros = np.ones(len(places)), np.zeros(len(places))
     chest = np.exp(-(((places[:, 1] - local[anatomy.CHIN, 1] - 0.6) / 0.45) ** 2)) + hold
-    rows = [(one, none), (none, one), (-about[:, 1], about[:, 0]), (depth, none), (none, depth)]
+    rows = [
+        (ones, zeros),
+        (zeros, ones),
+        (-about[:, 1], about[:, 0]),
+        (depth, zeros),
+        (zeros, depth),
+    ]
     moved = np.stack([np.stack(row, axis=1) * hold[:, None] for row in rows])
-    breath = np.stack([none, -chest], axis=1)[None]
+    breath = np.stack([zeros, -chest], axis=1)[None]
     return np.concatenate([moved, breath])
 
 
 def _measure_depth(face: Face, places: Points) -> np.ndarray:
-    """Height of the face toward the camera over its oval, in IOD; 0 outside."""
+    """Measure the height of the face toward the camera over its oval, in IOD; 0 outside."""
     toward = -face.points[:, 2] / face.unit
     toward = toward - toward[list(anatomy.OVAL)].mean()
     rings = _place_rings()
@@ -232,7 +247,7 @@ def _measure_depth(face: Face, places: Points) -> np.ndarray:
 
 
 def _fade_at_reach(places: Points) -> np.ndarray:
-    """1 around the face, falling smoothly to 0 at the edge of its reach."""
+    """Return 1 around the face, falling smoothly to 0 at the edge of its reach."""
     beside, above, below = REACH
     inside = np.minimum(
         beside - np.abs(places[:, 0]), np.minimum(places[:, 1] + above, below - places[:, 1])
@@ -242,9 +257,7 @@ def _fade_at_reach(places: Points) -> np.ndarray:
 
 
 def find_reach(face: Face, size: tuple[int, int]) -> Box:
-    """The box (left, top, right, bottom) in a picture of `size` (width, height) outside which
-    nothing moves.
-    """
+    """Find the box in a picture of `size` (width, height) outside which nothing moves."""
     beside, above, below = REACH
     corners = np.array([(-beside, -above), (beside, -above), (-beside, below), (beside, below)])
     return _clip_corners(face.to_picture(corners), (0, 0, *size))

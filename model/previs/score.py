@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The acting of a clip: speech, performance and seed become one pose for each frame, block by
-block.
+"""Make a pose for each frame of a clip from speech, performance and seed, block by block.
 
-Emotion gives way to speech where they want the same muscle: lips close on m, b, p whatever is felt.
-Not the drawing (`warp`).
+Emotion gives way to speech where both need the same muscle: lips close on m, b, p whatever the
+emotion. Drawing is in `warp`.
 """
 
 from __future__ import annotations
@@ -37,11 +36,10 @@ LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpeechBlock:
-    """Consecutive frames: `times` seconds from the start of the shot (frame centres) and what is
-    heard then.
+    """Consecutive frames and what is heard in them.
 
-    `lived`: the same from the start of the stretch that the shot is a piece of: what moves by
-    itself follows this clock.
+    `times`: seconds from the start of the shot (frame centres). `lived`: the same from the start of
+    the stretch that the shot is part of; blinks and sway follow this clock.
     """
 
     times: Float64[np.ndarray, " frames"]
@@ -59,10 +57,10 @@ def make_poses(
     phones: PhoneDecoder | None,
     filmed: FilmedPerformance | None = None,
 ) -> Iterator[Pose]:
-    """Exactly `speech.frames` poses. Memory does not grow with the length beyond the sound itself.
+    """Yield exactly `speech.frames` poses.
 
-    With `phones` None the signal alone moves the mouth; with `filmed` that performance leads brows,
-    lids, corners and head.
+    Memory does not grow with the length beyond the sound itself. With `phones` None the signal
+    alone moves the mouth; with `filmed` that performance leads brows, lids, corners and head.
     """
     actor = PortraitActor(speech, performance, seed, filmed)
     for block in make_blocks(speech, phones, seed):
@@ -70,7 +68,7 @@ def make_poses(
 
 
 def pose_emotion(label: str, intensity: float) -> Pose:
-    """An emotion held in silence, as a single pose that looks at the camera."""
+    """Make the pose of an emotion that is held in silence and looks at the camera."""
     weight = expression.scale_intensities(np.eye(len(LABELS))[LABELS.index(label)] * intensity)
     lid, look, bow = weight @ expression.build_bearing_matrix()
     return Pose(
@@ -81,15 +79,16 @@ def pose_emotion(label: str, intensity: float) -> Pose:
     )
 
 
-def find_liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
-    """The `count` consecutive poses between which the mouth moves most, and the number of the first
-    of them.
+def find_liveliest(poses: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
+    """Find the `count` consecutive poses between which the mouth moves most.
+
+    Returns the number of the first, and the poses.
     """
     window: deque[Pose] = deque(maxlen=count)
     first, chosen, most = 0, list[Pose](), -1.0
-    for number, pose in enumerate(made):
+    for number, pose in enumerate(poses):
         window.append(pose)
-        spoken = np.array([one.speech for one in window])
+        spoken = np.array([posed.speech for posed in window])
         moved = float(np.abs(np.diff(spoken, axis=0)).sum())
         if len(window) > len(chosen) or moved > most:
             first, chosen, most = number + 1 - len(window), list(window), moved
@@ -99,7 +98,7 @@ def find_liveliest(made: Iterable[Pose], count: int) -> tuple[int, list[Pose]]:
 def make_blocks(
     speech: Speech, phones: PhoneDecoder | None, seed: int = 0
 ) -> Iterator[SpeechBlock]:
-    """What is heard, in blocks of frames."""
+    """Yield blocks of frames with what is heard in them."""
     samples, before = _take_span(speech)
     level = visemes.measure_level(samples)
     if speech.role == "speaking":
@@ -115,39 +114,38 @@ def make_blocks(
         times = (frames + 0.5) / float(speech.rate)
         ticks = (times + before) * HZ - 0.5
         lived = times + speech.before_frames / float(speech.rate)
-        heard, stressed, open_mouth = (
+        channels, stressed, open_mouth = (
             rows.at(ticks),
             _sample_track(beat, ticks),
             _sample_track(speaking, ticks),
         )
         yield SpeechBlock(
-            times=times, lived=lived, speech=heard, beat=stressed, speaking=open_mouth
+            times=times, lived=lived, speech=channels, beat=stressed, speaking=open_mouth
         )
 
 
 def _take_span(speech: Speech) -> tuple[np.ndarray, float]:
-    """The span with a margin of its context, and how many seconds of it come before the first
-    frame.
-    """
+    """Take the span with a margin of its context, and the seconds of it before the first frame."""
     margin = round(MARGIN_SECONDS * ANALYSIS_HZ)
     start = max(0, speech.lead - margin)
     length = int(speech.frames * Fraction(ANALYSIS_HZ) / speech.rate)
-    heard = np.nan_to_num(
+    samples = np.nan_to_num(
         speech.samples[start : speech.lead + length + margin], posinf=0.0, neginf=0.0
     )
-    return heard, (speech.lead - start) / ANALYSIS_HZ
+    return samples, (speech.lead - start) / ANALYSIS_HZ
 
 
 def _sample_track(track: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-    """A 100 Hz track at fractional ticks; nothing is heard outside it."""
+    """Sample a 100 Hz track at fractional ticks; outside it is 0."""
     if not len(track):
         return np.zeros(len(ticks))
     return np.asarray(np.interp(ticks, np.arange(len(track)), track, left=0.0, right=0.0))
 
 
 class _VisemeRows:
-    """Viseme channels on demand: pieces are decoded only when a frame needs them, and dropped when
-    passed.
+    """Viseme channels on demand.
+
+    Pieces are decoded only when a frame needs them, and dropped when passed.
     """
 
     def __init__(self, samples: np.ndarray, phones: PhoneDecoder | None, speech: Speech) -> None:
@@ -170,7 +168,7 @@ class _VisemeRows:
 
 
 class PortraitActor:
-    """Turns what is heard into poses; holds only what the seed gives."""
+    """Turns sound into poses; holds only what the seed gives."""
 
     def __init__(
         self,
@@ -192,7 +190,7 @@ class PortraitActor:
         self._begins = performance.keys[0].frame >= 0
 
     def act(self, block: SpeechBlock) -> Iterator[Pose]:
-        """One pose for each frame of the block."""
+        """Yield a pose for each frame of the block."""
         felt = self.weigh_emotions(block.times, block.lived)
         lid, look, bow = (felt @ self._bearings).T
         moved = felt @ self._emotions
@@ -220,8 +218,9 @@ class PortraitActor:
     def weigh_emotions(
         self, times: np.ndarray, lived: np.ndarray
     ) -> Float64[np.ndarray, "frames 8"]:
-        """Emotion weights: the curve, smoothed at its corners, eased in where a line begins, slowly
-        alive.
+        """Return emotion weights: the curve, smoothed at its corners, eased in, and slowly alive.
+
+        They ease in where a line begins.
         """
         spread = np.array([-0.12, -0.04, 0.04, 0.12])
         asked = np.mean(

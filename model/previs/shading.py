@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The skin's own shading: lines that deepen when muscles pull (furrows, forehead, cheeks, nose), as
-factors on the portrait.
+"""Shade the skin: furrows, forehead, cheeks and nose darken when muscles pull.
 
-Not a tint: each line is dark with a light rim, so that the mean colour of the face stays what it
-was. Under the brows the shade is broad: lowered brows throw it, raised brows let light in.
+The maps are factors on the portrait, not a tint: each line is dark with a light rim, so that the
+mean colour of the face stays what it was. Under the brows the shade is broad: lowered brows throw
+it, raised brows let light in.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ DEPTHS = np.stack([expression.make_vector(depths) for _, _, depths in MAPS]).ast
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shading:
-    """The maps of one portrait at half its resolution, over the box that they touch."""
+    """The maps of a portrait at half its resolution, over the box that they touch."""
 
     box: Box
     maps: Float32[np.ndarray, "maps rows columns"]
@@ -122,7 +122,7 @@ def draw_shading(face: Face, box: Box) -> Shading:
 def _draw_map(
     face: Face, lines: Lines, pen: tuple[float, float, float], place: tuple[int, int, int, int]
 ) -> np.ndarray:
-    """One map at half resolution: soft dark lines (1 at their deepest), a light rim above them."""
+    """Draw a map at half resolution: soft dark lines (1 at the deepest), a light rim above them."""
     left, top, columns, rows = place
     unit = face.unit / 2
     canvas = np.zeros((rows, columns), np.uint8)
@@ -141,7 +141,7 @@ def _draw_map(
 
 
 def _draw_stroke(canvas: np.ndarray, points: np.ndarray, width: float) -> None:
-    """A smooth line that tapers to its ends."""
+    """Draw a smooth line that tapers to its ends."""
     spread = CubicSpline(np.arange(len(points)), points)(np.linspace(0, len(points) - 1, 24))
     for step in range(len(spread) - 1):
         swell = min(1.0, 1.6 * np.sin(np.pi * (step + 0.5) / (len(spread) - 1)))

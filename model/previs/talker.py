@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The previs talker: fills the contract of `model.talker` on one CPU core."""
+"""Fulfil the talker contract of `model.talker` on one CPU core: the previs talker."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ KEPT_PUPPETS = 4
 
 
 class PrevisClip:
-    """One clip being made. It can be walked once, by `__iter__` or by `layers`."""
+    """A previs clip. Iterate over it once, by `__iter__` or by `layers`."""
 
     def __init__(self, puppet: Puppet, poses: Iterator[Pose], speech: Speech) -> None:
-        """Frames are rendered as they are asked for."""
+        """Prepare a clip; frames are rendered as they are requested."""
         self.height, self.width = puppet.plate.shape[:2]
         self.frames = speech.frames
         self._puppet = puppet
@@ -55,16 +55,14 @@ class PrevisClip:
             yield renderer.render_frame(pose)
 
     def layers(self) -> Iterator[tuple[Frame, UInt8[np.ndarray, "height width"]]]:
-        """Yield exactly `frames` pairs of an RGB frame and the person's matte in it (straight
-        alpha), once.
-        """
+        """Yield exactly `frames` pairs, once: RGB frame and the person's straight-alpha matte."""
         renderer = Renderer(self._puppet)
         for pose in self._poses:
             self._done += 1
             yield renderer.render_layers(pose)
 
     def measures(self) -> TakeMeasures:
-        """Face box, warnings and numbers."""
+        """Return face box, warnings and numbers."""
         points = self._puppet.whole_face.points[:, :2] / (self.width, self.height)
         left, top = points.min(axis=0)
         right, bottom = points.max(axis=0)
@@ -83,8 +81,9 @@ class PrevisClip:
 
 
 class PrevisTalker:
-    """Animates portraits by warping them. Keeps the last few puppets; what it makes does not depend
-    on that.
+    """The talker that animates portraits by warping them.
+
+    It keeps the last few puppets; its frames do not depend on that.
     """
 
     name = NAME
@@ -113,8 +112,10 @@ class PrevisTalker:
         *,
         filmed: FilmedPerformance | None = None,
     ) -> PrevisClip:
-        """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head. Raises
-        InputError when the portrait cannot be animated.
+        """Begin a clip. `filmed` (see `film`) leads brows, lids, corners and head.
+
+        Raises:
+            InputError: The portrait cannot be animated, or no frames are requested.
         """
         if speech.frames < 1:
             raise InputError(
@@ -127,8 +128,10 @@ class PrevisTalker:
         return PrevisClip(puppet, poses, speech)
 
     def film(self, frames: Iterable[Frame], rate: Fraction, *, name: str) -> FilmedPerformance:
-        """Measure a filmed performance for `talk`. Raises InputError when no face can be followed.
-        `name` is for errors.
+        """Measure a filmed performance for `talk`. `name`: what errors call it.
+
+        Raises:
+            InputError: No face can be followed.
         """
         return measure_film(frames, rate, self._networks.landmarker, name=name)
 
@@ -140,8 +143,9 @@ class PrevisTalker:
         *,
         filmed: FilmedPerformance | None = None,
     ) -> Iterator[track.Row]:
-        """The acting of a clip without its pictures: one JSON-able row for each frame
-        (`model.previs.track.make_rows`).
+        """Yield the acting of a clip without its pictures: a JSON-able row for each frame.
+
+        See `model.previs.track.make_rows`.
         """
         poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
         return track.make_rows(poses, speech.rate)
@@ -149,8 +153,9 @@ class PrevisTalker:
     def draw_stills(
         self, portrait: Portrait, intensities: tuple[float, ...] = (0.5, 1.0, 1.5)
     ) -> Iterator[tuple[str, float, Frame]]:
-        """For a contact sheet: every emotion at every intensity, cropped to the head, silent and
-        looking at the camera.
+        """Draw every emotion at every intensity, for a contact sheet.
+
+        The pictures are cropped to the head, which is silent and looks at the camera.
         """
         puppet = self.find_puppet(portrait)
         renderer = Renderer(puppet)
@@ -169,39 +174,40 @@ class PrevisTalker:
         *,
         filmed: FilmedPerformance | None = None,
     ) -> Iterator[tuple[int, Frame]]:
-        """For a contact sheet: the dozen consecutive frames of a clip in which the mouth moves
-        most, numbered, cut to the mouth.
+        """Draw the dozen consecutive frames in which the mouth moves most, for a contact sheet.
+
+        They are numbered and cropped to the mouth.
         """
         puppet = self.find_puppet(portrait)
         renderer = Renderer(puppet)
         left, top, right, bottom = puppet.mouth_box
-        made = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
-        first, poses = score.find_liveliest(made, 12)
+        all_poses = score.make_poses(speech, performance, seed, phones=self._phones, filmed=filmed)
+        first, poses = score.find_liveliest(all_poses, 12)
         for number, pose in enumerate(poses, start=first):
             yield number, renderer.render_frame(pose)[top:bottom, left:right]
 
-    def find_puppet(self, given: Portrait) -> Puppet:
-        """The solved portrait: from memory when it was used lately, from disk when it was ever
-        solved, else solved and kept.
-        """
-        solved_from = digest([given.digest, given.face, self._settings.size, self.weights_digest])
+    def find_puppet(self, picture: Portrait) -> Puppet:
+        """Find the solved portrait in memory or on disk, or solve and keep it."""
+        solved_from = digest(
+            [picture.digest, picture.face, self._settings.size, self.weights_digest]
+        )
         # the portrait's name first, so that a purge finds all that was solved of it
-        key = f"{given.digest[:20]}-{solved_from}"
+        key = f"{picture.digest[:20]}-{solved_from}"
         if key not in self._puppets:
-            self._puppets[key] = cache.load_puppet(key) or self._solve_puppet(given, key)
+            self._puppets[key] = cache.load_puppet(key) or self._solve_puppet(picture, key)
         self._puppets.move_to_end(key)
         while len(self._puppets) > KEPT_PUPPETS:
             self._puppets.popitem(last=False)
         return self._puppets[key]
 
-    def _solve_puppet(self, given: Portrait, key: str) -> Puppet:
-        puppet = portrait.build_puppet(given, self._networks, self._settings.size)
+    def _solve_puppet(self, picture: Portrait, key: str) -> Puppet:
+        puppet = portrait.build_puppet(picture, self._networks, self._settings.size)
         cache.save_puppet(key, puppet)
         return puppet
 
 
 def load(*, settings: dict[str, object] | None = None) -> Talker:
-    """The talker, ready to work. Raises InputError for unknown settings or missing weights."""
+    """Load the talker. Raises InputError for unknown settings or missing weights."""
     import cv2
 
     cv2.setNumThreads(1)  # workers are processes; threads inside them only fight

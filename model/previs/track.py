@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clip's acting as plain rows for game engines and avatars: visemes, action units, head, lids and
-gaze of every frame.
+"""Write a clip's acting as plain rows for game engines and avatars.
+
+Each frame has visemes, action units, head, lids and gaze.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Row = dict[str, object]
 
 
 def make_rows(poses: Iterable[Pose], rate: Fraction) -> Iterator[Row]:
-    """One JSON-able row for each pose.
+    """Yield a JSON-able row for each pose.
 
     `visemes`: jaw, spread, round, press, bite in [0, 1.2]. `units`: FACS action units about [0, 2],
     those that move only. `head`: right, down and breath in inter-ocular distances, roll, yaw and

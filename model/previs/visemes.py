@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the mouth says: five channels (jaw, spread, round, press, bite) at 100 Hz from speech.
+"""Turn speech into mouth shapes: jaw, spread, round, press and bite at 100 Hz.
 
 Three sources, best first: forced alignment of the known text, a phone decoder, the signal alone
 (any language). Coarticulation is by dominance functions (Cohen & Massaro 1993): every phone pulls
@@ -74,9 +74,7 @@ SHAPED = frozenset(("SH", "CH", "JH", "ZH", "S", "Z", "UW", "W", "OW"))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpeechLevel:
-    """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile. `open`: how
-    surely somebody speaks, `force`: how strongly, about 1.
-    """
+    """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile."""
 
     db: Float64[np.ndarray, " times"]
     reference: float
@@ -103,8 +101,7 @@ def measure_level(samples: Samples) -> SpeechLevel:
 def stream_channels(
     samples: Samples, phones: PhoneDecoder | None, text: str | None = None
 ) -> Iterator[Channels]:
-    """Channels of mono 16 kHz speech, piece by piece; together exactly one row for each whole 10
-    ms.
+    """Yield channels of mono 16 kHz speech, piece by piece; a row for each whole 10 ms.
 
     With `phones` None the signal alone is read. Text is aligned when the span is short enough and
     the words can be found.
@@ -112,10 +109,10 @@ def stream_channels(
     level = measure_level(samples)
     opened, force = level.open, level.force
     last = np.zeros(len(CHANNELS))
-    for start, end, made in _read_pieces(samples, level, phones, text):
-        gated = made * opened[start:end, None]
+    for start, end, channels in _read_pieces(samples, level, phones, text):
+        gated = channels * opened[start:end, None]
         gated[:, 0] *= force[start:end]
-        ramp = np.clip((np.arange(len(made)) + 1) / 6, 0, 1)[:, None]
+        ramp = np.clip((np.arange(len(channels)) + 1) / 6, 0, 1)[:, None]
         piece = last + (gated - last) * ramp
         last = piece[-1]
         yield piece
@@ -124,7 +121,7 @@ def stream_channels(
 def _read_pieces(
     samples: Samples, level: SpeechLevel, phones: PhoneDecoder | None, text: str | None
 ) -> Iterator[tuple[int, int, Channels]]:
-    """(start, end, channels) of consecutive pieces that cover the sound."""
+    """Yield (start, end, channels) of consecutive pieces that cover the sound."""
     ticks = len(level.db)
     align = bool(phones and text) and ticks <= ALIGN_SECONDS * HZ
     start = 0
@@ -149,7 +146,7 @@ def _read_pieces(
 def _read_piece(
     piece: Samples, db: np.ndarray, reference: float, phones: PhoneDecoder | None
 ) -> Channels:
-    """Channels of a piece whose words are not known. `db`: its level."""
+    """Return the channels of a piece whose words are not known. `db`: its level."""
     if db.max() < SILENCE_DB:
         return np.zeros((len(db), len(CHANNELS)))
     if phones is None:
@@ -158,9 +155,7 @@ def _read_piece(
 
 
 def _find_quiet_end(db: np.ndarray, start: int) -> int:
-    """Where the piece that begins at `start` ends: the quietest moment within the allowed
-    lengths.
-    """
+    """Find where the piece that begins at `start` ends: the quietest moment within its lengths."""
     least, most = (round(seconds * HZ) for seconds in PIECE_SECONDS)
     if len(db) - start <= most:
         return len(db)
@@ -169,7 +164,7 @@ def _find_quiet_end(db: np.ndarray, start: int) -> int:
 
 
 def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
-    """Channels of phones over `ticks` steps of 10 ms."""
+    """Return the channels of phones over `ticks` steps of 10 ms."""
     times = (np.arange(ticks) + 0.5) / HZ
     pulled = np.zeros((ticks, len(CHANNELS)))
     total = np.full(ticks, 1e-6)
@@ -184,7 +179,7 @@ def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
 
 
 def _find_dominance(name: str, half: float) -> tuple[float, float]:
-    """Weight and width (seconds) of a phone's pull, for half its length in seconds."""
+    """Return weight and width (seconds) of a phone's pull, for half its length in seconds."""
     target = TARGETS.get(name)
     if target is None:
         return 1.0, half * 0.75
@@ -200,8 +195,9 @@ def _find_dominance(name: str, half: float) -> tuple[float, float]:
 
 
 def from_signal(samples: Samples, reference: float) -> Channels:
-    """Channels from band energies alone: works for any language, knows neither bilabials nor
-    labiodentals for certain.
+    """Return channels from band energies alone.
+
+    This works for any language; it does not know bilabials and labiodentals for certain.
     """
     ticks = len(samples) // HOP
     padded = np.pad(samples, (WINDOW // 2 - HOP // 2, WINDOW))

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Render one pose of a portrait: where every pixel of the moving box samples the portrait, and the
-picture that results.
+"""Render a pose of a portrait: where every pixel of the moving box samples it, and the picture.
 
-Not the solving of fields (`rig`) and not the acting (`score`). Per frame: unit weights times basis
-gives forward displacements on coarse grids; fixed-point iteration inverts them (Chen et al. 2008);
-one remap of the RGBA portrait; mouth, lashes; the plate.
+The fields are solved in `rig`, the acting is in `score`. Per frame: unit weights times basis gives
+forward displacements on coarse grids; fixed-point iteration inverts them (Chen et al. 2008); a
+remap of the RGBA portrait; mouth, lashes; the plate.
 """
 
 from __future__ import annotations
@@ -34,11 +33,12 @@ SEAM = 0.014  # IOD: half the thickness of the dark line between closed lips
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pose:
-    """One frame's acting. `units`: weights in the order of `expression.UNITS`. `head`: the order of
-    `rig.HEAD`, IOD and radians. `lids`: closure of the viewer's left and right eye in [0, 1].
-    `gaze`: right, down in IOD. `speech`: the order of `visemes.CHANNELS`, already part of the
-    units. `sides`: how much more the viewer's right side moves than the left, above and below the
-    nose; 0 is a mask.
+    """The acting of a frame.
+
+    `units`: weights in the order of `expression.UNITS`. `head`: the order of `rig.HEAD`, IOD and
+    radians. `lids`: closure of the viewer's left and right eye in [0, 1]. `gaze`: right, down in
+    IOD. `speech`: the order of `visemes.CHANNELS`, already part of the units. `sides`: how much
+    more the viewer's right side moves than the left, above and below the nose; 0 is a mask.
     """
 
     units: Float32[np.ndarray, " units"]
@@ -51,11 +51,13 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Puppet:
-    """All that is known of one portrait. `plate`: the whole picture without the person's edge.
-    `place`: the box of it (left, top, right, bottom) in which anything moves. `matte`: the person
-    in the whole picture, for alpha outside that box. Everything else is in px of the box; `source`
-    is the person in it, RGBA. `rest`: units that bring the portrait's own expression to a neutral,
-    closed mouth; they are part of every pose.
+    """A solved portrait.
+
+    `plate`: the whole picture without the person's edge. `place`: the box of it (left, top, right,
+    bottom) in which anything moves. `matte`: the person in the whole picture, for alpha outside
+    that box. Everything else is in px of the box; `source` is the person in it, RGBA. `rest`: units
+    that bring the portrait's own expression to a neutral, closed mouth; they are part of every
+    pose.
     """
 
     face: Face
@@ -77,22 +79,22 @@ class Puppet:
 
     @property
     def head_box(self) -> Box:
-        """The head in px of the whole picture, for crops: 1.5 IOD to the sides, 1.9 above and 1.7
-        below the face's centre.
+        """The head in px of the whole picture, for crops.
+
+        1.5 IOD to the sides, 1.9 above and 1.7 below the face's centre.
         """
         return self._crop_box(np.zeros(2), (1.5, 1.9, 1.7))
 
     @property
     def mouth_box(self) -> Box:
-        """The mouth in px of the whole picture, for crops: 0.75 IOD to the sides, 0.4 above and 0.5
-        below the middle of its corners.
+        """The mouth in px of the whole picture, for crops.
+
+        0.75 IOD to the sides, 0.4 above and 0.5 below the middle of its corners.
         """
         return self._crop_box(self.face.local[list(anatomy.CORNERS)].mean(axis=0), (0.75, 0.4, 0.5))
 
     def _crop_box(self, about: np.ndarray, room: tuple[float, float, float]) -> Box:
-        """The box with `room` (beside, above, below; IOD) about a place of the face, inside the
-        picture.
-        """
+        """Return the box with `room` (beside, above, below; IOD) about a place in the picture."""
         face, (height, width) = self.whole_face, self.plate.shape[:2]
         beside, above, below = room
         corners = face.to_picture(
@@ -105,9 +107,7 @@ class Puppet:
 
 
 class Renderer:
-    """Renders poses of one puppet. Keeps scratch arrays, so one renderer serves one clip at a
-    time.
-    """
+    """Renders poses of a puppet. It keeps scratch arrays: use one for one clip at a time."""
 
     def __init__(self, puppet: Puppet) -> None:
         """Lay out the scratch arrays."""
@@ -129,11 +129,11 @@ class Renderer:
         }
 
     def render_frame(self, pose: Pose) -> Frame:
-        """The whole picture in this pose."""
+        """Render the whole picture in this pose."""
         return self._place_person(self.render_person(pose))
 
     def render_layers(self, pose: Pose) -> tuple[Frame, UInt8[np.ndarray, "height width"]]:
-        """The whole picture and the person's matte in this pose."""
+        """Render the whole picture and the person's matte in this pose."""
         person = self.render_person(pose)
         matte = self._puppet.matte.copy()
         _crop_view(matte, self._puppet.place)[:] = person[..., 3]
@@ -145,7 +145,7 @@ class Renderer:
         return frame
 
     def render_person(self, pose: Pose) -> UInt8[np.ndarray, "rows columns 4"]:
-        """The moving box of the person alone, RGBA (not premultiplied)."""
+        """Render the moving box of the person alone, RGBA (not premultiplied)."""
         puppet, rig = self._puppet, self._puppet.rig
         units = (pose.units + puppet.rest).astype(np.float32)
         gains = {
@@ -198,7 +198,7 @@ class Renderer:
     def _measure_past(
         self, sampled: Field, line: np.ndarray
     ) -> Float32[np.ndarray, "rows columns"]:
-        """How far below a lip line (px) each pixel samples the portrait; 0 beside the line."""
+        """Measure how far below a lip line (px) each pixel samples; 0 beside the line."""
         columns = np.arange(self._pixels.shape[1], dtype=np.float32)
         edge = np.interp(columns, line[:, 0], line[:, 1]).astype(np.float32)
         inside = ((columns >= line[0, 0]) & (columns <= line[-1, 0])).astype(np.float32)
@@ -206,8 +206,9 @@ class Renderer:
         return np.asarray((sampled[..., 1] - edge[column]) * inside[column])
 
     def _bare_lips(self, above: Field, below: Field, upper: np.ndarray, lower: np.ndarray) -> None:
-        """Where the mouth opens, sample the lips a little off their seam: its dark line must not be
-        stretched over them.
+        """Sample the lips a little off their seam where the mouth opens.
+
+        The seam's dark line must not be stretched over them.
         """
         lips, (left, top, right, bottom) = self._puppet.mouth, _grid_box(self._puppet.rig.mouth)
         gaps = (lower - upper) @ lips.down
@@ -274,7 +275,7 @@ def _crop_view(picture: np.ndarray, box: Box) -> np.ndarray:
 
 
 def _bound_slice(low: float, high: float, bounds: tuple[int, int]) -> slice:
-    """Whole steps from `low` to `high` inside bounds, counted from the first bound."""
+    """Return whole steps from `low` to `high` inside bounds, counted from the first bound."""
     start, stop = max(int(low), bounds[0]), min(int(high) + 2, bounds[1])
     return slice(start - bounds[0], max(stop, start + 1) - bounds[0])
 
@@ -292,15 +293,16 @@ class _PoseDrive:
     gains: dict[str, np.ndarray]
 
     def field(self, basis: np.ndarray, grid: str) -> np.ndarray:
-        """The displacement of every place of a grid: units by side, the head as a whole."""
+        """Compute the displacement of every place of a grid: units by side, the head as a whole."""
         gain, count = self.gains[grid][..., None], len(self.units)
         face = (self.units @ basis[:count]).reshape(*gain.shape[:-1], 2)
         return np.asarray(face * gain + (self.head @ basis[count:]).reshape(face.shape))
 
 
 def _weigh_sides(face: Face, places: np.ndarray) -> np.ndarray:
-    """From -1 on the viewer's left of the face to 1 on its right: for what lies above the nose's
-    tip, and for what lies below.
+    """Return -1 on the viewer's left of the face to 1 on its right.
+
+    Two channels: for what lies above the nose's tip, and for what lies below.
     """
     local = face.to_local(places.reshape(-1, 2).astype(np.float64))
     side = np.tanh(local[:, 0] / 0.35)
@@ -313,11 +315,10 @@ def _weigh_sides(face: Face, places: np.ndarray) -> np.ndarray:
 
 
 def invert_field(field: Field, grid: WarpGrid, shares: tuple[float, ...]) -> Field:
-    """Offsets (px) of where to sample so that what stands at p moves to p + field(p), by
-    fixed-point steps.
+    """Return offsets (px) of where to sample, so that what stands at p moves to p + field(p).
 
-    Each step goes that share of its way: where a movement doubles the distance of neighbours, whole
-    steps swing without end.
+    Fixed-point steps; each goes that share of its way: where a movement doubles the distance of
+    neighbours, whole steps swing without end.
     """
     across, down = grid.step
     scale = np.array([1 / across, 1 / down], np.float32)
@@ -337,7 +338,7 @@ def _enlarge_field(field: Field, grid: WarpGrid) -> Field:
 
 
 def _weigh_below_mouth(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "rows columns 1"]:
-    """0 above, 1 below the mouth line, sharp between the corners and ever softer beside them."""
+    """Return 0 above and 1 below the mouth line: sharp between the corners, softer beside them."""
     left, top, right, bottom = box
     x, y = np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32)
     line = np.interp(x, middle[:, 0], middle[:, 1]).astype(np.float32)
@@ -347,7 +348,7 @@ def _weigh_below_mouth(middle: np.ndarray, box: Box) -> Float32[np.ndarray, "row
 
 
 def _fade_edges(grid: WarpGrid) -> Float32[np.ndarray, "rows columns 1"]:
-    """1 inside the mouth grid, falling to 0 within its outer eighth."""
+    """Return 1 inside the mouth grid, falling to 0 within its outer eighth."""
     ramps = []
     for length in (grid.bottom - grid.top, grid.right - grid.left):
         place = (np.arange(length) + 0.5) / length
@@ -356,7 +357,7 @@ def _fade_edges(grid: WarpGrid) -> Float32[np.ndarray, "rows columns 1"]:
 
 
 def _composite(person: np.ndarray, plate: np.ndarray) -> np.ndarray:
-    """Person over plate in 8 bits; exact where the matte is 0 or 255."""
+    """Composite person over plate in 8 bits; exact where the matte is 0 or 255."""
     matte = cv2.extractChannel(person, 3)
     matte = cv2.merge([matte, matte, matte])
     front = cv2.multiply(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), matte, scale=1 / 255)

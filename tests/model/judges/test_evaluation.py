@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sitting: real clips, a talker that only shows the portrait, and what the page says of the
+"""An evaluation: real clips, a talker that only shows the portrait, and what the page says of the
 two."""
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def judged(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> CorpusEv
     folder = tmp_path_factory.mktemp("judges")
     talking_heads.write_judges(folder)
     portraits = {path.stem: corpus.portrait(path.stem).face for path in talking_heads.HEADS}
-    panel = MetricSuite(folder, portraits)
+    suite = MetricSuite(folder, portraits)
     made = CorpusEvaluation(
         corpus=corpus,
         clips=corpus.split("test"),
-        metrics=panel,
+        metrics=suite,
         window=FrameWindow(frames=12),
         run_id="run",
     )
