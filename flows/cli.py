@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: a few verbs, results on stdout, the rest on stderr, `--json` everywhere.
+"""Run the command line: results on stdout, the rest on stderr, `--json` everywhere.
 
-Exit codes: 0 done, 1 some items failed (named), 2 bad input, 3 a tool is missing or failed, 130
-stopped with Ctrl-C. The verbs are in `flows.verbs`; heavy engines are imported inside the verbs
-that need them, so that planning and asking stay quick.
+Exit codes: 0 done, 1 some items failed (they are named), 2 bad input, 3 a tool is missing or
+failed, 130 stopped with Ctrl-C. The verbs are in `flows.verbs`. They import heavy engines only when
+they need them, so that planning and queries stay quick.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ DISK = {
         "ESTALE",
     )
     if hasattr(errno, name)
-}  # not bugs: a disk that is full, away, read-only or another's
+}  # not bugs: the disk is full, gone, read-only or not ours
 
 app = group(
     name="callsheet",
-    help="A script, an actor sheet and recorded dialogue in; a finished episode of talking portraits out.",
+    help="Turn a script, an actor sheet and recorded dialogue into a finished episode of talking"
+    " portraits.",
     no_args_is_help=True,
 )
 
@@ -103,15 +104,14 @@ app.add_typer(corpus.app, name="corpus")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the `callsheet` command."""
+    """Run the `callsheet` command, and exit."""
     settle()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(given))
+    sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def leave() -> NoReturn:
-    """The `callsheet` command of the shell: `main`, then out at once."""
+    """Run `main` for the shell, then leave the process at once."""
     try:
         main()
     except SystemExit as done:
@@ -123,40 +123,41 @@ def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = int(app(args=arguments, prog_name="callsheet", standalone_mode=False) or DONE)
-        return _stopped() if code == STOPPED else code
+        return _report_stop() if code == STOPPED else code
     except InputError as error:
-        return _report(list(error.problems), as_json)
+        return _report_problems(list(error.problems), as_json)
     except (ToolError, OSError) as error:
-        return _tool_failed(error, as_json)
+        return _report_tool_failure(error, as_json)
     except KeyboardInterrupt:
-        return _stopped()
+        return _report_stop()
     except typer.Exit as leave:
         return leave.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: wrong options and arguments
-            return _wrong_command(error.format_message(), as_json)
+            return _report_wrong_command(error.format_message(), as_json)
         raise
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """Run the exit hooks (the orchestrator's server is stopped there) and go: native threads of
-    engines may otherwise abort the process while the interpreter takes itself apart, after the work
-    is done and told.
+    """Run the exit hooks (they stop the orchestrator's server) and end the process.
+
+    A normal exit could abort: native threads of engines may still run while the interpreter shuts
+    down, after the work is done and reported.
     """
-    with contextlib.suppress(BrokenPipeError):  # whoever read our output has gone
+    with contextlib.suppress(BrokenPipeError):  # nobody reads our output any more
         sys.stdout.flush()
         sys.stderr.flush()
     atexit._run_exitfuncs()
     os._exit(code)
 
 
-def _stopped() -> int:
-    complain("Stopped. What was finished is kept; the same command goes on from here.")
+def _report_stop() -> int:
+    complain("Stopped. Finished work is kept; run the same command again to continue.")
     return STOPPED
 
 
-def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
-    """A tool, or the disk. Raises any other OSError: that is a bug."""
+def _report_tool_failure(error: ToolError | OSError, as_json: bool) -> int:
+    """Report a failure of a tool or the disk. Raises any other OSError: that is a bug."""
     message = str(error)
     if isinstance(error, OSError):
         if error.errno not in DISK:
@@ -166,22 +167,20 @@ def _tool_failed(error: ToolError | OSError, as_json: bool) -> int:
     return TOOL_FAILED
 
 
-def _wrong_command(message: str, as_json: bool) -> int:
-    """What click says of wrong options and arguments; of a group without its verb it says the
-    help.
-    """
+def _report_wrong_command(message: str, as_json: bool) -> int:
+    """Report wrong options and arguments in click's words; for a group without a verb, its help."""
     if message.startswith("Usage: ") and not as_json:
         complain(message)
         return BAD_INPUT
-    return _report([Problem(file="command line", message=message)], as_json)
+    return _report_problems([Problem(file="command line", message=message)], as_json)
 
 
-def _report(problems: list[Problem], as_json: bool) -> int:
+def _report_problems(problems: list[Problem], as_json: bool) -> int:
     if as_json:
         say_json({"error": "input", "problems": problems})
     else:
         for problem in problems:
             complain(str(problem))
         if len(problems) > 1:
-            complain(f"{len(problems)} problems; nothing was written.")
+            complain(f"{len(problems)} problems found; nothing was written.")
     return BAD_INPUT

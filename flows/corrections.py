@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corrections by hand to what was heard: `cues.csv` is an export; its changed cells become events;
-the latest decision wins.
+"""Correct cues by hand: export `cues.csv`, and record its changed cells as events.
 
-The events are the record, the sheet only carries them: deleting it loses nothing, and a cell that
-contradicts a newer decision is told and not applied.
+The latest decision wins. The events are the record and the sheet only carries them: deleting the
+sheet loses nothing, and a cell that contradicts a newer decision is reported and not applied.
 """
 
 from __future__ import annotations
@@ -29,8 +28,10 @@ EVENT = "cue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectedCues:
-    """The cues with all decisions in them. `unfit`: decisions whose line or take is gone;
-    `conflicts`: cells that came too late.
+    """The cues after all decisions.
+
+    `unfit`: decisions whose line or take is gone; `conflicts`: cells that contradict a newer
+    decision.
     """
 
     cues: list[Cue]
@@ -40,19 +41,20 @@ class CorrectedCues:
 
     @property
     def unsure_cues(self) -> list[Cue]:
-        """Lines that a person should listen to."""
+        """Lines that a person should check by ear."""
         return [cue for cue in self.cues if cue.status != "matched"]
 
 
 def read_overrides(store: Store) -> list[CueOverride]:
-    """All decisions on cues, oldest first."""
+    """Read all decisions on cues, oldest first."""
     rows = sorted(store.read(Event, name=EVENT), key=lambda row: row.happened_at)
     return [CueOverride(**{**row.detail_values, "at": row.happened_at}) for row in rows]
 
 
 def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[OverrideConflict]:
-    """Record the changed cells of the sheet, if there is one. Raises InputError with every cell
-    that makes no sense.
+    """Record the changed cells of the sheet, if there is one.
+
+    Raises InputError with every cell that makes no sense.
     """
     path = root / layout.CUE_SHEET
     if not path.is_file():
@@ -62,15 +64,17 @@ def import_sheet(store: Store, root: Path, actors: Sequence[Actor]) -> list[Over
     fresh, conflicts = cue_overrides.separate_conflicts(changed, read_overrides(store))
     store.append(
         [
-            new_event(EVENT, one.line_id, actor="sheet", detail=json.dumps(one.to_detail()))
-            for one in fresh
+            new_event(
+                EVENT, override.line_id, actor="sheet", detail=json.dumps(override.to_detail())
+            )
+            for override in fresh
         ]
     )
     return conflicts
 
 
 def export_sheet(root: Path, corrected: CorrectedCues) -> Path:
-    """Write the sheet anew, with all decisions in it."""
+    """Export the sheet with all decisions in it."""
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     path = root / layout.CUE_SHEET
     with atomic_write(path) as partial:

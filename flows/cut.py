@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cut: what was heard becomes shots with identities; the record keeps what people wrote, where
-it is spoken, and the cut.
-"""
+"""Cut a production: listen to its recordings, break the script down into shots, record the cut."""
 
 from __future__ import annotations
 
@@ -22,18 +20,18 @@ from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description
 from model.talkers import describe
 from pipeline.colour import look_reference
-from pipeline.cut import breakdown, cut_points
+from pipeline.cut import breakdown, cut_points, shot_identity
 from pipeline.render import portraits, render
 from pipeline.script.production import Production
 from pipeline.script.settings import SHOT_REFERENCE
 from pipeline.speech.audio_digests import digest_spans
 
-PREVIEW = "previs"  # who draws what is not approved yet
+PREVIEW = "previs"  # the talker of shots that are not approved yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentCut:
-    """A production listened to and cut."""
+    """A production that was listened to and cut from the files of today."""
 
     project: Project
     inputs: Inputs
@@ -44,23 +42,23 @@ class CurrentCut:
 
 
 def cut_recordings(project: Project, inputs: Inputs, recordings: list[Recording]) -> CurrentCut:
-    """All steps from the recordings to the shots; those that are in the record cost nothing."""
+    """Take all steps from the recordings to the shots; steps in the record cost nothing."""
     turns = listening.split_by_speaker(project, recordings, inputs)
     words = listening.transcribe_words(project, recordings)
-    heard = listening.match_lines(project, inputs, turns, words, recordings)
-    shots = break_down(project, inputs, heard.cues, recordings)
+    corrected = listening.match_lines(project, inputs, turns, words, recordings)
+    shots = break_down(project, inputs, corrected.cues, recordings)
     return CurrentCut(
         project=project,
         inputs=inputs,
         recordings=recordings,
         turns=turns,
-        corrected=heard,
+        corrected=corrected,
         shots=shots,
     )
 
 
 def cut_from_record(project: Project, inputs: Inputs) -> CurrentCut | None:
-    """Cut from what the record holds; None when the recordings were not listened to yet."""
+    """Cut from what the record holds; None when the recordings are not transcribed yet."""
     known = listening.find_ingested_recordings(project, inputs)
     if known is None or not listening.has_transcript(project, known, inputs):
         return None
@@ -68,85 +66,118 @@ def cut_from_record(project: Project, inputs: Inputs) -> CurrentCut | None:
 
 
 def listen_and_cut(project: Project, inputs: Inputs) -> CurrentCut:
-    """Bring in the recordings, listen and cut; show progress when that takes an engine."""
+    """Ingest the recordings, listen and cut; show progress if that takes an engine."""
     cutting = cut_from_record(project, inputs)
     if cutting is not None:
         return cutting
     with bars():
-        reporter().step("Listening (kept for the next time)")
+        reporter().step("Listening (the result is kept)")
         return cut_recordings(project, inputs, listening.ingest_recordings(project, inputs))
 
 
 def break_down(
     project: Project, inputs: Inputs, cues: Sequence[Cue], recordings: Sequence[Recording]
 ) -> list[Shot]:
-    """The cut, as shots with identities, with what people decided in it. Raises InputError with
-    every portrait that cannot be read.
+    """Break the cues down into shots with identities, and apply what people decided.
+
+    Raises:
+        InputError: Portraits cannot be read; all of them are named.
     """
     production = project.production
-    decided = breakdown.break_down(
+    planned = breakdown.break_down(
         cues,
         lines=inputs.lines,
         actors=inputs.actors,
         total_samples=length(recordings),
-        settings=_cut_settings(production),
+        settings=_make_cut_settings(production),
     )
-    drawn = _portraits(project, inputs.actors)
-    actors = [
-        dataclasses.replace(a, portrait_digest=drawn[a.character].digest) for a in inputs.actors
-    ]
-
-    def made_with(name: str) -> list[Shot]:
-        talker = describe(name, project.settings_of(name))
-        spans = [
-            render.context_span(
-                shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds
-            )
-            for shot in decided
-        ]
-        heard = dict(
-            zip(map(id, decided), digest_spans(recordings, spans, root=project.root), strict=True)
-        )
-        making = _making(project, talker, drawn)
-        return breakdown.build_shots(
-            decided, actors=actors, making=making, audio_digest_of=lambda shot: heard[id(shot)]
-        )
-
+    _check_reference(production, planned)
+    identified = _PlannedCut(
+        project=project,
+        recordings=recordings,
+        actors=inputs.actors,
+        portraits=_measure_portraits(project, inputs.actors),
+        shots=planned,
+    )
     gated = needs_approval(production)
-    if production.look.reference.startswith(SHOT_REFERENCE):
-        numbers = [shot.number for shot in decided]
-        look_reference.check_reference_shot(
-            numbers, production.look.reference.removeprefix(SHOT_REFERENCE)
-        )
-    shots = made_with(PREVIEW if gated else production.talker)
+    shots = identified.build_shots(PREVIEW if gated else production.talker)
     return apply_decisions(
         shots,
         decisions=record.read_decisions(project.store, shots),
         size=(production.width, production.height),
-        finals=made_with(production.talker) if gated else None,
+        finals=identified.build_shots(production.talker) if gated else None,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _PlannedPortrait:
+    """What a plan needs of a portrait: its digest, and the width and height of its frames."""
+
+    digest: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PlannedCut:
+    """The cut before a talker is chosen. `portraits`: by character."""
+
+    project: Project
+    recordings: Sequence[Recording]
+    actors: Sequence[Actor]
+    portraits: Mapping[str, _PlannedPortrait]
+    shots: Sequence[breakdown.DecidedShot]
+
+    def build_shots(self, name: str) -> list[Shot]:
+        """Give the shots the identities that they have with this talker."""
+        talker = describe(name, self.project.settings_of(name))
+        spans = [
+            render.context_span(
+                shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds
+            )
+            for shot in self.shots
+        ]
+        digests = digest_spans(self.recordings, spans, root=self.project.root)
+        digest_of = dict(zip(map(id, self.shots), digests, strict=True))
+        actors = [
+            dataclasses.replace(actor, portrait_digest=self.portraits[actor.character].digest)
+            for actor in self.actors
+        ]
+        return shot_identity.build_shots(
+            self.shots,
+            actors=actors,
+            recipe=_make_recipe(self.project, talker, self.portraits),
+            audio_digest_of=lambda shot: digest_of[id(shot)],
+        )
+
+
+def _check_reference(production: Production, shots: Sequence[breakdown.DecidedShot]) -> None:
+    """Check that the shot exists that the look takes its colours from."""
+    reference = production.look.reference
+    if reference.startswith(SHOT_REFERENCE):
+        numbers = [shot.number for shot in shots]
+        look_reference.check_reference_shot(numbers, reference.removeprefix(SHOT_REFERENCE))
+
+
 def needs_approval(production: Production) -> bool:
-    """Whether shots are drawn by previs until their takes are approved."""
+    """Tell whether previs draws the shots until their takes are approved."""
     return production.generate.gate == "approved" and production.talker != PREVIEW
 
 
-def _making(
-    project: Project, talker: Description, drawn: Mapping[str, _PlannedPortrait]
-) -> breakdown.ShotRecipe:
-    return breakdown.ShotRecipe(
+def _make_recipe(
+    project: Project, talker: Description, measured: Mapping[str, _PlannedPortrait]
+) -> shot_identity.ShotRecipe:
+    return shot_identity.ShotRecipe(
         talker=talker.name,
         talker_version=talker.version,
         weights_digest=talker.weights_digest,
         talker_settings=json.dumps(talker.shaping, sort_keys=True),
-        size=lambda actor: drawn[actor.character].size,
+        size=lambda actor: measured[actor.character].size,
         episode=project.production.episode,
         matte=project.production.delivery.needs_matte,
     )
 
 
-def _cut_settings(production: Production) -> cut_points.CutSettings:
+def _make_cut_settings(production: Production) -> cut_points.CutSettings:
     layouts = tuple(sorted(production.layout.scenes.items()))
     own = production.cut.model_dump()
     return cut_points.CutSettings(
@@ -161,7 +192,7 @@ def _cut_settings(production: Production) -> cut_points.CutSettings:
 def record_cut(
     project: Project, inputs: Inputs, cues: Sequence[Cue], shots: Sequence[Shot]
 ) -> None:
-    """Record what people wrote, where it is spoken, and the cut."""
+    """Record the script, the cast, the cues and the cut."""
     record.remember_moves(project.store, shots)
     project.store.replace(Line, inputs.lines)
     project.store.replace(Actor, inputs.actors)
@@ -170,27 +201,21 @@ def record_cut(
     project.store.replace(Shot, shots)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlannedPortrait:
-    """What a plan keeps of a portrait: its identity and the size asked of its frames."""
-
-    digest: str
-    size: tuple[int, int]
-
-
-def _portraits(project: Project, actors: Sequence[Actor]) -> dict[str, _PlannedPortrait]:
-    problems, drawn = list[Problem](), dict[str, _PlannedPortrait]()
+def _measure_portraits(project: Project, actors: Sequence[Actor]) -> dict[str, _PlannedPortrait]:
+    """Measure every portrait. Raises InputError with all that cannot be read."""
+    problems, measured = list[Problem](), dict[str, _PlannedPortrait]()
     for actor in actors:
         path = project.production.resolve_path(actor.portrait)
         portrait = collect_problems(
-            problems, lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait)
-        )  # type: ignore[misc]
+            problems,
+            lambda p=path, a=actor: portraits.read(p, face=a.face, name=a.portrait),  # type: ignore[misc]
+        )
         if portrait is not None:
             height, width = portrait.pixels.shape[:2]
             scale = min(1.0, project.production.generate.size / min(width, height))
-            drawn[actor.character] = _PlannedPortrait(
+            measured[actor.character] = _PlannedPortrait(
                 portrait.digest, (round(width * scale), round(height * scale))
             )
     if problems:
         raise InputError(problems)
-    return drawn
+    return measured

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The listening steps: recordings brought in, split by speaker, heard, matched with the script;
-each once, then from the record.
+"""Listen: ingest recordings, split them by speaker, transcribe them, match them with the script.
+
+Each step is done once; then its result is read from the record.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
 
 
 def resolve_speaker_settings(project: Project, inputs: Inputs) -> diarize.DiarizationSettings:
-    """How the recordings are split by speaker. Raises InputError when `[listen] diarization` names
-    no pipeline.
+    """Resolve how the recordings are split by speaker.
+
+    Raises InputError when `[listen] diarization` names no pipeline.
     """
     pipeline = diarize.resolve_pipeline(
         project.production.listen.diarization, folder=project.folder
@@ -34,7 +36,10 @@ def resolve_speaker_settings(project: Project, inputs: Inputs) -> diarize.Diariz
 
 
 def resolve_word_settings(project: Project) -> transcribe.TranscriptionSettings:
-    """How words are recognised. Raises InputError when `[listen] recogniser` names no model."""
+    """Resolve how words are recognised.
+
+    Raises InputError when `[listen] recogniser` names no model.
+    """
     model = transcribe.resolve_recogniser(
         project.production.listen.recogniser, folder=project.folder
     )
@@ -44,7 +49,7 @@ def resolve_word_settings(project: Project) -> transcribe.TranscriptionSettings:
 def ingest_recordings(project: Project, inputs: Inputs) -> list[Recording]:
     """Decode the recordings that are new; the others are known by the digest of their bytes."""
     recordings = [
-        _known(project, name)
+        _find_recording(project, name)
         or ingest.ingest(
             project.production.resolve_path(name),
             order=0,
@@ -54,26 +59,29 @@ def ingest_recordings(project: Project, inputs: Inputs) -> list[Recording]:
         )
         for name in project.production.recordings
     ]
-    placed = _placed(project, inputs, recordings)
+    placed = _place_recordings(project, inputs, recordings)
     project.store.replace(Recording, placed)
     return placed
 
 
 def find_ingested_recordings(project: Project, inputs: Inputs) -> list[Recording] | None:
-    """The recordings when all of them were brought in before, else None."""
+    """Find the recordings in the record; None unless all of them were ingested before."""
     recordings = [
-        row for name in project.production.recordings if (row := _known(project, name)) is not None
+        row
+        for name in project.production.recordings
+        if (row := _find_recording(project, name)) is not None
     ]
     return (
-        _placed(project, inputs, recordings)
+        _place_recordings(project, inputs, recordings)
         if len(recordings) == len(project.production.recordings)
         else None
     )
 
 
 def has_transcript(project: Project, recordings: Sequence[Recording], inputs: Inputs) -> bool:
-    """Whether turns and words of these recordings are in the record, so that a plan needs no
-    engine.
+    """Tell whether turns and words of these recordings are in the record.
+
+    Then a plan needs no engine.
     """
     turns = diarize.key(recordings, resolve_speaker_settings(project, inputs))
     settings = resolve_word_settings(project)
@@ -88,7 +96,7 @@ def has_transcript(project: Project, recordings: Sequence[Recording], inputs: In
 def split_by_speaker(
     project: Project, recordings: Sequence[Recording], inputs: Inputs
 ) -> list[Turn]:
-    """Speaker turns, from the record when these recordings were split before."""
+    """Split the recordings into speaker turns, or read the turns from the record."""
     settings = resolve_speaker_settings(project, inputs)
     key = diarize.key(recordings, settings)
     make = Remembered(project.store, "diarized", key)
@@ -100,8 +108,9 @@ def split_by_speaker(
 
 
 def transcribe_words(project: Project, recordings: Sequence[Recording]) -> list[Word]:
-    """Recognised words, from the record when these recordings were heard before; none in a language
-    that is not known.
+    """Recognise the words of the recordings, or read them from the record.
+
+    There are none in a language that the recogniser does not know.
     """
     settings = resolve_word_settings(project)
     if not transcribe.knows_language(settings):
@@ -122,7 +131,7 @@ def match_lines(
     words: Sequence[Word],
     recordings: Sequence[Recording],
 ) -> CorrectedCues:
-    """Where each line is spoken, in the script's order, with what people decided by hand."""
+    """Match lines to speech in the script's order, and apply what people decided."""
     conflicts = corrections.import_sheet(project.store, project.root, inputs.actors)
     decided = corrections.read_overrides(project.store)
     enrolled = identify_voices(project, inputs, turns, recordings)
@@ -137,8 +146,9 @@ def match_lines(
 def identify_voices(
     project: Project, inputs: Inputs, turns: Sequence[Turn], recordings: Sequence[Recording]
 ) -> dict[str, str]:
-    """The character of each speaker whose voice is like a voice sample of the cast; compared once,
-    then from the record.
+    """Identify the characters of speakers whose voices resemble voice samples of the cast.
+
+    Voices are compared once; then the result is read from the record.
     """
     samples = {
         a.character: project.production.resolve_path(a.voice_sample)
@@ -153,14 +163,14 @@ def identify_voices(
     known = project.store.read(Event, name="enrolled", subject=key)
     if not known:
         found = enrolment.enrol_speakers(turns, samples, recordings=recordings, root=project.root)
-        detail = json.dumps([dataclasses.asdict(one) for one in found])
+        detail = json.dumps([dataclasses.asdict(likeness) for likeness in found])
         known = [new_event("enrolled", key, actor="callsheet", detail=detail)]
         project.store.append(known)
     likenesses = known[-1].detail_values
-    return {one["speaker"]: one["character"] for one in likenesses if one["score"] >= SAME_VOICE}
+    return {row["speaker"]: row["character"] for row in likenesses if row["score"] >= SAME_VOICE}
 
 
-def _known(project: Project, name: str) -> Recording | None:
+def _find_recording(project: Project, name: str) -> Recording | None:
     for row in project.store.read(
         Recording, source_digest=digest_file(project.production.resolve_path(name))
     ):
@@ -171,13 +181,15 @@ def _known(project: Project, name: str) -> Recording | None:
     return None
 
 
-def _placed(project: Project, inputs: Inputs, recordings: Sequence[Recording]) -> list[Recording]:
-    """The recordings in their order and place on the timeline, under the names that the production
-    gives them.
-    """
+def _place_recordings(
+    project: Project, inputs: Inputs, recordings: Sequence[Recording]
+) -> list[Recording]:
+    """Place the recordings on the timeline, under the names that the production gives them."""
     names = project.production.recordings
     characters = [actor.character for actor in inputs.actors]
-    begins = ingest.place_recordings(names, _lengths(project, recordings), characters=characters)
+    begins = ingest.place_recordings(
+        names, _compute_lengths(project, recordings), characters=characters
+    )
     return [
         dataclasses.replace(recording, source=name, order=order, offset_samples=begin)
         for order, (recording, name, begin) in enumerate(
@@ -186,9 +198,10 @@ def _placed(project: Project, inputs: Inputs, recordings: Sequence[Recording]) -
     ]
 
 
-def _lengths(project: Project, recordings: Sequence[Recording]) -> list[int]:
-    """Samples that each recording takes on the timeline: in a lesson whole frames, so that a new
-    one moves the others by whole frames.
+def _compute_lengths(project: Project, recordings: Sequence[Recording]) -> list[int]:
+    """Compute the samples that each recording takes on the timeline.
+
+    In a lesson they are whole frames, so that a new recording moves the others by whole frames.
     """
     step = (
         timing.compute_sample_step(project.production.rate)

@@ -3,9 +3,9 @@
 
 `plan_shots` decides and is pure; `compare_with_record` reads what it needs.
 
-A shot is held or skipped when somebody said so, cached when its take is done, else new or changed;
-a change names the inputs that differ from the shot that stood in its place before. Estimates are
-ranges learnt from past takes of the same talker.
+A shot is held or skipped when somebody decided so, cached when it has a take, and otherwise new or
+changed. A change names the inputs that differ from the shot that was in its place before. Estimates
+are ranges learnt from past takes of the same talker.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ FIRST_GUESS = {  # seconds of one worker per frame before anything was rendered 
     "nano": (0.03, 0.2),
     SLATE: (0.0005, 0.005),
 }
-HISTORY = 4000  # past takes from which paces are learnt
-ENOUGH = 4  # takes from which a pace is learnt
+HISTORY = 4000  # past takes that paces are learnt from
+ENOUGH = 4  # takes that a pace needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShot:
     """One shot and what would happen to it: one of `PLANNED`; `why` lists what changed.
 
-    `awaiting`: previs goes out until its take is approved. `failed`: how it failed when it was
-    tried last, "" when it did not. `withdrawn`: inputs whose change withdrew its approval.
+    `awaiting`: previs is delivered until its take is approved. `failed`: how its last attempt
+    failed, "" if it did not. `withdrawn`: inputs whose change withdrew its approval.
     """
 
     shot: Shot
@@ -54,8 +54,9 @@ class PlannedShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What one talker has to do: seconds of one worker, from a decile of past paces to the ninth.
-    `takes`: how many it was learnt from.
+    """The work of one talker, in seconds of one worker: first to ninth decile of past paces.
+
+    `takes`: how many takes the pace was learnt from.
     """
 
     talker: str
@@ -68,8 +69,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A range of seconds on `workers` workers, and of money when the production names a price;
-    `by_talker` in worker seconds.
+    """A range of seconds on `workers` workers, and of money if the production names a price.
+
+    `by_talker`: in worker seconds.
     """
 
     low_seconds: float
@@ -83,8 +85,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What rendering runs on. `price`: of a worker's hour, None when nobody said. `gate`: the
-    talker that wants approval, or "".
+    """The terms of rendering.
+
+    `price`: of a worker's hour, None if unknown. `gate`: the talker that needs approval, or "".
     """
 
     workers: int
@@ -95,65 +98,66 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All shots of the cut with their states, and what rendering the rest would take."""
+    """All shots of the cut with their states, and an estimate for those to render."""
 
     shots: tuple[PlannedShot, ...]
     estimate: Estimate
     to_render: tuple[Shot, ...]
 
     def count(self, state: str) -> int:
-        """How many shots are in a state."""
+        """Count the shots in a state."""
         return sum(planned.state == state for planned in self.shots)
 
     @property
     def awaiting(self) -> int:
-        """How many shots wait for approval."""
+        """Number of shots that await approval."""
         return sum(planned.awaiting for planned in self.shots)
 
     @property
     def failed(self) -> int:
-        """How many of those to render failed before."""
+        """Number of shots to render that failed before."""
         return sum(bool(planned.failed) for planned in self.shots)
 
 
-def compare_with_record(cutting: CurrentCut) -> Plan:
+def compare_with_record(current_cut: CurrentCut) -> Plan:
     """Compare the cut with the takes that are done and with the cut that was recorded last."""
-    store = cutting.project.store
-    made = done(cutting.project, cutting.shots)
-    missing = any(shot.shot_id not in made for shot in cutting.shots)
+    store = current_cut.project.store
+    takes = done(current_cut.project, current_cut.shots)
+    missing = any(shot.shot_id not in takes for shot in current_cut.shots)
     return plan_shots(
-        record.read_shot_states(cutting.project, cutting.shots, done=set(made)),
-        before=record.read_previous_cut(store, cutting.shots) if missing else (),
+        record.read_shot_states(current_cut.project, current_cut.shots, done=set(takes)),
+        before=record.read_previous_cut(store, current_cut.shots) if missing else (),
         history=store.read_newest(Take, HISTORY) if missing else (),
-        terms=_terms(cutting.project),
+        terms=_read_terms(current_cut.project),
     )
 
 
-def find_standing_version(cutting: CurrentCut) -> list[Deliverable] | None:
-    """Return the newest version's files when it is exactly what would be delivered now."""
-    takes = done(cutting.project, cutting.shots)
-    if any(shot.shot_id not in takes for shot in cutting.shots):
+def find_standing_version(current_cut: CurrentCut) -> list[Deliverable] | None:
+    """Return the newest version's files if it is exactly what would be delivered now."""
+    takes = done(current_cut.project, current_cut.shots)
+    if any(shot.shot_id not in takes for shot in current_cut.shots):
         return None
     from flows.finishing.kinds import VersionInputs, standing
 
     reel = VersionInputs(
-        shots=cutting.shots,
+        shots=current_cut.shots,
         takes=list(takes.values()),
-        cues=cutting.corrected.cues,
-        recordings=cutting.recordings,
+        cues=current_cut.corrected.cues,
+        recordings=current_cut.recordings,
     )
-    return standing(cutting.project, reel)
+    return standing(current_cut.project, reel)
 
 
 def plan_shots(
-    ledger: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms
+    states: Sequence[ShotState], *, before: Sequence[Shot], history: Iterable[Take], terms: Terms
 ) -> Plan:
-    """Compare the cut with the record. `ledger`: the cut as it stands; `before`: the cut as last
-    recorded; `history`: past takes.
+    """Compare the cut with the record.
+
+    `states`: of the cut as it is now; `before`: the cut as last recorded; `history`: past takes.
     """
-    missing = [entry for entry in ledger if not entry.has_take and entry.state != "held"]
-    former = match_previous_shots([entry.shot for entry in ledger], before) if missing else {}
-    planned = tuple(_planned(entry, former, terms) for entry in ledger)
+    missing = [entry for entry in states if not entry.has_take and entry.state != "held"]
+    former = match_previous_shots([entry.shot for entry in states], before) if missing else {}
+    planned = tuple(_plan_shot(entry, former, terms) for entry in states)
     to_render = tuple({entry.shot.shot_id: entry.shot for entry in missing}.values())
     return Plan(
         shots=planned,
@@ -163,8 +167,9 @@ def plan_shots(
 
 
 def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Terms) -> Estimate:
-    """How long these shots take and what they cost, from the first to the ninth decile of past
-    takes' seconds per frame.
+    """Estimate how long these shots take and what they cost.
+
+    The range is the first to the ninth decile of past takes' seconds per frame.
     """
     paces: dict[str, list[float]] = {}
     for take in history if shots else ():
@@ -172,7 +177,7 @@ def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Te
             paces.setdefault(take.talker, []).append(take.wall_seconds / take.frames)
     talkers = dict.fromkeys(shot.talker for shot in shots)
     shares = tuple(
-        _share(talker, [s for s in shots if s.talker == talker], paces.get(talker, []))
+        _estimate_talker(talker, [s for s in shots if s.talker == talker], paces.get(talker, []))
         for talker in talkers
     )
     low, high = (
@@ -191,7 +196,7 @@ def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Te
     )
 
 
-def _share(talker: str, shots: Sequence[Shot], paces: Sequence[float]) -> Share:
+def _estimate_talker(talker: str, shots: Sequence[Shot], paces: Sequence[float]) -> Share:
     low, high = FIRST_GUESS.get(talker, FIRST_GUESS["previs"])
     if len(paces) >= ENOUGH:
         deciles = statistics.quantiles(paces, n=10, method="inclusive")
@@ -207,8 +212,10 @@ def _share(talker: str, shots: Sequence[Shot], paces: Sequence[float]) -> Share:
     )
 
 
-def _planned(entry: ShotState, former: Mapping[str, tuple[str, Shot]], terms: Terms) -> PlannedShot:
-    state, why = _state(entry, former)
+def _plan_shot(
+    entry: ShotState, former: Mapping[str, tuple[str, Shot]], terms: Terms
+) -> PlannedShot:
+    state, why = _classify_shot(entry, former)
     return PlannedShot(
         shot=entry.shot,
         state=state,
@@ -219,7 +226,9 @@ def _planned(entry: ShotState, former: Mapping[str, tuple[str, Shot]], terms: Te
     )
 
 
-def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[str, tuple[str, ...]]:
+def _classify_shot(
+    entry: ShotState, former: Mapping[str, tuple[str, Shot]]
+) -> tuple[str, tuple[str, ...]]:
     if entry.state in ("held", "skipped"):
         return entry.state, ()
     if entry.has_take:
@@ -230,7 +239,7 @@ def _state(entry: ShotState, former: Mapping[str, tuple[str, Shot]]) -> tuple[st
     return "changed", list_differences(entry.shot, before)
 
 
-def _terms(project: Project) -> Terms:
+def _read_terms(project: Project) -> Terms:
     wanted = project.production
     price, currency = wanted.generate.price or (None, "")
     return Terms(

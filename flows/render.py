@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Render a production as `callsheet render` does, and print what came of it."""
+"""Render a production as `callsheet render` does, and print the result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from flows.lease import Note, held
 from flows.plan import find_standing_version
 from flows.progress import bars, reporter
 from flows.project import Project
+from flows.version import Version
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, shorten_path
 from manifests import layout
 from manifests.delivery_rows import Deliverable
+from manifests.plurals import count_nouns
 from manifests.timebase import format_clock
 
 
@@ -28,15 +30,15 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     wait_seconds: float = 0,
     as_json: bool,
 ) -> int:
-    """Do what `plan` shows, or say that there is nothing to do, which takes no engine to find out.
+    """Do what `plan` shows; if there is nothing to do, say so without starting an engine.
 
-    Raises BusyError when another run works on the production and is still at it after
-    `wait_seconds`.
+    Raises:
+        BusyError: Another run still works on the production after `wait_seconds`.
     """
     project, inputs = open_inputs(folder, out)
     standing = _find_standing_version(project, inputs)
     if standing is not None:
-        return _nothing_to_do(project, standing, as_json=as_json)
+        return _show_standing_version(project, standing, as_json=as_json)
     with (
         held(
             project.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it
@@ -45,7 +47,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     ):
         standing = _find_standing_version(project, inputs) if lease.waited else None
         if standing is not None:
-            return _nothing_to_do(project, standing, as_json=as_json)
+            return _show_standing_version(project, standing, as_json=as_json)
         reporter().step("Starting the orchestrator")
         from flows.episode import episode
 
@@ -55,7 +57,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
 
 
 def _find_standing_version(project: Project, inputs: Inputs) -> list[Deliverable] | None:
-    """Return the newest version's files when it is exactly what would be made now."""
+    """Return the newest version's files if it is exactly what would be made now."""
     cutting = cut_from_record(project, inputs)
     return find_standing_version(cutting) if cutting is not None else None
 
@@ -64,7 +66,7 @@ def _say_who_holds_it(holder: Note) -> None:
     complain(f"waiting for {holder}")
 
 
-def _nothing_to_do(project: Project, standing: list[Deliverable], *, as_json: bool) -> int:
+def _show_standing_version(project: Project, standing: list[Deliverable], *, as_json: bool) -> int:
     version = standing[0].version
     place = project.root / layout.DELIVERABLES / version
     if as_json:
@@ -77,9 +79,9 @@ def _nothing_to_do(project: Project, standing: list[Deliverable], *, as_json: bo
             }
         )
     else:
-        say(
-            f"Nothing to do: {project.production.title} stands as {version} ({format_clock(standing[0].seconds)}) in {shorten_path(place)}"
-        )
+        facts = f"{version}, {format_clock(standing[0].seconds)}"
+        title = project.production.title
+        say(f"Nothing to do: {title} is up to date ({facts}) in {shorten_path(place)}")
     return DONE
 
 
@@ -90,39 +92,44 @@ def _show_outcome(project: Project, outcome: Any, *, as_json: bool) -> int:
         say_json(outcome)
         return SOME_FAILED if failed else DONE
     for line in outcome.missing:
-        say(f"not heard: {line}")
+        say(f"not found in the recordings: {line}")
     for reject in outcome.rejects:
         say(f"failed: {reject.subject}: {reject.reason}")
     if version is None:
-        say(_why_no_version(outcome))
+        say(_explain_missing_version(outcome))
         return SOME_FAILED
-    seconds = version.deliverables[0].seconds
-    say(
-        f"{project.production.title}: {outcome.shots} shots, {outcome.made} takes made now, {format_clock(seconds)} long"
-    )
+    _show_version(project, outcome, version)
+    return SOME_FAILED if failed else DONE
+
+
+def _show_version(project: Project, outcome: Any, version: Version) -> None:
+    """Print what was rendered, the version's files, marks and checks, and what to look at."""
+    shots, takes = count_nouns(outcome.shots, "shot"), count_nouns(outcome.made, "take")
+    clock = format_clock(version.deliverables[0].seconds)
+    say(f"{project.production.title}: {shots}, {takes} rendered, {clock} long")
     for row in version.deliverables:
         say(f"  {row.profile:8} {shorten_path(project.root / layout.DELIVERABLES / row.path)}")
     for mark in outcome.marks:
         say(f"marked: {mark}")
     for check in version.failed:
-        say(
-            f"failed check: {check.profile} {check.name}: {check.value} (limit {check.limit}) {check.advice}"
-        )
+        fact = f"{check.profile} {check.name}: {check.value} (limit {check.limit})"
+        say(f"failed check: {fact} {check.advice}".rstrip())
     warnings = sum(check.verdict == "warn" for check in version.checks)
-    say(
-        f"  checks   {len(version.checks) - len(version.failed) - warnings} passed, {warnings} warnings, {len(version.failed)} failed"
-    )
-    say(
-        f"Look first at {shorten_path(version.folder / 'contact_sheet.png')}, then play {shorten_path(version.folder / 'web.mp4')}"
-    )
-    return SOME_FAILED if failed else DONE
+    passed = len(version.checks) - len(version.failed) - warnings
+    failed = len(version.failed)
+    say(f"  checks   {passed} passed, {count_nouns(warnings, 'warning')}, {failed} failed")
+    sheet = shorten_path(version.folder / layout.CONTACT_SHEET)
+    say(f"Look at {sheet}, then play {shorten_path(version.folder / layout.WEB)}")
 
 
-def _why_no_version(outcome: Any) -> str:
-    made = f"{outcome.made} takes made now; no version was made"
+def _explain_missing_version(outcome: Any) -> str:
+    takes = f"{count_nouns(outcome.made, 'take')} rendered, no version made"
+    shots = count_nouns(outcome.shots, "shot")
     if outcome.rejects:
-        return f"{len(outcome.rejects)} of {outcome.shots} shots failed; {made}. Mend them and run again."
+        return f"{len(outcome.rejects)} of {shots} failed; {takes}. Fix these and run render again."
     if outcome.held:
-        return f"held: {', '.join(outcome.held)}; {made}. `callsheet shot release` lets them go on."
+        held = ", ".join(outcome.held)
+        return f"on hold: {held}; {takes}. `callsheet shot release` releases them."
     stopped = f"stopped ({outcome.note or outcome.stopped}), " if outcome.stopped else ""
-    return f"{stopped}{len(outcome.left)} of {outcome.shots} shots left; {made}. The same command goes on from here."
+    left = f"{len(outcome.left)} of {shots} left"
+    return f"{stopped}{left}; {takes}. Run the same command again to continue."

@@ -25,7 +25,7 @@ class Selection:
     """A production, its cut as it stands, and the selected shots."""
 
     project: Project
-    cutting: CurrentCut
+    current_cut: CurrentCut
     shots: list[ShotState]
 
 
@@ -33,14 +33,16 @@ def select_shots(folder: Path, wanted: Sequence[str], *, out: Path | None) -> Se
     """Select the shots that the texts name (`sc01_sh030`, a range, a query, `all`).
 
     Raises:
-        InputError: A text names nothing, or the recordings were not listened to yet.
+        InputError: A text names nothing, or the recordings have not been listened to yet.
     """
     project = open_project(folder, out)
-    cutting = cut_from_record(project, read_inputs(project))
-    if cutting is None:
-        message = "there are no shots yet, because nobody has listened to the recordings"
-        raise InputError(
-            Problem(file=WHERE, message=message, expected=f"callsheet plan {folder}, once")
-        )
-    ledger = record.read_shot_states(project, cutting.shots, done=set(done(project, cutting.shots)))
-    return Selection(project=project, cutting=cutting, shots=select_by_query(ledger, wanted))
+    current_cut = cut_from_record(project, read_inputs(project))
+    if current_cut is None:
+        message = f"there are no shots yet; run `callsheet plan {folder}` first"
+        raise InputError(Problem(file=WHERE, message=message))
+    states = record.read_shot_states(
+        project, current_cut.shots, done=set(done(project, current_cut.shots))
+    )
+    return Selection(
+        project=project, current_cut=current_cut, shots=select_by_query(states, wanted)
+    )

@@ -82,7 +82,7 @@ def find_takes_with_seed(
     """
     known = {(take.number, take.seed) for take in list_takes(project, states)}
     missing = [entry for entry in states if (entry.shot.number, seed) not in known]
-    refuse(missing, f"has no take with seed {seed}", "a seed that `callsheet shot take` lists")
+    refuse(missing, f"has no take with seed {seed}; `callsheet shot take` lists the takes")
     return {entry.place: replace_seed(entry.shot, seed) for entry in states}
 
 

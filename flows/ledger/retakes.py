@@ -101,11 +101,8 @@ def _change_seed(
 
 
 def _refuse_same_frames(states: Sequence[ShotState]) -> None:
-    refuse(
-        states,
-        "is done; the same seed gives the same frames",
-        "--new-seed or --seed N for another take",
-    )
+    message = "is done, and the same seed gives the same frames; choose another seed"
+    refuse(states, message)
 
 
 def direct(

@@ -79,11 +79,9 @@ def describe_shots(states: Sequence[ShotState], words: Words) -> tuple[ShotDecis
     )
 
 
-def refuse(states: Sequence[ShotState], message: str, expected: str) -> None:
+def refuse(states: Sequence[ShotState], message: str) -> None:
     """Raise one InputError that names all these shots; do nothing when there are none."""
-    problems = [
-        Problem(file=entry.shot.number, message=message, expected=expected) for entry in states
-    ]
+    problems = [Problem(file=entry.shot.number, message=message) for entry in states]
     if problems:
         raise InputError(problems)
 
@@ -105,7 +103,7 @@ def approve(
     missing = [
         entry for entry in states if (shot := shots[entry.place]) is None or shot.talker == SLATE
     ]
-    refuse(missing, "has no take yet", "callsheet render first, then review it and approve")
+    refuse(missing, "has no take yet; render it first")
     return DecisionDraft(
         events=draft_events(
             "approved",

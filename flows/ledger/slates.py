@@ -41,7 +41,7 @@ def make_slates(
     takes = []
     for shot in shots:
         take = render.generate_take(
-            shot, talker=slate.Slate(shot=shot), portrait=nobody, studio=context
+            shot, talker=slate.Slate(shot=shot), portrait=nobody, context=context
         )
         on_take(take)
         takes.append(take)

@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What verbs show: plans, lists, states and progress, for people and as JSON."""
+"""Show results of verbs on the terminal: plans, cues, states and progress, for people and as JSON.
+
+In come a production and its record; out go lines on stdout and an exit code. Open `plan.py` first;
+`screen.py` has the helpers that print.
+"""

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`plan`: each shot with its state, what is wrong or allowed, and what rendering would take; for
-people and as JSON.
-"""
+"""Show a plan: each shot with its state, doubtful cues, licences, consents, and an estimate."""
 
 from __future__ import annotations
 
@@ -14,11 +12,12 @@ from flows.cut import CurrentCut, listen_and_cut
 from flows.inputs import Inputs, open_inputs, weights_used
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
 from flows.project import Project
-from flows.view.listen import list_conflicts, list_notes
+from flows.view.listen import format_conflicts, list_conflicts, list_notes
 from flows.view.screen import DONE, print_table, say, say_json
+from manifests.plurals import count_nouns
 from manifests.timebase import format_timecode
 
-ALWAYS = ("new", "changed", "cached")  # counted in the last line also when there are none
+ALWAYS = ("new", "changed", "cached")  # counted in the last line even if there are none
 
 
 def show_plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: bool) -> int:
@@ -29,22 +28,22 @@ def show_plan(folder: Path, *, out: Path | None, only_inputs: bool, as_json: boo
             "lines": len(inputs.lines),
             "characters": len(inputs.actors),
             "problems": [],
-            **_allowed(project, inputs),
+            **_list_permissions(project, inputs),
         }
-        say_json(facts) if as_json else say(
-            f"{facts['lines']} lines, {facts['characters']} actors: nothing is wrong."
-        )
+        lines = count_nouns(len(inputs.lines), "line")
+        actors = count_nouns(len(inputs.actors), "actor")
+        say_json(facts) if as_json else say(f"{lines}, {actors}: no problems found.")
         return DONE
-    cutting = listen_and_cut(project, inputs)
-    planned = compare_with_record(cutting)
+    current_cut = listen_and_cut(project, inputs)
+    planned = compare_with_record(current_cut)
     if as_json:
-        say_json(_as_json(planned, cutting))
+        say_json(_describe_plan(planned, current_cut))
     else:
-        _show(planned, cutting)
+        _print_plan(planned, current_cut)
     return DONE
 
 
-def _show(planned: Plan, cutting: CurrentCut) -> None:
+def _print_plan(planned: Plan, current_cut: CurrentCut) -> None:
     rows = [
         (
             entry.shot.number,
@@ -57,33 +56,29 @@ def _show(planned: Plan, cutting: CurrentCut) -> None:
         for entry in planned.shots
     ]
     print_table(("shot", "starts", "frames", "character", "state", "text"), rows)
-    for cue in cutting.corrected.unsure_cues:
+    for cue in current_cut.corrected.unsure_cues:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
-    for said in (
-        f"{kind}: {one}"
-        for kind, several in list_conflicts(cutting.corrected).items()
-        for one in several
-    ):
-        say(said)
-    for said in list_notes(cutting.project):
-        say(said)
-    allowed = _allowed(cutting.project, cutting.inputs)
-    for row in allowed["licences"]:
+    for line in [*format_conflicts(current_cut.corrected), *list_notes(current_cut.project)]:
+        say(line)
+    _print_permissions(current_cut)
+    estimate = describe_estimate(planned.estimate) if planned.to_render else ""
+    say(f"{count_nouns(len(planned.shots), 'shot')}: {describe_counts(planned)}{estimate}")
+
+
+def _print_permissions(current_cut: CurrentCut) -> None:
+    permissions = _list_permissions(current_cut.project, current_cut.inputs)
+    for row in permissions["licences"]:
         if row["commercial"] != "yes":
             say(f"licence: {row['name']}: {row['licence']} (commercial use: {row['commercial']})")
-    for row in allowed["consents"]:
-        say(
-            f"consent: {row['subject']}: {row['covers']}"
-            + (f" until {row['until']}" if row["until"] else "")
-        )
-    say(
-        f"{len(planned.shots)} shots: {describe_counts(planned)}{describe_estimate(planned.estimate) if planned.to_render else ''}"
-    )
+    for row in permissions["consents"]:
+        until = f" until {row['until']}" if row["until"] else ""
+        say(f"consent: {row['subject']}: {row['covers']}{until}")
 
 
 def describe_state(entry: PlannedShot) -> str:
-    """`changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval (text
-    changed since)` ...
+    """Describe the state of a shot.
+
+    `changed (emotion)`, `new, failed before (tool: ...)`, `cached, awaiting approval` ...
     """
     words = entry.state + (f" ({', '.join(entry.why)})" if entry.why else "")
     if entry.failed:
@@ -96,28 +91,33 @@ def describe_state(entry: PlannedShot) -> str:
 
 
 def describe_counts(planned: Plan) -> str:
-    """How many shots are in each state; what is seldom is told only when there is any."""
+    """Describe how many shots are in each state; rare states only if there are any."""
     counts = [(planned.count(state), state) for state in PLANNED]
     counts += [(planned.awaiting, "awaiting approval"), (planned.failed, "failed before")]
     return ", ".join(f"{count} {state}" for count, state in counts if count or state in ALWAYS)
 
 
 def describe_estimate(estimate: Estimate) -> str:
-    """`; about 4 to 9 s on 2 workers, 0.01 to 0.02 EUR`, and by talker when there are several."""
-    words = f"; about {estimate.low_seconds:.0f} to {estimate.high_seconds:.0f} s on {estimate.workers} workers"
+    """Describe an estimate, and its parts if there are several talkers.
+
+    `; about 4 to 9 s on 2 workers, 0.01 to 0.02 EUR`
+    """
+    seconds = f"{estimate.low_seconds:.0f} to {estimate.high_seconds:.0f} s"
+    words = f"; about {seconds} on {count_nouns(estimate.workers, 'worker')}"
     if estimate.low_cost is not None and estimate.high_cost is not None:
         words += f", {estimate.low_cost:.2f} to {estimate.high_cost:.2f} {estimate.currency}"
     if len(estimate.by_talker) > 1:
         shares = (
-            f"{s.talker} {s.shots} shots {s.low_seconds:.0f} to {s.high_seconds:.0f} s"
+            f"{s.talker} {count_nouns(s.shots, 'shot')}"
+            f" {s.low_seconds:.0f} to {s.high_seconds:.0f} s"
             for s in estimate.by_talker
         )
         words += f" ({'; '.join(shares)})"
     return words
 
 
-def _allowed(project: Project, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
-    """The licences of the weights that would be used, and who allowed what."""
+def _list_permissions(project: Project, inputs: Inputs) -> Mapping[str, list[dict[str, str]]]:
+    """List the licences of the weights that would be used, and the consents of the cast."""
     licences = [
         {
             "name": row.name,
@@ -141,23 +141,24 @@ def _allowed(project: Project, inputs: Inputs) -> Mapping[str, list[dict[str, st
     return {"licences": licences, "consents": consents}
 
 
-def _as_json(planned: Plan, cutting: CurrentCut) -> dict[str, Any]:
+def _describe_plan(planned: Plan, current_cut: CurrentCut) -> dict[str, Any]:
+    """Describe the plan for programs."""
     return {
-        "shots": [_shot(entry) for entry in planned.shots],
+        "shots": [_describe_shot(entry) for entry in planned.shots],
         "counts": {state: planned.count(state) for state in PLANNED}
         | {"awaiting": planned.awaiting, "failed": planned.failed},
         "estimate": asdict(planned.estimate),
-        "unsure": cutting.corrected.unsure_cues,
-        **list_conflicts(cutting.corrected),
-        **_allowed(cutting.project, cutting.inputs),
-        "notes": list_notes(cutting.project),
+        "unsure": current_cut.corrected.unsure_cues,
+        **list_conflicts(current_cut.corrected),
+        **_list_permissions(current_cut.project, current_cut.inputs),
+        "notes": list_notes(current_cut.project),
         "problems": [],
     }
 
 
-def _shot(entry: PlannedShot) -> dict[str, Any]:
+def _describe_shot(entry: PlannedShot) -> dict[str, Any]:
     names = ("shot_id", "number", "character", "role", "talker", "start_frame", "end_frame", "text")
-    said = {
-        name: getattr(entry, name) for name in ("state", "why", "awaiting", "failed", "withdrawn")
+    fields = ("state", "why", "awaiting", "failed", "withdrawn")
+    return {name: getattr(entry.shot, name) for name in names} | {
+        name: getattr(entry, name) for name in fields
     }
-    return {name: getattr(entry.shot, name) for name in names} | said

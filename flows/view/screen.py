@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What verbs print: results on stdout as aligned text or JSON, complaints on stderr."""
+"""Print results on stdout as aligned text or JSON, and everything else on stderr."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130  # exit cod
 
 
 def say(text: str) -> None:
-    """One line of a result."""
+    """Print a line of a result on stdout."""
     sys.stdout.write(text + "\n")
 
 
 def complain(text: str) -> None:
-    """One line that is no result."""
+    """Print a line that is not a result on stderr."""
     sys.stderr.write(text + "\n")
 
 
 def say_json(value: object) -> None:
-    """A result for programs."""
-    say(json.dumps(value, indent=1, default=_plain, ensure_ascii=False))
+    """Print a result for programs, as JSON."""
+    say(json.dumps(value, indent=1, default=_make_plain, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Rows under their column names, aligned; plain text that pipes well."""
-    texts = [list(columns), *([_cell(value) for value in row] for row in rows)]
+    """Print rows under their column names, aligned, as plain text that pipes well."""
+    texts = [list(columns), *([_format_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
     for row in texts:
         say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -45,7 +45,7 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value).replace("\n", " ")
 
 
-def _plain(value: object) -> object:
+def _make_plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Fraction):
@@ -54,7 +54,7 @@ def _plain(value: object) -> object:
 
 
 def shorten_path(path: Path) -> str:
-    """A path as people would type it from where they stand."""
+    """Shorten a path to what people would type in the current folder."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -20,7 +20,7 @@ import pytest
 
 from flows.lease import BusyError, Note, Pace, acquire, held
 from flows.project import Project
-from flows.view.status import read_status
+from flows.view.production_status import read_status
 from manifests import layout
 from manifests.run_rows import new_event
 from manifests.store import Store
