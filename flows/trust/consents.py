@@ -143,7 +143,7 @@ def revoke(
     """
     given = [
         one.consent_id
-        for one in consent.of_person(on_file(project, []), person)
+        for one in consent.select_by_person(on_file(project, []), person)
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
@@ -198,7 +198,7 @@ def facts(project: Project, person: str) -> dict[str, Any]:
         "production": project.folder,
         "person": person,
         "consents": consent.apply_withdrawals(
-            consent.of_person(on_file(project, []), person), withdrawals(project)
+            consent.select_by_person(on_file(project, []), person), withdrawals(project)
         ),
         "withdrawn": [one for one in withdrawals(project) if one.person == person],
         "purged": [

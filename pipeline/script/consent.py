@@ -101,6 +101,11 @@ def check_consents(
     ]
 
 
+def select_by_person(consents: Sequence[Consent], person: str) -> list[Consent]:
+    """Select the consents that a person gave."""
+    return [consent for consent in consents if is_same_person(consent.subject, person)]
+
+
 def apply_withdrawals(
     consents: Sequence[Consent], withdrawals: Sequence[Withdrawal]
 ) -> list[Consent]:

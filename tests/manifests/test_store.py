@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from benchmarks.record import writers
+from benchmarks.record import measure_writers
 from manifests import query
 from manifests.delta_log import CHECKPOINT_COMMITS, INDEXED, LOG, STATISTICS, retry_commit
 from manifests.errors import InputError, ToolError
@@ -77,7 +77,7 @@ def test_an_empty_set_is_a_set(tmp_path: Path) -> None:
 def test_three_writers_a_compactor_and_a_reader_at_once_lose_nothing_and_tear_nothing(
     tmp_path: Path,
 ) -> None:
-    found = writers(tmp_path, commits=120)
+    found = measure_writers(tmp_path, commits=120)
     assert (found["rows"], found["lost"], found["twice"], found["torn"]) == (600, 0, 0, 0)
     assert found["reads"] > 0
 
@@ -85,13 +85,13 @@ def test_three_writers_a_compactor_and_a_reader_at_once_lose_nothing_and_tear_no
 @pytest.mark.faults
 @pytest.mark.timeout(1500)
 def test_two_thousand_commits_at_once_lose_nothing(tmp_path: Path) -> None:
-    found = writers(tmp_path, commits=2000)
+    found = measure_writers(tmp_path, commits=2000)
     assert (found["lost"], found["twice"], found["torn"]) == (0, 0, 0)
 
 
 def some_take(number: int, worker: str = "w") -> Take:
-    made = shot(f"l{number}")
-    return dataclasses.replace(take_of(made), worker=worker)
+    planned = shot(f"l{number}")
+    return dataclasses.replace(take_of(planned), worker=worker)
 
 
 def test_rows_are_found_by_many_keys_newest_files_first(tmp_path: Path) -> None:
