@@ -1,34 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to ffmpeg: finding it, running it, probing files, and streaming samples and frames
-in and out.
+"""Run ffmpeg, probe files, and stream samples and frames: the one door to ffmpeg.
 
-Other modules build argument lists; this one runs them, never through a shell. Files that come from
-people are opened with an allow-list of demuxers and the `file` protocol only, so a playlist named
-`.wav` cannot make ffmpeg open something else. Probing uses PyAV (the same libav libraries), because
-the packaged ffmpeg has no ffprobe.
+Other modules build argument lists; this one runs them, never through a shell (`frame_writer` writes
+frames, `ffmpeg_binary` finds the program). Files that come from people are opened with an
+allow-list of demuxers and the `file` protocol only, so a playlist named `.wav` cannot make ffmpeg
+open something else. Probing uses PyAV (the same libav libraries), because the packaged ffmpeg has
+no ffprobe.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
+from pipeline.ffmpeg_binary import ffmpeg_path
 
 DEMUXERS = (
     "wav",
@@ -45,39 +41,6 @@ DEMUXERS = (
     "aac",
     "flv",
 )
-NEEDED_FILTERS = (
-    "alphamerge",
-    "ass",
-    "astats",
-    "blackdetect",
-    "blend",
-    "ebur128",
-    "extractplanes",
-    "freezedetect",
-    "loudnorm",
-    "lut3d",
-    "lutrgb",
-    "mergeplanes",
-    "overlay",
-    "setparams",
-    "silencedetect",
-    "tpad",
-    "zscale",
-)
-NEEDED_ENCODERS = (
-    "aac",
-    "ffv1",
-    "flac",
-    "libopus",
-    "libsvtav1",
-    "libvpx-vp9",
-    "libx264",
-    "libx264rgb",
-    "libx265",
-    "pcm_s24le",
-    "prores_aw",
-    "prores_ks",
-)
 LONGEST_SECONDS = 12 * 3600  # a longer "recording" is a mistake or a decompression bomb
 
 ZERO = Fraction(0)
@@ -89,8 +52,9 @@ SAFE_INPUT = ("-protocol_whitelist", "file,pipe", "-format_whitelist", ",".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioInfo:
-    """First audio stream: sampling rate in Hz, channels, codec, and where on the file's clock it
-    begins (seconds).
+    """First audio stream of a file.
+
+    Sampling rate in Hz, channels, codec, and where on the file's clock it begins (seconds).
     """
 
     hz: int
@@ -101,8 +65,10 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """First video stream. `frames` is 0 when the container does not say. Colour tags are the names
-    ffmpeg prints, "" when unset.
+    """First video stream of a file.
+
+    `frames` is 0 when the container does not say. Colour tags are the names ffmpeg prints, "" when
+    unset.
     """
 
     width: int
@@ -127,8 +93,9 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameSource:
-    """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`. `name` is what
-    errors call it.
+    """An ffmpeg argument list that writes exactly `frames` raw frames to `pipe:1`.
+
+    `name` is what errors call it.
     """
 
     name: str
@@ -136,66 +103,15 @@ class FrameSource:
     frames: int
 
 
-@functools.cache
-def ffmpeg_path() -> str:
-    """Name the ffmpeg that runs; see `choose_ffmpeg`. Raises InputError when there is none."""
-    return choose_ffmpeg(
-        named=os.environ.get("CALLSHEET_FFMPEG", ""),
-        packaged=_packaged_ffmpeg(),
-        system=shutil.which("ffmpeg"),
-    )
-
-
-def choose_ffmpeg(*, named: str, packaged: Path | None, system: str | None) -> str:
-    """Choose `named` ($CALLSHEET_FFMPEG), else the packaged program.
-
-    The tests ran with the packaged program; another version may have every filter and still
-    behave differently. A system ffmpeg serves only on platforms without a packaged one, and only
-    if it has all that Callsheet needs. Raises InputError when no program is left.
-    """
-    if named:
-        return named
-    if packaged is not None:
-        return str(packaged)
-    missing = missing_features(system) if system else []
-    if system and not missing:
-        return system
-    got = f"{system}, which lacks {', '.join(missing)}" if system else "none in PATH"
-    message = "imageio-ffmpeg brings no ffmpeg for this platform"
-    expected = "an ffmpeg with all filters and encoders, named by CALLSHEET_FFMPEG"
-    raise InputError(Problem(file="ffmpeg", message=message, expected=expected, got=got))
-
-
-def missing_features(executable: str) -> list[str]:
-    """Filters and encoders that we use and this ffmpeg lacks."""
-    filters = _list_features(executable, "-filters")
-    encoders = _list_features(executable, "-encoders")
-    return [name for name in NEEDED_FILTERS if name not in filters] + [
-        name for name in NEEDED_ENCODERS if name not in encoders
-    ]
-
-
-def missing_encoders(wanted: Sequence[str]) -> list[str]:
-    """Those of the wanted encoders that the ffmpeg that will run lacks; it is not asked when none
-    are wanted.
-    """
-    known = _list_features(ffmpeg_path(), "-encoders") if wanted else set()
-    return [name for name in wanted if name not in known]
-
-
 def probe(path: Path) -> MediaInfo:
-    """Open a file with the allow-listed demuxers and read its header. Raises InputError when it is
-    no such media.
+    """Read a file's header with the allow-listed demuxers.
+
+    Raises InputError when the file is no such media.
     """
     import av
     from av.error import FFmpegError
 
-    if not path.is_file():
-        raise InputError(Problem(file=str(path), message="no such file"))
-    if path.stat().st_size == 0:
-        raise InputError(
-            Problem(file=str(path), message="the file is empty", expected="audio or video")
-        )
+    _check_file(path)
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(DEMUXERS)}
     try:
         with av.open(str(path.resolve()), options=options) as container:
@@ -205,32 +121,30 @@ def probe(path: Path) -> MediaInfo:
         raise InputError(
             Problem(
                 file=str(path),
-                message="not a media file that can be read",
+                message="not a readable media file",
                 expected=known,
                 got=str(error),
             )
         ) from error
 
 
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(Problem(file=str(path), message="no such file"))
+    if path.stat().st_size == 0:
+        problem = Problem(file=str(path), message="the file is empty", expected="audio or video")
+        raise InputError(problem)
+
+
 def read_audio(
     path: Path, *, hz: int, channels: int, block_seconds: float = 10.0, start: Fraction = ZERO
 ) -> Iterator[Float32[np.ndarray, "samples channels"]]:
-    """Stream a file's first audio stream as float32 in [-1, 1], resampled and mixed to `channels`,
-    from `start` seconds on.
+    """Stream a file's first audio stream as float32 in [-1, 1], from `start` seconds on.
 
-    Raises ToolError when decoding fails.
+    It is resampled and mixed to `channels`. Raises ToolError when decoding fails.
     """
-    arguments = [
-        "-v",
-        "error",
-        "-nostdin",
-        *SAFE_INPUT,
-        "-t",
-        str(LONGEST_SECONDS),
-        *_seek_arguments(start),
-        "-i",
-        str(path.resolve()),
-    ]
+    arguments = ["-v", "error", "-nostdin", *SAFE_INPUT, "-t", str(LONGEST_SECONDS)]
+    arguments += [*_seek_arguments(start), "-i", str(path.resolve())]
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
     # mixing down averages and never clips
     mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"
@@ -243,28 +157,15 @@ def read_audio(
 def read_frames(
     path: Path, *, width: int, height: int, filters: str = "", start: Fraction = ZERO
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ). `filters`: an
-    ffmpeg filter chain to apply first.
+    """Stream a video's frames as RGB of `width` x `height` (scaled when they differ).
 
-    `start`: frames shown before that many seconds are left out, without decoding what lies before
-    the nearest key frame.
+    `filters`: an ffmpeg filter chain to apply first. `start`: frames shown before that many seconds
+    are left out, without decoding what lies before the nearest key frame.
     """
-    chain = ",".join(
-        part
-        for part in (filters, f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int")
-        if part
-    )
-    arguments = [
-        "-v",
-        "error",
-        "-nostdin",
-        "-threads",
-        "1",
-        *SAFE_INPUT,
-        *_seek_arguments(start),
-        "-i",
-        str(path.resolve()),
-    ]
+    scale = f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int"
+    chain = f"{filters},{scale}" if filters else scale
+    arguments = ["-v", "error", "-nostdin", "-threads", "1", *SAFE_INPUT]
+    arguments += [*_seek_arguments(start), "-i", str(path.resolve())]
     arguments += ["-map", "0:v:0", "-an", "-fps_mode", "passthrough", "-vf", chain]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     for block in _read_blocks(arguments, width * height * 3, partial=False):
@@ -276,31 +177,20 @@ def _seek_arguments(start: Fraction) -> list[str]:
 
 
 def run(arguments: Sequence[str], *, progress: Callable[[int], None] | None = None) -> str:
-    """Run ffmpeg with `arguments` (`-hide_banner -nostdin -nostats -y` come first) and return all
-    of its stderr.
+    """Run ffmpeg with `arguments` and return all of its stderr.
 
-    `progress(frames_done)` is called as it goes. Raises ToolError.
+    `-hide_banner -nostdin -nostats -y` come first. `progress(frames_done)` is called as it goes.
+    Raises ToolError.
     """
-    command = [
-        ffmpeg_path(),
-        "-hide_banner",
-        "-nostdin",
-        "-nostats",
-        "-y",
-        "-progress",
-        "pipe:1",
-        *arguments,
-    ]
+    options = ["-hide_banner", "-nostdin", "-nostats", "-y", "-progress", "pipe:1"]
+    command = [ffmpeg_path(), *options, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        drain = _PipeReader(process.stderr)
-        try:
+        drain = PipeReader(process.stderr)
+        with _kill_on_error(process):
             for line in process.stdout or ():
                 key, _, value = line.decode().strip().partition("=")
                 if key == "frame" and progress is not None:
                     progress(int(value))
-        except BaseException:
-            process.kill()
-            raise
         code = process.wait()
     stderr = drain.text()
     if code:
@@ -314,8 +204,7 @@ def run_piped(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
-    """Run the sources one after another into one sink that reads `pipe:0`; return the sink's
-    stderr.
+    """Run the sources one after another into one sink that reads `pipe:0`; return its stderr.
 
     Any number of clips reaches one encoder this way at constant memory: as inputs of one filter
     graph each would hold a decoder and its queues open from the first frame to the last. Frames go
@@ -324,174 +213,55 @@ def run_piped(
     promised frames.
     """
     command = [ffmpeg_path(), "-hide_banner", "-nostats", "-y", *sink]
-    total, done = sum(source.frames for source in sources), 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        _widen_pipe(process.stdin)
-        drain = _PipeReader(process.stderr)
-        try:
-            for source in sources:
-                for frames in _pour_frames(source, process.stdin):
-                    if progress is not None:
-                        progress(done + frames, total)
-                done += source.frames
-        except ToolError:
-            # the sink died first, and the source of that: its own words tell why
-            if _has_failed(process):
-                raise ToolError(
-                    "ffmpeg failed", command=command, code=process.returncode, stderr=drain.text()
-                ) from None
-            process.kill()
-            raise
-        except BaseException:
-            process.kill()
-            raise
-        process.stdin.close()
+        drain = PipeReader(process.stderr)
+        with _kill_on_error(process):
+            try:
+                _pour_all(sources, process, progress)
+            except ToolError:
+                # the sink died first, and the source of that: its own words tell why
+                if not _has_failed(process):
+                    raise
         code = process.wait()
     if code:
         raise ToolError("ffmpeg failed", command=command, code=code, stderr=drain.text())
     return drain.text()
 
 
-class FrameWriter:
-    """Write RGB frames to a file as they come; the file appears under its name only when all went
-    well.
+def _pour_all(
+    sources: Sequence[FrameSource],
+    sink: subprocess.Popen[bytes],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Run the sources one after another into a process, and close its input."""
+    assert sink.stdin is not None
+    _widen_pipe(sink.stdin)
+    total, done = sum(source.frames for source in sources), 0
+    for source in sources:
+        for frames in _pour_frames(source, sink.stdin):
+            if progress is not None:
+                progress(done + frames, total)
+        done += source.frames
+    sink.stdin.close()
 
-    Without alpha the encoder is lossless RGB H.264 in Matroska, the mezzanine of takes: static
-    backgrounds cost next to nothing, and there is one hand-over without loss between a talker and
-    the finishing. Mattes (`gray`) are FFV1. Use as a context manager; `write` takes (height, width,
-    channels), of mattes (height, width).
-    """
 
-    MEZZANINE = ("-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "rgb24")
-    WITH_ALPHA = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gbrap")
-    MATTE = ("-c:v", "ffv1", "-level", "3", "-pix_fmt", "gray")
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        size: tuple[int, int],
-        rate: Fraction,
-        pixels: Literal["rgb24", "rgba", "gray"] = "rgb24",
-        threads: int = 1,
-    ) -> None:
-        """`size`: (width, height) in pixels. `pixels`: `rgba` is straight alpha, `gray` a matte.
-        `threads`: for the encoder.
-        """
-        self.path = path
-        self.frames = 0
-        channels: dict[str, tuple[int, ...]] = {"rgb24": (3,), "rgba": (4,), "gray": ()}
-        self._shape = (size[1], size[0], *channels[pixels])
-        encoder = {"rgb24": self.MEZZANINE, "rgba": self.WITH_ALPHA, "gray": self.MATTE}[pixels]
-        self._command = [
-            ffmpeg_path(),
-            "-hide_banner",
-            "-v",
-            "error",
-            "-y",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            pixels,
-        ]
-        self._command += [
-            "-s",
-            f"{size[0]}x{size[1]}",
-            "-r",
-            f"{rate.numerator}/{rate.denominator}",
-            "-i",
-            "pipe:0",
-        ]
-        self._command += [
-            "-threads",
-            str(threads),
-            *encoder,
-            "-fflags",
-            "+bitexact",
-        ]  # no random ids
-
-    def __enter__(self) -> Self:
-        """Start the encoder."""
-        self._files = contextlib.ExitStack()
-        self._command += [str(self._files.enter_context(atomic_write(self.path)))]
-        self._files.push(self._end)
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        self._drain = _PipeReader(self._process.stderr)
-        return self
-
-    def write(self, frame: UInt8[np.ndarray, "height width *channels"]) -> None:
-        """Append one frame. Raises ToolError when the encoder died, ValueError when the frame has
-        another size.
-        """
-        if frame.shape != self._shape:
-            raise ValueError(f"frame of shape {frame.shape}, the file takes {self._shape}")
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(frame).data)
-        except BrokenPipeError:
-            self._finish()
-        self.frames += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Finish the file and give it its name, or leave nothing behind when an error passes
-        through.
-        """
-        self._files.__exit__(kind, error, trace)
-
-    def _end(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the encoder before the file gets its name."""
-        if kind is None:
-            self._finish()
-        else:
-            self._process.kill()
-            self._close()
-
-    def _finish(self) -> None:
-        stderr = self._close()
-        if self._process.returncode:
-            raise ToolError(
-                "ffmpeg failed", command=self._command, code=self._process.returncode, stderr=stderr
-            )
-
-    def _close(self) -> str:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # the exit code tells
-            self._process.stdin.close()
-        self._process.wait()
-        return self._drain.text()
+@contextlib.contextmanager
+def _kill_on_error(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Kill a process when anything goes wrong, also when a consumer stops early."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
 
 
 def _pour_frames(source: FrameSource, sink: IO[bytes]) -> Iterator[int]:
-    """Run a source with the sink's input as its output, yielding how many frames it has written so
-    far.
-    """
-    command = [
-        ffmpeg_path(),
-        "-hide_banner",
-        "-nostdin",
-        "-nostats",
-        "-v",
-        "error",
-        "-progress",
-        "pipe:2",
-        *source.arguments,
-    ]
-    written, said = 0, []
+    """Run a source into the sink's input, yielding how many frames it has written so far."""
+    options = ["-hide_banner", "-nostdin", "-nostats", "-v", "error", "-progress", "pipe:2"]
+    command = [ffmpeg_path(), *options, *source.arguments]
+    written, complaints = 0, []
     with subprocess.Popen(command, stdout=sink, stderr=subprocess.PIPE) as process:
-        try:
+        with _kill_on_error(process):
             for line in process.stderr or ():
                 text = line.decode(errors="replace").rstrip()
                 key, equals, value = text.partition("=")
@@ -499,19 +269,17 @@ def _pour_frames(source: FrameSource, sink: IO[bytes]) -> Iterator[int]:
                     written = int(value)
                     yield written
                 elif not (equals and _PROGRESS_KEY.fullmatch(key)):
-                    said.append(text)
-        except BaseException:
-            process.kill()
-            raise
+                    complaints.append(text)
         code = process.wait()
     if code or written != source.frames:
         message = f"{source.name} gave {written} frames, {source.frames} were promised"
-        raise ToolError(message, command=command, code=code, stderr="\n".join(said))
+        raise ToolError(message, command=command, code=code, stderr="\n".join(complaints))
 
 
 def _widen_pipe(pipe: IO[bytes]) -> None:
-    """Give a pipe a megabyte where the system allows it: frames are large, and every refill wakes
-    two processes.
+    """Give a pipe a megabyte where the system allows it.
+
+    Frames are large, and every refill wakes two processes.
     """
     with contextlib.suppress(OSError, AttributeError, ImportError):
         import fcntl
@@ -520,17 +288,18 @@ def _widen_pipe(pipe: IO[bytes]) -> None:
 
 
 def _has_failed(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has failed, given a moment to do so."""
+    """Check whether a process has failed, given a moment to do so."""
     try:
         return process.wait(timeout=2) != 0
     except subprocess.TimeoutExpired:
         return False
 
 
-class _PipeReader:
+class PipeReader:
     """Reads a pipe to its end in a thread, so that the process never blocks on it."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
+        """Start reading."""
         assert pipe is not None
         self._pipe = pipe
         self._data = b""
@@ -542,6 +311,7 @@ class _PipeReader:
             self._data = self._pipe.read()
 
     def text(self) -> str:
+        """Wait for the end of the pipe; return all of it."""
         self._thread.join()
         return self._data.decode(errors="replace")
 
@@ -550,14 +320,11 @@ def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Itera
     command = [ffmpeg_path(), "-hide_banner", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        drain = _PipeReader(process.stderr)
-        try:
+        drain = PipeReader(process.stderr)
+        with _kill_on_error(process):
             while block := process.stdout.read(size):
                 if len(block) == size or partial:
                     yield block
-        except BaseException:  # also a consumer that stops early: the decoder must not outlive it
-            process.kill()
-            raise
         code = process.wait()
     if code:
         raise ToolError(
@@ -603,21 +370,3 @@ def _video_info(stream: object) -> VideoInfo:
         pixel_format=codec.pix_fmt or "",
         start=_start_seconds(stream),
     )
-
-
-def _packaged_ffmpeg() -> Path | None:
-    """Find the program inside imageio-ffmpeg.
-
-    Its own `get_ffmpeg_exe` is not asked: it would fall back to whatever PATH has.
-    """
-    import imageio_ffmpeg
-
-    found = sorted((Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"))
-    return next((program for program in found if os.access(program, os.X_OK)), None)
-
-
-def _list_features(executable: str, listing: str) -> set[str]:
-    result = subprocess.run(
-        [executable, "-hide_banner", listing], capture_output=True, text=True, check=False
-    )
-    return {parts[1] for line in result.stdout.splitlines() if len(parts := line.split()) > 1}

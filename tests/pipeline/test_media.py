@@ -4,7 +4,6 @@ errors carry the command."""
 
 from __future__ import annotations
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +13,9 @@ import soundfile
 
 from manifests.errors import InputError, ToolError
 from pipeline import media
+from pipeline.frame_writer import FrameWriter
 
 RATE = Fraction(30000, 1001)
-PACKAGED = Path(media.choose_ffmpeg(named="", packaged=media._packaged_ffmpeg(), system=None))
 
 
 def noise(frames: int, seed: int = 0) -> list[np.ndarray]:
@@ -25,7 +24,7 @@ def noise(frames: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def write(path: Path, frames: list[np.ndarray]) -> Path:
-    with media.FrameWriter(path, size=(96, 64), rate=RATE) as writer:
+    with FrameWriter(path, size=(96, 64), rate=RATE) as writer:
         for frame in frames:
             writer.write(frame)
     return path
@@ -49,7 +48,7 @@ def test_the_same_frames_make_the_same_bytes(tmp_path: Path) -> None:
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError),
-        media.FrameWriter(tmp_path / "t.mkv", size=(96, 64), rate=RATE) as writer,
+        FrameWriter(tmp_path / "t.mkv", size=(96, 64), rate=RATE) as writer,
     ):
         writer.write(noise(1)[0])
         raise RuntimeError("the talker failed")
@@ -59,7 +58,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="frame of shape"),
-        media.FrameWriter(tmp_path / "t.mkv", size=(64, 64), rate=RATE) as writer,
+        FrameWriter(tmp_path / "t.mkv", size=(64, 64), rate=RATE) as writer,
     ):
         writer.write(noise(1)[0])
 
@@ -133,7 +132,7 @@ def test_clips_are_poured_into_one_encoder_in_order_and_counted(tmp_path: Path) 
         "-i",
         "pipe:0",
     ]
-    media.run_piped(sources, [*raw, *media.FrameWriter.MEZZANINE, str(out)])
+    media.run_piped(sources, [*raw, *FrameWriter.MEZZANINE, str(out)])
     back = list(media.read_frames(out, width=96, height=64))
     assert np.array_equal(np.stack(back), np.concatenate([np.stack(clip) for clip in clips]))
 
@@ -159,37 +158,3 @@ def test_a_clip_that_is_short_of_frames_is_named(tmp_path: Path) -> None:
 def _raw(path: Path, *, frames: int) -> media.FrameSource:
     arguments = ("-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
     return media.FrameSource(name=path.name, arguments=arguments, frames=frames)
-
-
-def test_encoders_that_this_ffmpeg_lacks_are_named() -> None:
-    assert media.missing_encoders([]) == []
-    assert media.missing_encoders(["libx265", "libx266plus", "libsvtav1"]) == ["libx266plus"]
-
-
-def test_an_ffmpeg_in_path_is_not_used_even_if_it_has_all_features(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "ffmpeg").symlink_to(PACKAGED)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "ffmpeg"))
-    monkeypatch.delenv("CALLSHEET_FFMPEG", raising=False)
-    assert shutil.which("ffmpeg") == str(tmp_path / "ffmpeg")
-    assert media.ffmpeg_path.__wrapped__() == str(PACKAGED)
-
-
-def test_an_ffmpeg_that_is_named_comes_before_the_packaged_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("CALLSHEET_FFMPEG", "/opt/ffmpeg")
-    assert media.ffmpeg_path.__wrapped__() == "/opt/ffmpeg"
-
-
-def test_without_a_packaged_ffmpeg_a_complete_one_in_path_serves(tmp_path: Path) -> None:
-    old = tmp_path / "ffmpeg"
-    old.write_text("#!/bin/sh\necho ' TS loudnorm A->A'\n")
-    old.chmod(0o755)
-    assert media.choose_ffmpeg(named="", packaged=None, system=str(PACKAGED)) == str(PACKAGED)
-    with pytest.raises(InputError, match=r"CALLSHEET_FFMPEG.*which lacks alphamerge"):
-        media.choose_ffmpeg(named="", packaged=None, system=str(old))
-    with pytest.raises(InputError, match="none in PATH"):
-        media.choose_ffmpeg(named="", packaged=None, system=None)
