@@ -26,6 +26,7 @@ from pipeline.speech import (
     pyannote_pipeline,
     repeatable,
     resegment,
+    speaker_count,
     speech_levels,
     turns,
 )
@@ -114,11 +115,9 @@ def find_speaker_spans(sound: Sound, *, settings: DiarizationSettings) -> list[S
         return []
     pipeline = _load_pipeline(settings)
     timeline = _analyse_sound(sound, settings)
-    counts = {
-        "num_speakers": settings.speakers,
-        "min_speakers": settings.minimum,
-        "max_speakers": settings.maximum,
-    }
+    counts = speaker_count.limit_speakers(
+        settings.speakers, minimum=settings.minimum, maximum=settings.maximum
+    )
     with repeatable.single_thread():
         spans = pyannote_pipeline.run_pipeline(
             pipeline, sound, backgrounds=timeline.backgrounds, counts=counts
@@ -174,7 +173,7 @@ def _refine_spans(
     model = pyannote_pipeline.import_encoder().load(weights.locate("ge2e-speaker"))
     pieces = turns.group_pieces(spans)
     voices = _embed_pieces(model, pieces, timeline.sound)
-    count = speakers or len({span.speaker for span in spans})
+    count = speaker_count.decide_count(speakers, spans)
     if count < 2 or len(voices) < count:
         return list(spans)
     effect, groups = _group_voices(

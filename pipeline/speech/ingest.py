@@ -35,12 +35,12 @@ Block = Float32[np.ndarray, "samples channels"]
 
 
 def ingest(path: Path, *, order: int, offset_samples: int, root: Path, folder: Path) -> Recording:
-    """Decode `path` once into `media/recordings/` of the build folder `root` and describe it as a row.
+    """Decode `path` once into the build folder `root`, and describe it as a row.
 
     `offset_samples`: where it begins on the timeline (48 kHz). `folder`: the production, `source`
-    is relative to it. The paths in the row are relative to `root`. Files
-    appear under their names only when whole. Raises InputError for a file that cannot be used,
-    ToolError when decoding fails.
+    is relative to it. The paths in the row are relative to `root`. Files appear under their names
+    only when whole. Raises InputError for a file that cannot be used, ToolError when decoding
+    fails.
     """
     info = ffmpeg.probe(path)
     audio = recording_checks.check_audio_stream(info)

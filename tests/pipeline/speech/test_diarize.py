@@ -111,7 +111,7 @@ def test_every_line_is_found_and_begins_and_ends_where_it_is_spoken(heard: Liste
 def test_without_words_the_turns_alone_still_find_the_characters(heard: Listened) -> None:
     cues = align.align_cues(heard.lines, heard.turns, [], recordings=[heard.recording])
     assert _right_share(cues, heard.truth) >= 0.94
-    assert all("words not heard" in cue.reasons for cue in cues if cue.start >= 0)
+    assert all("words not recognised" in cue.reasons for cue in cues if cue.start >= 0)
 
 
 def test_exclusive_turns_never_overlap_and_the_full_ones_keep_the_overlap(heard: Listened) -> None:
