@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to fsspec: whole files put to and taken from storage that workers and the driver
-share, a folder or `s3://`.
+"""Store and fetch whole files in a place that the driver and workers share, or `s3://`.
 
-Calls that fail are repeated a bounded number of times with growing pauses. Credentials come from
-the environment (for S3 as botocore reads it: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL ...), never from a
-file of a production. Not a cache and not a file system.
+The one door to fsspec. Calls that fail are repeated a bounded number of times with growing pauses.
+Credentials come from the environment (for S3 as botocore reads it: AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL ...), never from a file of a production. Not a cache and not a file system.
 """
 
 from __future__ import annotations
@@ -35,8 +34,9 @@ _FOR_GOOD = (
 
 
 def check_url(url: str) -> str:
-    """The URL, if it names a folder or S3 and nothing secret. Raises ValueError with a reason for
-    people.
+    """Check that a URL names a folder or S3 and nothing secret; return it.
+
+    Raises ValueError with a reason for people.
     """
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query:
@@ -50,10 +50,13 @@ def check_url(url: str) -> str:
 
 
 class Storage:
-    """Files under one URL, a folder or `s3://`. Names are relative paths with `/`."""
+    """Files under a URL, a folder or `s3://`. Names are relative paths with `/`."""
 
     def __init__(self, url: str) -> None:
-        """Nothing is created or asked yet. Raises InputError for a URL that cannot be used."""
+        """Open the storage without creating or asking anything yet.
+
+        Raises InputError for a URL that cannot be used.
+        """
         import fsspec
 
         try:
@@ -75,8 +78,9 @@ class Storage:
         self._retry(f"writing {name}", lambda: self._put(source, name))
 
     def get(self, name: str, target: Path) -> None:
-        """Fetch a file; it appears at `target` when it is whole. Raises FileNotFoundError when
-        there is none, else ToolError.
+        """Fetch a file; it appears at `target` when it is whole.
+
+        Raises FileNotFoundError when there is none, else ToolError.
         """
         with atomic_write(target) as partial:
             self._retry(
@@ -84,7 +88,7 @@ class Storage:
             )
 
     def read_text(self, name: str) -> str | None:
-        """The text of a small file, None when there is none. Raises ToolError."""
+        """Read a small text file; None when there is none. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
             return self._retry(
                 f"reading {name}", lambda: str(self._system.cat_file(self._at(name)).decode())
@@ -92,13 +96,11 @@ class Storage:
         return None
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file. Raises ToolError."""
+        """Check whether there is such a file. Raises ToolError."""
         return bool(self._retry(f"looking for {name}", lambda: self._system.exists(self._at(name))))
 
     def list_names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, none when there is no such folder. Raises
-        ToolError.
-        """
+        """List the files in a folder, none when there is no such folder. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
             found = self._retry(
                 f"listing {folder}", lambda: self._system.ls(self._at(folder), detail=False)
@@ -107,7 +109,7 @@ class Storage:
         return []
 
     def remove(self, name: str) -> None:
-        """Delete a file; it is no matter when there is none. Raises ToolError."""
+        """Delete a file, if it exists. Raises ToolError."""
         with contextlib.suppress(FileNotFoundError):
             self._retry(f"deleting {name}", lambda: self._system.rm_file(self._at(name)))
 

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the cuts fall: who is in the picture from which frame to which, decided from who speaks
-when. Pure.
+"""Place the cuts: who is in the picture from which frame to which, from who speaks when. Pure.
 
 The rules of a dialogue editor, in this order: the picture shows who has the floor; a cut falls in
-the pause before a speaker, nearer to the new one, and not on the first sound; what would flash by
-is not shown; one who speaks on stays in the picture; silence stays with the last speaker, who
-listens. Where there is no pause to cut into, picture and sound are cut apart (J- and L-cuts).
+the pause before a speaker, nearer to the new one, and not on the first sound; nothing is shown that
+would only flash by; one who speaks on stays in the picture; silence stays with the last speaker,
+who listens. Where there is no pause to cut into, picture and sound are cut apart (J- and L-cuts).
 Compare Walter Murch, "In the Blink of an Eye" (2001), on cutting into the pause.
 """
 
@@ -33,16 +32,16 @@ APART = Fraction(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutSettings:
-    """`minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are
-    split at pauses.
+    """How to cut.
 
-    `long_pause_seconds`: of a longer pause only as much as of this one goes to the next speaker;
-    the rest is listening. `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an L-cut): by
-    how much at most picture and sound are cut apart where a reply comes on the heels of what was
-    said. `scene_dissolve_frames`: how long a scene comes up over the one before it, 0 for a plain
-    cut. `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people
-    talk over each other `overlap_layout` (unless empty), and for single scenes `scene_layouts`
-    (scene and layout).
+    `minimum_shot_seconds`: nothing shorter is shown. `maximum_shot_seconds`: longer shots are split
+    at pauses. `long_pause_seconds`: of a longer pause only as much as of this one goes to the next
+    speaker; the rest is listening. `sound_leads_frames` (a J-cut) and `picture_leads_frames` (an
+    L-cut): by how much at most picture and sound are cut apart where a reply comes on the heels of
+    a line. `scene_dissolve_frames`: how long a scene dissolves in, 0 for a plain cut.
+    `handle_frames` are drawn before and after every shot. `layout`, for scenes in which people talk
+    over each other `overlap_layout` (unless empty), and for single scenes `scene_layouts` (scene
+    and layout).
     """
 
     rate: Fraction
@@ -74,8 +73,9 @@ class CutSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """Somebody speaks over samples `[start, end)`. `seen`: may be in the picture (not a
-    voice-over).
+    """Somebody speaks over samples `[start, end)`.
+
+    `seen`: may be in the picture (not a voice-over).
     """
 
     start: int
@@ -87,7 +87,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureStretch:
-    """`character` is in the picture; what is said meanwhile lies in samples `[start, end)`."""
+    """`character` is in the picture over samples `[start, end)`."""
 
     start: int
     end: int
@@ -97,10 +97,10 @@ class PictureStretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutPiece:
-    """Frames `[start, end)` of the timeline that show one character in one scene; in a shared
-    picture, on a `layer` of its own.
+    """Frames `[start, end)` of the timeline that show a character in a scene.
 
-    `before`: how much of an uncut stretch lies before it, when it was split at a pause.
+    In a shared picture it lies on a `layer` of its own. `before`: how much of an uncut stretch lies
+    before it, when it was split at a pause.
     """
 
     start: int
@@ -121,8 +121,8 @@ def place_cuts(
 ) -> list[CutPiece]:
     """Cover the timeline from frame 0 to its last frame with pieces, without gap or overlap.
 
-    `pauses`: further silences, inside utterances, at which a long piece may be split. Nothing
-    spoken means no pieces.
+    `pauses`: further silences, inside utterances, at which a long piece may be split. Without
+    speech there are no pieces.
     """
     inside = [
         replace(u, end=min(u.end, total_samples))
@@ -142,8 +142,7 @@ def place_cuts(
 
 
 def assign_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Cut overlapping speech into what the picture follows: the one who began last, and back to the
-    other when that one is done.
+    """Cut overlapping speech into what the picture follows: who began last, then the other again.
 
     Between two who begin together it follows the longer; one who can be seen goes before a
     voice-over.
@@ -167,8 +166,9 @@ def assign_floor(utterances: Sequence[Utterance]) -> list[Utterance]:
 
 
 def _assign_pictures(floors: Sequence[Utterance]) -> list[PictureStretch]:
-    """Give every floor a face: the speaker's, or under a voice-over that of the one seen before it,
-    else after it.
+    """Give every floor a face.
+
+    That is the speaker's. Under a voice-over it is the one seen before it, else after it.
     """
     stretches: list[PictureStretch] = []
     for index, floor in enumerate(floors):
@@ -230,8 +230,9 @@ def _absorb_short_stretches(
 
 
 def _absorb_stretch(stretches: list[PictureStretch], index: int) -> list[PictureStretch]:
-    """Without the stretch at `index`: the one before holds on, unless only the one after is of the
-    same scene.
+    """Remove the stretch at `index`; the one before holds on.
+
+    The one after takes over when only that one is of the same scene.
     """
     scene = stretches[index].scene
     before = stretches[index - 1] if index else None
@@ -266,7 +267,7 @@ def _build_pieces(
 def _find_edges(
     stretches: Sequence[PictureStretch], total_samples: int, settings: CutSettings
 ) -> list[int]:
-    """The frames at which stretches begin, and the last one's end."""
+    """Find the frames at which stretches begin, and the last one's end."""
     if not stretches:
         return [0]
     cuts = [
@@ -276,11 +277,11 @@ def _find_edges(
 
 
 def _find_edit_point(left: PictureStretch, right: PictureStretch, settings: CutSettings) -> int:
-    """The frame at which one stretch's picture follows the other's: in the pause, or without one a
-    little after or before the voice.
+    """Find the frame at which one stretch's picture follows the other's.
 
-    The longer of two speeches can spare more: over a long reply the picture stays behind (J), over
-    a long speech it runs ahead (L).
+    It lies in the pause, or without one a little after or before the voice. The longer of two
+    speeches can spare more: over a long reply the picture stays behind (J), over a long speech it
+    runs ahead (L).
     """
     at = _find_cut_frame(left.end, right.start, settings)
     if left.scene != right.scene or right.start - left.end >= ON_THE_HEELS:
@@ -299,11 +300,10 @@ def _count_spare_frames(stretch: PictureStretch, settings: CutSettings) -> int:
 # absorbing one flash after the other asks for the same cuts again and again
 @functools.lru_cache(maxsize=1 << 16)
 def _find_cut_frame(end: int, onset: int, settings: CutSettings) -> int:
-    """The frame to cut at between speech that ends at sample `end` and speech that begins at
-    `onset`.
+    """Find the frame to cut at between speech that ends at sample `end` and speech from `onset` on.
 
-    Two thirds into the pause, but some frames before the onset as the pause allows; without a pause
-    at the onset's own frame.
+    It lies two thirds into the pause, but some frames before the onset as the pause allows; without
+    a pause it is the onset's own frame.
     """
     first = -int(-settings.frame_of(end) // 1)
     last = int(settings.frame_of(onset))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Framing: which part of a take fills the delivered picture. Pure arithmetic on sizes and the face
-box; no pixels.
+"""Frame takes: which part of a take fills the delivered picture, and where. Pure.
 
-A take is larger or differently shaped than the delivery (a 1024x1024 portrait, a 1920x1080 plate).
-The default framing covers the delivered picture, sets the eyes near the upper third (the rule of
-thirds of any cinematography handbook), and never cuts the chin.
+Arithmetic on sizes and the face box; no pixels. A take is larger or differently shaped than the
+delivery (a 1024x1024 portrait, a 1920x1080 plate). The default framing covers the delivered
+picture, sets the eyes near the upper third (the rule of thirds of any cinematography handbook), and
+never cuts the chin.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ class Crop:
     height: int
 
     def enlargement(self, size: tuple[int, int]) -> float:
-        """How many times the crop is enlarged to fill `size` (width, height); above 1 the picture
-        is softer than the take.
+        """Compute how many times the crop is enlarged to fill `size` (width, height).
+
+        Above 1 the picture is softer than the take.
         """
         return max(size[0] / self.width, size[1] / self.height)
 
 
 def frame_face(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Crop:
-    """The largest crop of `source` with the shape of `size` (both width, height), eyes near the
-    upper third, chin inside.
+    """Find the largest crop with the shape of `size`, eyes near the upper third, chin inside.
 
-    `face`: left, top, right, bottom as fractions of the source.
+    `source` and `size`: (width, height). `face`: left, top, right, bottom as fractions of the
+    source.
 
-    >>> frame((1024, 1024), (0.3, 0.2, 0.7, 0.7), (1280, 720))
+    >>> frame_face((1024, 1024), (0.3, 0.2, 0.7, 0.7), (1280, 720))
     Crop(left=0, top=202, width=1024, height=576)
     """
     wide, high = source
@@ -68,12 +69,13 @@ def frame_face(source: tuple[int, int], face: Box, size: tuple[int, int]) -> Cro
 
 
 def arrange_layout(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
-    """Where the pictures of a layout lie: `single` fills the picture; `two-hander` halves it (an
-    upright one from top to bottom); `picture-in-picture` sets the second one, a quarter as wide
-    (upright: a third), to the right, inside the safe area and as low as two lines of captions leave
-    room. All edges are even.
+    """Place the pictures of a layout in a picture of `size` (width, height). All edges are even.
 
-    >>> arrange("two-hander", (1280, 720))
+    `single` fills the picture; `two-hander` halves it (an upright one from top to bottom);
+    `picture-in-picture` sets the second one, a quarter as wide (upright: a third), to the right,
+    inside the safe area and as low as two lines of captions leave room.
+
+    >>> arrange_layout("two-hander", (1280, 720))
     ((0, 0, 640, 720), (640, 0, 640, 720))
     """
     width, height = size
@@ -95,15 +97,14 @@ def arrange_layout(layout: Layout, size: tuple[int, int]) -> tuple[Place, ...]:
 
 
 def upright_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size of the 9:16 picture of a 16:9 production: turned on its side, so that no side
-    grows.
-    """
+    """Turn the size of a 16:9 picture on its side for 9:16, so that no side grows."""
     return min(size), max(size)
 
 
 def letterbox(source: tuple[int, int], size: tuple[int, int]) -> Place:
-    """Where the whole of `source` lies in a picture of `size`, as large as it fits, with bars
-    beside or above it. All edges are even.
+    """Fit the whole of `source` into a picture of `size`, with bars beside or above it.
+
+    All edges are even.
 
     >>> letterbox((1024, 1024), (1280, 720))
     (280, 0, 720, 720)
@@ -116,9 +117,7 @@ def letterbox(source: tuple[int, int], size: tuple[int, int]) -> Place:
 
 
 def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Place]:
-    """Which part of a shot's take is shown and where, in a delivered picture of `size` (width,
-    height).
-    """
+    """Decide which part of a shot's take is shown where in a picture of `size` (width, height)."""
     if shot.layout == "full-plate":
         whole = (take.width, take.height)
         return Crop(left=0, top=0, width=take.width, height=take.height), letterbox(whole, size)
@@ -127,7 +126,7 @@ def place_take(shot: Shot, take: Take, size: tuple[int, int]) -> tuple[Crop, Pla
 
 
 def frame_take(take: Take, size: tuple[int, int]) -> Crop:
-    """`frame` for a take's own size and face box."""
+    """Frame a take by its own size and face box (`frame_face`)."""
     return frame_face((take.width, take.height), take.face_box, size)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared pictures: in which shots two people are seen at once, and who. Pure.
+"""Pair people in shared pictures: in which shots two are seen at once, and who. Pure.
 
 A two-hander is not cut between its two people: as long as no third takes the floor, both are seen
 all through, each on a layer of their own, and always on the same side. In a picture-in-picture the
@@ -25,8 +25,7 @@ def share_pictures(
     rate: Fraction,
     longest: int,
 ) -> list[CutPiece]:
-    """The pieces with their layouts, and the second person's pieces on layer 1 where a layout shows
-    two.
+    """Give pieces their layouts, and put the second person on layer 1 where a layout shows two.
 
     `layout_of` a scene; `longest`: frames above which a two-hander is not joined further. Where
     nobody else speaks in a scene, its shots stay single.
@@ -36,27 +35,29 @@ def share_pictures(
     for utterance in utterances:
         if utterance.seen:
             seen.setdefault(utterance.scene, []).append(utterance)
-    for scene, group in itertools.groupby(pieces, key=lambda piece: piece.scene):
-        own, layout = list(group), layout_of(scene)
+    for scene, own in itertools.groupby(pieces, key=lambda piece: piece.scene):
         company = _SceneCast(seen.get(scene, []), rate)
-        if layout == "two-hander":
-            shared += [
-                part
-                for run in _group_runs(own, longest)
-                for part in _pair_side_by_side(run, company)
-            ]
-        elif layout == "picture-in-picture":
-            shared += [part for piece in own for part in _add_corner(piece, company)]
-        else:
-            shared += [replace(piece, layout=layout) for piece in own]
+        shared += _share_scene(list(own), company, layout_of(scene), longest)
     return shared
 
 
-def measure_overlap(utterances: Sequence[Utterance], scene: str) -> int:
-    """For how many samples two or more who can be seen speak at the same time in a scene.
+def _share_scene(
+    pieces: Sequence[CutPiece], company: _SceneCast, layout: str, longest: int
+) -> list[CutPiece]:
+    if layout == "two-hander":
+        runs = _group_runs(pieces, longest)
+        return [part for run in runs for part in _pair_side_by_side(run, company)]
+    if layout == "picture-in-picture":
+        return [part for piece in pieces for part in _add_corner(piece, company)]
+    return [replace(piece, layout=layout) for piece in pieces]
 
-    >>> both = [Utterance(start=0, end=10, character="A", scene="1"), Utterance(start=7, end=20, character="B", scene="1")]
-    >>> overlap(both, "1"), overlap(both, "2")
+
+def measure_overlap(utterances: Sequence[Utterance], scene: str) -> int:
+    """Count the samples in which two or more who can be seen speak at the same time in a scene.
+
+    >>> a = Utterance(start=0, end=10, character="A", scene="1")
+    >>> b = Utterance(start=7, end=20, character="B", scene="1")
+    >>> measure_overlap([a, b], "1"), measure_overlap([a, b], "2")
     (3, 0)
     """
     found, spoken_until = 0, 0
@@ -69,7 +70,7 @@ def measure_overlap(utterances: Sequence[Utterance], scene: str) -> int:
 
 
 class _SceneCast:
-    """Who speaks in a scene, in order of their first word."""
+    """The speakers of a scene, in order of their first word."""
 
     def __init__(self, utterances: Sequence[Utterance], rate: Fraction) -> None:
         self._utterances = utterances
@@ -79,7 +80,7 @@ class _SceneCast:
         )
 
     def find_other(self, piece: CutPiece) -> str | None:
-        """Who speaks nearest to a piece beside the one it shows; None when nobody does."""
+        """Find who speaks nearest to a piece beside the one it shows; None when nobody does."""
         first, last = (frame * MASTER_HZ / self._rate for frame in (piece.start, piece.end))
         others = [u for u in self._utterances if u.character != piece.character]
         nearest = min(
@@ -88,13 +89,14 @@ class _SceneCast:
         return nearest.character if nearest else None
 
     def place_of(self, character: str) -> int:
-        """The order in which people are placed from the left."""
+        """Return a character's place from the left."""
         return self.order.index(character) if character in self.order else len(self.order)
 
 
 def _group_runs(pieces: Sequence[CutPiece], longest: int) -> list[list[CutPiece]]:
-    """Neighbouring pieces in which at most two people have the floor, none longer than `longest`
-    frames unless one piece is.
+    """Group neighbouring pieces in which at most two people have the floor.
+
+    None is longer than `longest` frames unless a piece by itself is.
     """
     runs: list[list[CutPiece]] = []
     for piece in pieces:

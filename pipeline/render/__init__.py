@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TODO room."""
+"""From shots to takes: a talker performs each shot, and a slate stands in for one that was skipped.
+
+A shot's row, its portrait and its sound come in; a lossless file goes out with the row of the take
+beside it (`Take`), under the shot's identity. Open `render.py` first.
+"""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a portrait file into `model.talker.Portrait`: PNG, JPEG or WebP, upright, in 8-bit sRGB,
-with its transparency.
+"""Read portraits: PNG, JPEG or WebP to upright 8-bit sRGB with its transparency.
 
-Of a video the frame with the most restful frontal face is taken. Not the finding of the face that
-acts: the talker does that. Sizes are checked before anything is decoded.
+From a video, the frame with the most restful frontal face is taken. The face that acts is found by
+the talker, not here. Sizes are checked before anything is decoded.
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ FILM_SECONDS, FILM_RATE = 20, 4  # how much of a film is looked at, and how many
 
 
 def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait:
-    """Read a portrait. `face` is the cast sheet's choice. Raises InputError for anything that is
-    not a usable picture.
+    """Read a portrait. `face` is the cast sheet's choice.
+
+    Raises InputError for anything that is not a usable picture.
     """
     called = name or path.name
     _check_file(path, called)
@@ -43,7 +43,7 @@ def read(path: Path, *, face: str = "only", name: str | None = None) -> Portrait
 
 
 def _read_picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """RGB pixels and, when any of them is not opaque, their opacity."""
+    """Read RGB pixels and, when any of them is not opaque, their opacity."""
     import PIL.Image
     import PIL.ImageOps
 
@@ -66,7 +66,7 @@ def _read_picture(path: Path, called: str) -> tuple[np.ndarray, np.ndarray | Non
 
 
 def _convert_to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Grey of sixteen bits by its upper eight; Pillow would cut it off at 255."""
+    """Convert 16-bit grey by its upper eight bits; Pillow would clip it at 255."""
     import PIL.Image
 
     if not picture.mode.startswith("I"):
@@ -77,8 +77,9 @@ def _convert_to_8_bits(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _convert_to_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """The colours that a profile in the file means (cameras and telephones write Display P3 or
-    Adobe RGB). Without one it is sRGB already, and a profile that cannot be used is passed over, as
+    """Convert colours by the profile in the file: cameras and phones write Display P3 or Adobe RGB.
+
+    Without a profile the picture is sRGB already. A profile that cannot be used is ignored, as
     browsers do.
     """
     import PIL.ImageCms
@@ -106,7 +107,7 @@ def _convert_to_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _find_best_frame(path: Path, called: str) -> np.ndarray:
-    """The most restful frontal face within the first seconds of a film."""
+    """Find the most restful frontal face within the first seconds of a video."""
     from model import weights
     from model.previs import choice
     from model.previs.landmarks import Landmarker
@@ -133,8 +134,9 @@ def _find_best_frame(path: Path, called: str) -> np.ndarray:
 def build_portrait(
     pixels: np.ndarray, *, name: str, face: str = "only", alpha: np.ndarray | None = None
 ) -> Portrait:
-    """A portrait from upright RGB pixels (and their opacity); its identity is theirs and the choice
-    of face.
+    """Build a portrait from upright RGB pixels (and their opacity).
+
+    Its identity is theirs and the choice of face.
     """
     parts = [list(pixels.shape), digest_bytes(np.ascontiguousarray(pixels).data), face]
     parts += [digest_bytes(np.ascontiguousarray(alpha).data)] if alpha is not None else []

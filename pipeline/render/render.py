@@ -40,7 +40,7 @@ from model.talker import (
     SteppedClip,
     Talker,
 )
-from pipeline.media import FrameWriter
+from pipeline.frame_writer import FrameWriter
 from pipeline.speech.ingest import read_span
 
 RAMP_SAMPLES = ANALYSIS_HZ // 100
@@ -119,7 +119,7 @@ def generate_take(
     *,
     talker: Talker,
     portrait: Portrait,
-    studio: RenderContext,
+    context: RenderContext,
     progress: Callable[[int, int], None] | None = None,
 ) -> Take:
     """Make the take of a shot, or adopt the existing one.
@@ -128,26 +128,29 @@ def generate_take(
     steps; an exception that it raises ends the take. Raises InputError and ToolError as the talker
     does.
     """
-    standing = adopt_take(shot.shot_id, root=studio.root)
+    standing = adopt_take(shot.shot_id, root=context.root)
     if standing is not None:
         return standing
     began = time.monotonic()
-    speech = read_speech(
-        shot, studio.recordings, root=studio.root, context_seconds=talker.context_seconds
-    )
-    performance = Performance.from_plain(shot.curve)
-    clip = talker.talk(portrait, speech, performance, shot.seed)
+    clip = _start_talker(shot, talker, portrait, context)
     if isinstance(clip, SteppedClip):
         clip.progress = progress
-    with atomic_write(take_path(shot.shot_id, root=studio.root)) as partial:
-        written = _write_frames(clip, shot, partial, studio=studio, progress=progress)
+    with atomic_write(take_path(shot.shot_id, root=context.root)) as partial:
+        written = _write_frames(clip, shot, partial, context=context, progress=progress)
         if written != shot.frames:
             raise ToolError(
                 f"the talker made {written} frames of {shot.shot_id}, {shot.frames} were asked for"
             )
-        take = _build_row(shot, clip, studio, file=partial, seconds=time.monotonic() - began)
-        _write_row(take, root=studio.root)
+        take = _build_row(shot, clip, context, file=partial, seconds=time.monotonic() - began)
+        _write_row(take, root=context.root)
     return take
+
+
+def _start_talker(shot: Shot, talker: Talker, portrait: Portrait, context: RenderContext) -> Clip:
+    speech = read_speech(
+        shot, context.recordings, root=context.root, context_seconds=talker.context_seconds
+    )
+    return talker.talk(portrait, speech, Performance.from_plain(shot.curve), shot.seed)
 
 
 def _write_frames(
@@ -155,28 +158,22 @@ def _write_frames(
     shot: Shot,
     path: Path,
     *,
-    studio: RenderContext,
+    context: RenderContext,
     progress: Callable[[int, int], None] | None,
 ) -> int:
     """Write a clip's frames, and its mattes when the shot asks for them.
 
     Mattes are complete before the take stands, so that a take is never without.
     """
-    size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=studio.root)
+    size, matte = (clip.width, clip.height), matte_path(shot.shot_id, root=context.root)
+    pictures = _pair_with_mattes(clip, shot)
     with contextlib.ExitStack() as files:
         writer = files.enter_context(
-            FrameWriter(path, size=size, rate=shot.rate, threads=studio.threads)
+            FrameWriter(path, size=size, rate=shot.rate, threads=context.threads)
         )
-        if not wants_matte(shot):
-            pictures: Iterable[tuple[Frame, Matte | None]] = ((frame, None) for frame in clip)
-        elif isinstance(clip, LayeredClip):
-            pictures = clip.layers()
+        if wants_matte(shot):
             mattes = files.enter_context(
                 FrameWriter(matte, size=size, rate=shot.rate, pixels="gray")
-            )
-        else:
-            raise InputError(
-                Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes")
             )
         for frame, alpha in pictures:
             writer.write(frame)
@@ -185,6 +182,17 @@ def _write_frames(
             if progress is not None:
                 progress(writer.frames, shot.frames)
     return writer.frames
+
+
+def _pair_with_mattes(clip: Clip, shot: Shot) -> Iterable[tuple[Frame, Matte | None]]:
+    """Pair frames with their mattes, or with None. Raises InputError for talkers without mattes."""
+    if not wants_matte(shot):
+        return ((frame, None) for frame in clip)
+    if isinstance(clip, LayeredClip):
+        return clip.layers()
+    raise InputError(
+        Problem(file=shot.number, message=f"the talker {shot.talker!r} draws no mattes")
+    )
 
 
 def wants_matte(shot: Shot) -> bool:
@@ -224,7 +232,7 @@ def _write_row(take: Take, *, root: Path) -> None:
 
 
 def _build_row(
-    shot: Shot, clip: Clip, studio: RenderContext, *, file: Path, seconds: float
+    shot: Shot, clip: Clip, context: RenderContext, *, file: Path, seconds: float
 ) -> Take:
     measures = clip.measures()
     left, top, right, bottom = measures.face_box
@@ -239,16 +247,16 @@ def _build_row(
         height=clip.height,
         talker=shot.talker,
         talker_version=shot.talker_version,
-        label=studio.label,
-        licences=" | ".join(studio.licences),
+        label=context.label,
+        licences=" | ".join(context.licences),
         seed=shot.seed,
         face_left=left,
         face_top=top,
         face_right=right,
         face_bottom=bottom,
         wall_seconds=round(seconds, 3),
-        worker=studio.worker,
-        run_id=studio.run_id,
+        worker=context.worker,
+        run_id=context.run_id,
         measures=json.dumps(measures.numbers, sort_keys=True),
         warnings=json.dumps(measures.warnings),
     )

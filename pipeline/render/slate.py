@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The slate that stands in for a shot that was skipped: a still with its number, who is seen, and
-the line's text.
+"""Draw slates for skipped shots: a still with the shot's number, who is seen, and the line's text.
 
-It takes a talker's place, so that everything after it (assembly, checks, deliverables) is as for
-any other take. Text is drawn as text by Pillow, never as markup; control and direction characters
-are left out, letters the system's fonts lack show as boxes.
+A slate takes a talker's place, so that everything after it (assembly, checks, deliverables) is as
+for any other take. Text is drawn as text by Pillow, never as markup; control and direction
+characters are left out, letters the system's fonts lack show as boxes.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from jaxtyping import UInt8
 from manifests.rows import Shot
 from model.emotion import Performance
 from model.talker import MATTE, Clip, Frame, Matte, Portrait, Speech, TakeMeasures
-from pipeline.cut import breakdown
+from pipeline.cut.shot_identity import identify_shot
 from pipeline.deliver.contact_sheet import INK, PAPER, QUIET, load_font
 from pipeline.render.render import wants_matte
 
@@ -31,8 +30,9 @@ MARGIN = 0.1  # of the picture's sides, EBU R 95 keeps 5 % free
 
 
 def make_slate_shot(shot: Shot, *, size: tuple[int, int]) -> Shot:
-    """The slate of a shot, under its own identity. `size`: width and height of the delivered
-    picture.
+    """Make the slate of a shot, under its own identity.
+
+    `size`: width and height of the delivered picture.
     """
     settings = f'{{"{MATTE}": true}}' if wants_matte(shot) else "{}"
     slate = replace(
@@ -45,12 +45,13 @@ def make_slate_shot(shot: Shot, *, size: tuple[int, int]) -> Shot:
         width=size[0],
         height=size[1],
     )
-    return replace(slate, shot_id=breakdown.identify_shot(slate))
+    return replace(slate, shot_id=identify_shot(slate))
 
 
 def draw_slate(shot: Shot) -> Frame:
-    """The still: `shot.height` x `shot.width` RGB. The same shot gives the same pixels on one
-    machine.
+    """Draw the still: `shot.height` x `shot.width` RGB.
+
+    The same shot gives the same pixels on one machine.
     """
     from PIL import Image, ImageDraw
 
@@ -75,9 +76,9 @@ def draw_slate(shot: Shot) -> Frame:
 
 
 def clean_text(text: str) -> str:
-    """Text without control and direction characters, on one line, at most `LONGEST_TEXT` long.
+    r"""Clean text of control and direction characters, on one line, at most `LONGEST_TEXT` long.
 
-    >>> readable("a\\u202eb\\x00 c\\n d")
+    >>> clean_text("a\u202eb\x00 c\n d")
     'ab c d'
     """
     kept = "".join(c if unicodedata.category(c)[0] != "C" or c.isspace() else "" for c in text)
@@ -86,7 +87,7 @@ def clean_text(text: str) -> str:
 
 
 def _fit_text(text: str, width: int, height: int) -> tuple[list[str], int]:
-    """Lines and the font size at which they fit, at most a twelfth of the height."""
+    """Fit text into a box: lines, and the font size, at most an eighth of the height."""
     for size in range(max(8, height // 8), 7, -1):
         across = max(4, int(width / (load_font(size).getlength("nnnnnnnnnn") / 10)))
         lines = textwrap.wrap(text, across, break_long_words=True)
@@ -98,7 +99,7 @@ def _fit_text(text: str, width: int, height: int) -> tuple[list[str], int]:
 
 @dataclass(slots=True, eq=False)
 class StillClip:
-    """One picture, held."""
+    """A clip that holds a picture."""
 
     still: Frame
     frames: int
@@ -106,16 +107,16 @@ class StillClip:
     height: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """The clip is as large as the picture."""
+        """Take the size of the picture."""
         self.height, self.width = self.still.shape[:2]
 
     def __iter__(self) -> Iterator[Frame]:
-        """The same picture, `frames` times."""
+        """Repeat the picture, `frames` times."""
         for _ in range(self.frames):
             yield self.still
 
     def layers(self) -> Iterator[tuple[Frame, Matte]]:
-        """The picture is opaque all over."""
+        """Repeat the picture with a matte that is opaque all over."""
         matte: UInt8[np.ndarray, "height width"] = np.full(
             self.still.shape[:2], 255, dtype=np.uint8
         )
@@ -123,13 +124,13 @@ class StillClip:
             yield self.still, matte
 
     def measures(self) -> TakeMeasures:
-        """There is no face: framing keeps the whole picture."""
+        """Report that there is no face: framing keeps the whole picture."""
         return TakeMeasures(face_box=(0.4, 0.3, 0.6, 0.6))
 
 
 @dataclass(slots=True, kw_only=True)
 class Slate:
-    """A talker that holds up one shot's slate."""
+    """A talker that holds up the slate of a shot."""
 
     shot: Shot
     name: str = SLATE
@@ -139,5 +140,5 @@ class Slate:
     licences: tuple[str, ...] = ()
 
     def talk(self, portrait: Portrait, speech: Speech, performance: Performance, seed: int) -> Clip:  # noqa: ARG002
-        """The still for as long as the speech lasts."""
+        """Hold the still for as long as the speech lasts."""
         return StillClip(draw_slate(self.shot), speech.frames)

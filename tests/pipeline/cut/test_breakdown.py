@@ -19,9 +19,10 @@ from manifests.errors import InputError
 from manifests.rows import Actor, Cue, Line, Shot
 from manifests.timebase import MASTER_HZ, frames_covering
 from model.emotion import LABELS, Performance
-from pipeline.cut import breakdown
-from pipeline.cut.breakdown import DecidedShot, ShotRecipe
+from pipeline.cut import breakdown, shot_identity
+from pipeline.cut.breakdown import DecidedShot
 from pipeline.cut.cut_points import CutSettings
+from pipeline.cut.shot_identity import ShotRecipe
 
 ACTORS = [
     Actor(
@@ -37,7 +38,7 @@ ACTORS = [
         character="JONAS", actor="Jonas Berg", portrait="jonas.png", portrait_digest="j1", seed=2
     ),
 ]
-MAKING = ShotRecipe(
+RECIPE = ShotRecipe(
     talker="previs",
     talker_version="1.0.0",
     weights_digest="w1",
@@ -84,14 +85,14 @@ def cut(
 
 def shots_of(
     decided: list[DecidedShot],
-    making: ShotRecipe = MAKING,
+    recipe: ShotRecipe = RECIPE,
     actors: list[Actor] = ACTORS,
     sound: str = "a",
 ) -> list[Shot]:
-    return breakdown.build_shots(
+    return shot_identity.build_shots(
         decided,
         actors=actors,
-        making=making,
+        recipe=recipe,
         audio_digest_of=lambda shot: f"{sound}{shot.start_frame}",
     )
 
@@ -312,8 +313,8 @@ def test_what_shapes_the_pixels_gives_a_new_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     changed = dataclasses.replace(shot, **{field: CHANGED[field]})
     assert getattr(shot, field) != CHANGED[field]
-    assert breakdown.identify_shot(shot) == shot.shot_id
-    assert breakdown.identify_shot(changed) != shot.shot_id
+    assert shot_identity.identify_shot(shot) == shot.shot_id
+    assert shot_identity.identify_shot(changed) != shot.shot_id
 
 
 @pytest.mark.parametrize("field", sorted(UNCHANGED))
@@ -321,7 +322,7 @@ def test_what_does_not_shape_the_pixels_keeps_the_identity(field: str) -> None:
     shot = shots_of(cut(*DIALOGUE))[0]
     assert getattr(shot, field) != UNCHANGED[field]
     assert (
-        breakdown.identify_shot(dataclasses.replace(shot, **{field: UNCHANGED[field]}))
+        shot_identity.identify_shot(dataclasses.replace(shot, **{field: UNCHANGED[field]}))
         == shot.shot_id
     )
 
@@ -336,7 +337,7 @@ def test_a_shot_that_moves_on_the_timeline_with_its_sound_is_the_same_shot() -> 
     moved = dataclasses.replace(
         shot, start_frame=shot.start_frame + 100, end_frame=shot.end_frame + 100
     )
-    assert breakdown.identify_shot(moved) == shot.shot_id
+    assert shot_identity.identify_shot(moved) == shot.shot_id
 
 
 def identities(parts: list[tuple[Line, Cue]], actors: list[Actor] = ACTORS) -> list[str]:

@@ -19,7 +19,7 @@ from manifests.rows import Actor, Cue, Line
 from manifests.timebase import MASTER_HZ
 from pipeline.cut import breakdown, cut_points
 from pipeline.cut.cut_points import CutSettings, Utterance
-from tests.pipeline.cut.test_breakdown import ACTORS, MAKING, RULES, cut, shots_of, spoken
+from tests.pipeline.cut.test_breakdown import ACTORS, RECIPE, RULES, cut, shots_of, spoken
 
 SECOND = MASTER_HZ
 KEEPER = Actor(character="KEEPER", actor="K", portrait="k.png", portrait_digest="k1", seed=3)
@@ -161,7 +161,7 @@ def test_a_shared_scene_is_cut_to_not_dissolved() -> None:
 
 def test_a_take_with_a_matte_is_another_take() -> None:
     plain, transparent = (
-        shots_of(cut(*SCENES), making=dataclasses.replace(MAKING, matte=m)) for m in (False, True)
+        shots_of(cut(*SCENES), recipe=dataclasses.replace(RECIPE, matte=m)) for m in (False, True)
     )
     assert json.loads(transparent[0].talker_settings)["matte"] is True
     assert json.loads(plain[0].talker_settings) == {}

@@ -33,10 +33,10 @@ def made_until(folder: Path, *, talker: str, calls: int) -> list[tuple[int, int]
             raise NotWanted
 
     (shot,) = silent_shots(1, portrait="grey.png")
-    studio = RenderContext(root=folder, recordings=(), worker="w", run_id="r", label="test")
+    context = RenderContext(root=folder, recordings=(), worker="w", run_id="r", label="test")
     loaded = load("dice", TINY) if talker == "dice" else GreyTalker()
     with pytest.raises(NotWanted):
-        generate_take(shot, talker=loaded, portrait=GREY, studio=studio, progress=progress)
+        generate_take(shot, talker=loaded, portrait=GREY, context=context, progress=progress)
     assert not [path for path in folder.rglob("*") if path.is_file()]
     return said
 
