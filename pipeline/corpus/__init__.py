@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Corpora for training: readers of published layouts, a generator of a synthetic one, and the
-record of what was prepared.
+"""Corpora for training: readers of published layouts, a generator of a synthetic one, their record.
 
-A corpus is a folder: `manifests/` (Delta tables of `CorpusClip` and `Reject`), `prepared/` (arrays
-of each clip) and `portraits/`. What training sees of it is `model.affect.prepared_corpus.Corpus`;
-nothing here trains.
+Videos and recordings of acted emotion come in, or portraits and neutral lines; what goes out is a
+folder with `prepared/` (arrays of each clip), `portraits/` and `manifests/` (Delta tables of
+`CorpusClip` and `Reject`). Training reads it as `model.affect.prepared_corpus.Corpus`; nothing here
+trains. Open `prepare.py` first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from model.affect.prepared_corpus import Corpus
 
 
 def read(folder: Path) -> Corpus:
-    """The corpus in a folder; of a clip that was recorded twice, the newest row. Raises InputError
-    when there is none.
+    """Open the corpus in a folder. Raises InputError when there is none.
+
+    Of a clip that was recorded twice, the newest row counts.
     """
     rows = {row.clip_id: row for row in open_record(folder).read(CorpusClip)}
     if not rows:
@@ -27,12 +28,12 @@ def read(folder: Path) -> Corpus:
             Problem(
                 file=str(folder),
                 message="there is no corpus here",
-                expected="a folder that `callsheet corpus make` or `callsheet corpus read` has filled",
+                expected="a folder from `callsheet corpus make` or `callsheet corpus read`",
             )
         )
     return Corpus(list(rows.values()), folder)
 
 
 def open_record(folder: Path) -> Store:
-    """The tables of a corpus."""
+    """Open the tables of a corpus."""
     return Store(folder / "manifests")

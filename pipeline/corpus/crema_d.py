@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layout of CREMA-D (Cao et al. 2014): `VideoFlash/1001_DFA_ANG_XX.flv` beside
-`AudioWAV/1001_DFA_ANG_XX.wav`.
+"""Read the layout of CREMA-D (Cao et al. 2014).
 
-Actor, sentence, emotion (six), level (low, middle, high, unspecified). Converted files
-(`layout.VIDEOS`, `layout.SOUNDS`) are read as well. Open Database License.
+Files are `VideoFlash/1001_DFA_ANG_XX.flv` beside `AudioWAV/1001_DFA_ANG_XX.wav`: actor, sentence,
+emotion (six), level (low, middle, high, unspecified). Converted files (`layout.VIDEOS`,
+`layout.SOUNDS`) are read as well. Open Database License.
 """
 
 from __future__ import annotations
@@ -45,29 +45,32 @@ _NAME = re.compile(
 
 
 def read_layout(root: Path) -> Layout:
-    """All performances under `root`, in the order of their names."""
-    there = find_videos((root / "VideoFlash").glob("*"), published=".flv")
-    found = Layout(unknown=list(there.unread))
-    for video in there.videos:
-        named = _NAME.fullmatch(video.stem)
-        if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
-            found.unknown.append((video, f"not {SHAPE} with CREMA-D's codes"))
-            continue
-        audio = find_sound(root / "AudioWAV" / video.stem, published=".wav")
-        if audio is None:
-            found.unknown.append((video, f"no sound AudioWAV/{video.stem}.wav"))
-            continue
-        level, intensity = LEVELS[named["level"].ljust(2, "X")]
-        found.performances.append(
-            CorpusPerformance(
-                identity=f"crema-d-{named['actor']}",
-                emotion=EMOTIONS[named["emotion"]],
-                level=level,
-                intensity=intensity,
-                video=video,
-                audio=audio,
-                text_id=named["sentence"],
-                text=SENTENCES[named["sentence"]],
-            )
-        )
+    """Find all performances under `root`, in the order of their names."""
+    files = find_videos((root / "VideoFlash").glob("*"), published=".flv")
+    found = Layout(unknown=list(files.unread))
+    for video in files.videos:
+        try:
+            found.performances.append(_read_performance(root, video))
+        except ValueError as error:
+            found.unknown.append((video, str(error)))
     return found
+
+
+def _read_performance(root: Path, video: Path) -> CorpusPerformance:
+    named = _NAME.fullmatch(video.stem)
+    if named is None or named["emotion"] not in EMOTIONS or named["sentence"] not in SENTENCES:
+        raise ValueError(f"not {SHAPE} with CREMA-D's codes")
+    audio = find_sound(root / "AudioWAV" / video.stem, published=".wav")
+    if audio is None:
+        raise ValueError(f"no sound AudioWAV/{video.stem}.wav")
+    level, intensity = LEVELS[named["level"].ljust(2, "X")]
+    return CorpusPerformance(
+        identity=f"crema-d-{named['actor']}",
+        emotion=EMOTIONS[named["emotion"]],
+        level=level,
+        intensity=intensity,
+        video=video,
+        audio=audio,
+        text_id=named["sentence"],
+        text=SENTENCES[named["sentence"]],
+    )

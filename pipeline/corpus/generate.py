@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic corpus, made: a planned clip is spoken, performed by the previs talker, filmed and
-prepared.
+"""Generate the synthetic corpus: speak, perform, film and prepare each planned clip.
 
-The talker is used as the product uses it; between its acting and its drawing stand the draws of
-`performance`. Files come first and whole; the rows of what was made are the caller's to record.
+The talker is used as the product uses it; the draws of `performance` stand between its acting and
+its drawing. Files come first and whole; the caller records the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -34,10 +33,10 @@ LANDMARKS_EVERY = 2  # frames
 
 
 class ClipGenerator:
-    """Makes clips of a corpus folder. Loads its networks once; one for each process."""
+    """Generates clips of a corpus folder. Loads its networks once; keep one for each process."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises InputError when weights are missing."""
+        """Load the networks. Raises InputError when weights are missing."""
         self.folder = folder
         self._preparer = Preparer(every=LANDMARKS_EVERY)
         talker = load()
@@ -47,7 +46,7 @@ class ClipGenerator:
         self._dry = lru_cache(maxsize=64)(self._read_line)
 
     def prepare_portrait(self, identity: str, *, among: str = PORTRAITS) -> None:
-        """Prepare the neutral face of an identity, if it is not there yet. Raises UnfitError."""
+        """Prepare the neutral face of an identity unless it exists. Raises UnfitError."""
         path = self.folder / "prepared" / f"{identity}.portrait.safetensors"
         if not path.is_file():
             save_arrays(
@@ -58,8 +57,9 @@ class ClipGenerator:
             )
 
     def make_clip(self, planned: PlannedClip) -> CorpusClip:
-        """Make a clip, or find it made. Raises UnfitError, and InputError when the portrait cannot
-        be animated.
+        """Make a clip, or find it made.
+
+        Raises UnfitError, and InputError when the portrait cannot be animated.
         """
         path = self.folder / prepared_path(planned.clip_id)
         chance = np.random.default_rng(planned.number)
@@ -68,13 +68,7 @@ class ClipGenerator:
         if not path.is_file():
             modified = psola.modify_speech(self._dry(planned.line)[0], manner)
             frames = self._perform(planned, take, modified)
-            sound = modified.sound.astype(np.float32)
-            save_arrays(
-                self._preparer.prepare_clip(
-                    performance.film_frames(frames, take), sound, framing=take.framing
-                ),
-                path,
-            )
+            self._save_clip(path, frames, take, modified)
         return build_row(planned, take.intensity, frames=count_frames(path))
 
     def make_units_clip(self, planned: PlannedUnits) -> CorpusClip:
@@ -92,16 +86,24 @@ class ClipGenerator:
             frames = unit_heads.blend_stills(
                 stills, min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
             )
-            sound = modified.sound.astype(np.float32)
-            save_arrays(
-                self._preparer.prepare_clip(
-                    performance.film_frames(frames, take), sound, framing=take.framing
-                ),
-                path,
-            )
+            self._save_clip(path, frames, take, modified)
         return unit_heads.build_row(
             planned, frames=count_frames(path), prepared=prepared_path(planned.clip_id)
         )
+
+    def _save_clip(
+        self,
+        path: Path,
+        frames: Iterable[np.ndarray],
+        take: performance.PerformanceDraw,
+        modified: psola.ModifiedSpeech,
+    ) -> None:
+        clip = self._preparer.prepare_clip(
+            performance.film_frames(frames, take),
+            modified.sound.astype(np.float32),
+            framing=take.framing,
+        )
+        save_arrays(clip, path)
 
     def _perform(
         self,
@@ -109,12 +111,11 @@ class ClipGenerator:
         take: performance.PerformanceDraw,
         modified: psola.ModifiedSpeech,
     ) -> Iterator[np.ndarray]:
-        """The talker's frames of a take."""
-        frames = min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES)
+        """Yield the talker's frames of a take."""
         speech = Speech(
             samples=modified.sound.astype(np.float32),
             lead=0,
-            frames=frames,
+            frames=min(len(modified.sound) // SAMPLES_PER_FRAME, MOST_FRAMES),
             rate=Fraction(RATE),
             text=planned.line.text,
         )
@@ -128,14 +129,14 @@ class ClipGenerator:
         return portraits.read(self.folder / PORTRAITS / f"{identity}.png")
 
     def _read_line(self, line: NeutralLine) -> tuple[np.ndarray, list[Phone]]:
-        """A neutral recording and its phones, which are found once for all manners of saying it."""
+        """Read a neutral recording and its phones, once for all manners of speaking."""
         sound = read_sound(self.folder / LINES / line.file)
         phones = self._phones.align(sound, line.text) or self._phones.decode(sound)
         return sound.astype(np.float64), phones
 
 
 def read_sound(path: Path) -> Float32[np.ndarray, " samples"]:
-    """A recording as mono 16 kHz."""
+    """Read a recording as mono 16 kHz."""
     import soundfile
 
     sound, hz = soundfile.read(path, dtype="float32", always_2d=True)
@@ -145,12 +146,12 @@ def read_sound(path: Path) -> Float32[np.ndarray, " samples"]:
 
 
 def prepared_path(clip_id: str) -> str:
-    """Where the arrays of a clip lie, relative to the corpus."""
+    """Return where the arrays of a clip lie, relative to the corpus."""
     return f"prepared/{clip_id}.safetensors"
 
 
 def count_frames(path: Path) -> int:
-    """How many frames a prepared clip has, from the file's header."""
+    """Count the frames of a prepared clip, from the file's header."""
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
@@ -161,7 +162,7 @@ class KnownPhones(PhoneDecoder):
     """Phones that are known already, moved to where a manner of speaking put them."""
 
     def __init__(self, dry: list[Phone], modified: psola.ModifiedSpeech) -> None:
-        """`dry`: the phones of the neutral recording."""
+        """Move the phones `dry` of the neutral recording."""
         self._moved = [
             Phone(
                 phone.name,
@@ -172,16 +173,16 @@ class KnownPhones(PhoneDecoder):
         ]
 
     def decode(self, samples: Samples) -> list[Phone]:  # noqa: ARG002
-        """The phones, whatever is asked about."""
+        """Return the known phones, whatever the sound."""
         return self._moved
 
     def align(self, samples: Samples, text: str) -> list[Phone]:  # noqa: ARG002
-        """The phones, whatever is asked about."""
+        """Return the known phones, whatever the sound and the text."""
         return self._moved
 
 
 def build_row(planned: PlannedClip, intensity: float, *, frames: int) -> CorpusClip:
-    """What the record says of a clip."""
+    """Build the record's row of a clip."""
     return CorpusClip(
         clip_id=planned.clip_id,
         corpus="synthetic",

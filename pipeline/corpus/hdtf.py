@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layout of HDTF (Zhang et al. 2021) as its list makes it: videos `RD_Radio1_000.mp4`,
-`WDA_AdamSchiff_000.mp4`, `WRA_..._001.mp4`.
+"""Read the layout of HDTF (Zhang et al. 2021) as its list makes it.
 
-The corpus is published as addresses, times and crops; what a user has is one cut video for each
-entry, in one folder or in one for each subset. Talking heads without acted emotion: every clip is
-neutral, level 0. Long videos are read in stretches of ten seconds. CC BY 4.0 is the list's licence;
-the videos have their own.
+Files are videos `RD_Radio1_000.mp4`, `WDA_AdamSchiff_000.mp4`, `WRA_..._001.mp4`. The corpus is
+published as addresses, times and crops; what a user has is one cut video for each entry, in one
+folder or in one for each subset. Talking heads without acted emotion: every clip is neutral, level
+0. Long videos are read in stretches of ten seconds. CC BY 4.0 is the list's licence; the videos
+have their own.
 """
 
 from __future__ import annotations
@@ -25,29 +25,32 @@ _NAME = re.compile(r"(?P<subset>RD|WDA|WRA)_(?P<person>.+?)_(?P<clip>\d+)")
 
 
 def read_layout(root: Path) -> Layout:
-    """All stretches of all videos under `root`, in the order of their names. A last one of less
-    than half the length is left away.
+    """Find all stretches of all videos under `root`, in the order of their names.
+
+    A last stretch of less than half the length is left out.
     """
-    there = find_videos(root.rglob("*"), published=".mp4")
-    found = Layout(unknown=list(there.unread))
-    for video in there.videos:
-        named = _NAME.fullmatch(video.stem)
-        if named is None:
-            found.unknown.append((video, f"not {SHAPE}"))
-            continue
+    files = find_videos(root.rglob("*"), published=".mp4")
+    found = Layout(unknown=list(files.unread))
+    for video in files.videos:
         try:
-            seconds = media.probe(video).seconds
-        except (InputError, OSError) as error:
+            found.performances.extend(_read_stretches(video))
+        except (InputError, OSError, ValueError) as error:
             found.unknown.append((video, str(error)))
-            continue
-        for window in range(max(1, round(seconds / WINDOW_SECONDS))):
-            found.performances.append(
-                CorpusPerformance(
-                    identity=f"hdtf-{named['subset']}-{named['person']}",
-                    emotion="neutral",
-                    video=video,
-                    text_id=f"{video.stem}-{window}",
-                    start=Fraction(window * WINDOW_SECONDS),
-                )
-            )
     return found
+
+
+def _read_stretches(video: Path) -> list[CorpusPerformance]:
+    named = _NAME.fullmatch(video.stem)
+    if named is None:
+        raise ValueError(f"not {SHAPE}")
+    count = max(1, round(media.probe(video).seconds / WINDOW_SECONDS))
+    return [
+        CorpusPerformance(
+            identity=f"hdtf-{named['subset']}-{named['person']}",
+            emotion="neutral",
+            video=video,
+            text_id=f"{video.stem}-{window}",
+            start=Fraction(window * WINDOW_SECONDS),
+        )
+        for window in range(count)
+    ]

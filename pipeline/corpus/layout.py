@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the readers of published corpora find: one row for each performance, and the names that they
-do not understand.
-"""
+"""The result of reading a published corpus: its performances, and the files that do not fit."""
 
 from __future__ import annotations
 
@@ -23,8 +21,10 @@ SOUNDS = (".wav", ".m4a", ".flac", ".mp3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusPerformance:
-    """One performance in a published corpus. `level` 0: none is given. `audio` None: the video's
-    own sound. `start`: seconds into both.
+    """A performance in a published corpus.
+
+    `level` 0: the corpus gives none. `audio` None: the video's own sound. `start`: seconds into
+    both.
     """
 
     identity: str
@@ -40,7 +40,7 @@ class CorpusPerformance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What lies in a folder: performances, and for each file that is none, why."""
+    """The content of a folder: performances, and the reason for each file that is none."""
 
     performances: list[CorpusPerformance] = field(default_factory=list)
     unknown: list[tuple[Path, str]] = field(default_factory=list)
@@ -55,36 +55,39 @@ class VideoFiles:
 
 
 def find_videos(paths: Iterable[Path], *, published: str) -> VideoFiles:
-    """Videos among `paths`, in their order. A performance may have been converted: of files that
-    differ in their ending alone, the one that ends as `published` counts, else the first of
-    `VIDEOS`. Hidden files are none.
+    """Find videos among `paths`, in their order, one for each performance.
+
+    A performance may have been converted: of files that differ in their ending alone, the one that
+    ends as `published` counts, else the first of `VIDEOS`. Hidden files are left out.
     """
     found: dict[Path, Path] = {}
     unread = []
-    order = [published, *(one for one in VIDEOS if one != published)]
+    order = [published, *(ending for ending in VIDEOS if ending != published)]
     for path in sorted(path for path in paths if not path.name.startswith(".") and path.is_file()):
         ending, performance = path.suffix.lower(), path.with_suffix("")
         if ending in UNREAD:
             unread.append((path, f"{ending} is not read; convert it to .mp4 or .mkv"))
         elif ending in VIDEOS:
             found[performance] = min(
-                found.get(performance, path), path, key=lambda one: order.index(one.suffix.lower())
+                found.get(performance, path),
+                path,
+                key=lambda video: order.index(video.suffix.lower()),
             )
     return VideoFiles(
         videos=list(found.values()),
-        unread=[one for one in unread if one[0].with_suffix("") not in found],
+        unread=[(path, why) for path, why in unread if path.with_suffix("") not in found],
     )
 
 
 def find_sound(stem: Path, *, published: str) -> Path | None:
-    """The sound that lies under a path without its ending, as published or converted."""
+    """Find the sound under a path without its ending, as published or converted."""
     endings: Sequence[str] = [published, *SOUNDS]
     named = (stem.parent / (stem.name + ending) for low in endings for ending in (low, low.upper()))
     return next((path for path in named if path.is_file()), None)
 
 
 def assign_split(identity: str) -> str:
-    """The split of an identity: the same for ever, whoever else is in the corpus."""
+    """Assign an identity to a split: always the same, whoever else is in the corpus."""
     place = int(digest(["split", identity])[:8], 16) / 16**8
     for name in SPLITS:
         if place < SHARES[name]:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a synthetic clip is performed and filmed: draws that make clips of one emotion differ and
-classes overlap.
+"""Draw how a synthetic clip is performed and filmed.
 
-Every clip draws how strong its level is, how much of each action unit it uses (65 to 135 %), which
-side of the face leads, when the emotion comes, a trace of another emotion, how the head is held,
-and the light, crop and compression of the camera.
+The draws make clips of one emotion differ and classes overlap: how strong the level is, how much of
+each action unit is used (65 to 135 %), which side of the face leads, when the emotion comes, a
+trace of another emotion, how the head is held, and the light, crop and compression of the camera.
 """
 
 from __future__ import annotations
@@ -30,9 +29,11 @@ NEUTRAL_TRACE = 0.15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceDraw:
-    """One draw. `gains`: factor on each of `expression.UNITS`; `sides`: as in `Pose`; `head`: added
-    to `Pose.head`; `onset`: first frame and length of the rise; `light`: gain, its slope to the
-    right and down, and its colour; `noise`: deviation in 8-bit steps.
+    """One draw.
+
+    `gains`: factor on each of `expression.UNITS`. `sides`: as in `Pose`. `head`: added to
+    `Pose.head`. `onset`: first frame and length of the rise. `light`: gain, its slope to the right
+    and down, and its colour. `noise`: deviation in 8-bit steps.
     """
 
     emotion: str
@@ -48,9 +49,7 @@ class PerformanceDraw:
     seed: int
 
     def build_performance(self) -> Performance:
-        """The emotion as the talker is asked for it: some of it from the start, all of it after the
-        onset.
-        """
+        """Build the emotion for the talker: some from the start, all of it after the onset."""
         weights = np.zeros(len(LABELS))
         weights[LABELS.index(self.emotion)] = self.intensity if self.emotion != "neutral" else 1.0
         weights[LABELS.index(self.trace[0])] += self.trace[1]
@@ -65,7 +64,7 @@ class PerformanceDraw:
 
 
 def draw(emotion: str, level: int, chance: np.random.Generator) -> PerformanceDraw:
-    """Draw a take of an emotion at a level (1 to 3)."""
+    """Draw a performance of an emotion at a level (1 to 3)."""
     intensity = float(np.clip(LEVELS[level] + LEVEL_SPREAD * chance.standard_normal(), 0.25, 1.25))
     other = LABELS[int(chance.integers(len(LABELS)))]
     most = NEUTRAL_TRACE if emotion == "neutral" else TRACE
@@ -92,7 +91,7 @@ def draw(emotion: str, level: int, chance: np.random.Generator) -> PerformanceDr
 
 
 def act_poses(poses: Iterable[Pose], take: PerformanceDraw) -> Iterator[Pose]:
-    """The talker's poses as this take performs them."""
+    """Change the talker's poses as the draw wants them performed."""
     gains, head = np.array(take.gains, np.float32), np.array(take.head, np.float32)
     for pose in poses:
         sides = (pose.sides[0] + take.sides[0], pose.sides[1] + take.sides[1])
@@ -102,7 +101,7 @@ def act_poses(poses: Iterable[Pose], take: PerformanceDraw) -> Iterator[Pose]:
 
 
 def film_frames(frames: Iterable[np.ndarray], take: PerformanceDraw) -> Iterator[np.ndarray]:
-    """The frames in this take's light, with a camera's noise."""
+    """Put frames into the draw's light and add a camera's noise."""
     chance = np.random.default_rng(take.seed)
     gain: np.ndarray | None = None
     for frame in frames:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From pictures and sound to the arrays of a prepared clip: face crops, landmarks, what the
-recogniser's encoder hears, prosody.
+"""Prepare clips: pictures and sound to face crops, landmarks, speech states and prosody.
 
 One square crop serves a whole clip: 1.6 times the face in its first frame, so that head motion
 stays. Nothing is guessed: a clip that does not fit is refused with its reason (`UnfitError`).
@@ -41,13 +40,15 @@ MOST_APART = 0.4  # seconds by which sound and picture may differ in length
 
 
 class UnfitError(ValueError):
-    """A clip that cannot be used; the text says why."""
+    """A clip that cannot be used; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CropVariation:
-    """How the crop differs from the exact one: factor on its side, shift (right, down) in sides.
-    `quality`: JPEG quality, 0 for none.
+    """How a crop differs from the exact one.
+
+    `scale`: factor on its side. `shift` (right, down): in sides. `quality`: JPEG quality, 0 for
+    none.
     """
 
     scale: float = 1.0
@@ -59,12 +60,13 @@ EXACT_CROP = CropVariation()
 
 
 class Preparer:
-    """Holds the networks. One for each process."""
+    """Holds the networks; keep one for each process."""
 
     def __init__(self, *, every: int = 1) -> None:
-        """Load the landmark networks; the encoder follows with the first sound. Landmarks are found
-        in every `every`-th frame and lie on a line between. Raises InputError when weights are
-        missing.
+        """Load the landmark networks; the encoder follows with the first sound.
+
+        Landmarks are found in every `every`-th frame and interpolated between. Raises InputError
+        when weights are missing.
         """
         import cv2
 
@@ -86,15 +88,15 @@ class Preparer:
     ) -> PreparedClip:
         """Prepare a clip of 25 frames a second and mono 16 kHz sound. Raises UnfitError."""
         faces, points = self.prepare_pictures(frames, framing=framing)
-        speech, heard, measured = self.prepare_sound(sound, len(faces))
+        speech, states, measured = self.prepare_sound(sound, len(faces))
         return PreparedClip(
-            faces=faces, points=points, speech=speech, heard=heard, prosody=measured
+            faces=faces, points=points, speech=speech, heard=states, prosody=measured
         )
 
     def prepare_pictures(
         self, frames: Iterable[Frame], *, framing: CropVariation = EXACT_CROP
     ) -> tuple[UInt8[np.ndarray, "frames 64 64 3"], Float16[np.ndarray, "frames 468 2"]]:
-        """Faces and landmarks of a silent clip. Raises UnfitError."""
+        """Prepare faces and landmarks of a silent clip. Raises UnfitError."""
         faces, points = self._follow_face(iter(frames), framing)
         return faces, points.astype(np.float16)
 
@@ -105,7 +107,8 @@ class Preparer:
         Float16[np.ndarray, "states 384"],
         Float32[np.ndarray, "frames 6"],
     ]:
-        """Speech of exactly `frames`, the encoder's states and the prosody of mono 16 kHz sound.
+        """Prepare mono 16 kHz sound: speech of exactly `frames`, encoder states and prosody.
+
         Raises UnfitError.
         """
         fitted = _fit_sound(sound, frames)
@@ -150,7 +153,7 @@ class Preparer:
         return np.stack(faces), _interpolate_points(np.stack(points), self._every, len(faces))
 
     def _find_largest_face(self, picture: Frame) -> Any:
-        found = sorted(self._landmarker.detect(picture), key=lambda one: -one.size)
+        found = sorted(self._landmarker.detect(picture), key=lambda face: -face.size)
         if not found:
             raise UnfitError("no face in the first frame")
         if len(found) > 1 and found[1].size > RIVAL * found[0].size:
@@ -179,14 +182,15 @@ class Preparer:
         states = transcribe.encode_sound(sound, settings=transcribe.TranscriptionSettings())[
             : frames * HEARD_PER_FRAME
         ]
-        heard = np.zeros((frames * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
-        heard[: len(states)] = states
-        return heard
+        padded = np.zeros((frames * HEARD_PER_FRAME, HEARD_WIDTH), np.float16)
+        padded[: len(states)] = states
+        return padded
 
 
 def _fit_sound(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"]:
-    """As much sound as there are frames; raises UnfitError when there is much less, or no speech in
-    it.
+    """Fit the sound to the frames.
+
+    Raises UnfitError when much of it is missing, or when it holds no speech.
     """
     wanted = frames * SAMPLES_PER_FRAME
     missing = (wanted - len(sound)) / (SAMPLES_PER_FRAME * RATE)
@@ -199,7 +203,7 @@ def _fit_sound(sound: np.ndarray, frames: int) -> Float32[np.ndarray, " samples"
 
 
 def _interpolate_points(points: np.ndarray, every: int, frames: int) -> np.ndarray:
-    """Points of every frame from those of every `every`-th."""
+    """Interpolate the points of every frame from those of every `every`-th."""
     place = np.minimum(np.arange(frames) / every, len(points) - 1)
     below = place.astype(int)
     above = np.minimum(below + 1, len(points) - 1)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Say it again at another pitch, range, rate and loudness, in the same voice: time-domain PSOLA on
-mono 16 kHz speech.
+"""Change pitch, range, rate and loudness of speech in the same voice: time-domain PSOLA.
 
-Grains of two periods around pitch marks are laid out anew: closer for a higher pitch, repeated or
-dropped for another duration, so formants (who speaks) stay. Reference: Moulines & Charpentier
-(1990), Pitch-synchronous waveform processing techniques.
+On mono 16 kHz sound. Grains of two periods around pitch marks are laid out anew: closer for a
+higher pitch, repeated or dropped for another duration, so formants (who speaks) stay. Reference:
+Moulines & Charpentier (1990), Pitch-synchronous waveform processing techniques.
 """
 
 from __future__ import annotations
@@ -26,10 +25,12 @@ FADE = HZ // 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """What to change: `pitch_semitones` of the mean; `pitch_range`: factor on the deviation from
-    it; `rise_semitones` from first to last sound; `rate`: factor on speed; `energy_db`;
-    `energy_range`: factor on the swing of loudness; `tilt_db` of what lies over 1 kHz;
-    `pause_seconds` of silence, put where the voice is quietest.
+    """What to change.
+
+    `pitch_semitones` of the mean; `pitch_range`: factor on the deviation from it; `rise_semitones`
+    from first to last sound; `rate`: factor on speed; `energy_db`; `energy_range`: factor on the
+    swing of loudness; `tilt_db` of what lies over 1 kHz; `pause_seconds` of silence, put where the
+    voice is quietest.
     """
 
     pitch_semitones: float = 0.0
@@ -44,7 +45,7 @@ class Manner:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModifiedSpeech:
-    """An utterance in another manner. What lay at sample n of the source lies at `at(n)`."""
+    """An utterance in another manner. Sample n of the source moved to `map_sample(n)`."""
 
     sound: Sound
     rate: float
@@ -52,29 +53,30 @@ class ModifiedSpeech:
     pause: int
 
     def map_sample(self, sample: float) -> float:
-        """Where a sample of the source went."""
+        """Map a sample of the source to its place here."""
         moved = sample / self.rate
         return moved + self.pause if moved >= self.pause_at else moved
 
 
 def modify_speech(sound: Sound, manner: Manner) -> ModifiedSpeech:
-    """The same utterance in another manner. Its length is about `len(sound) / rate` plus the
-    pause.
+    """Say an utterance in another manner.
+
+    The result is about `len(sound) / rate` long, plus the pause.
     """
     measured = prosody.measure_track(sound)
     marks, periods, voiced = _place_marks(sound, measured.f0)
-    wanted = _compute_target_pitch(measured, manner)
+    targets = _compute_target_pitch(measured, manner)
     gains = _compute_gains(measured, manner)
     out = np.zeros(round(len(sound) / manner.rate) + HZ // 10)
     at = float(marks[0]) / manner.rate
     while at < len(out) - HZ // 20:
         source = min(at * manner.rate, len(sound) - 1)
         nearest = int(np.abs(marks - source).argmin())
-        step = min(int(source) // prosody.STEP, len(wanted) - 1)
+        step = min(int(source) // prosody.STEP, len(targets) - 1)
         _add_grain(
             out, _cut_grain(sound, marks[nearest], periods[nearest]) * gains[step], round(at)
         )
-        at += HZ / wanted[step] if voiced[nearest] and wanted[step] else periods[nearest]
+        at += HZ / targets[step] if voiced[nearest] and targets[step] else periods[nearest]
     tilted = _tilt_spectrum(out[: round(len(sound) / manner.rate)], manner.tilt_db)
     place, pause = _find_quietest(tilted), round(manner.pause_seconds * HZ)
     return ModifiedSpeech(
@@ -83,8 +85,9 @@ def modify_speech(sound: Sound, manner: Manner) -> ModifiedSpeech:
 
 
 def _place_marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middles of the grains, the period at each, and whether it is voiced. Voiced marks sit on
-    crests of one sign.
+    """Place the middles of the grains, with the period at each and whether it is voiced.
+
+    Voiced marks sit on crests of one sign.
     """
     crest = sound if sound.max() >= -sound.min() else -sound
     marks, periods, voiced = [], [], []
@@ -109,7 +112,7 @@ def _place_marks(sound: Sound, f0: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 def _compute_target_pitch(
     measured: prosody.ProsodyTrack, manner: Manner
 ) -> Float64[np.ndarray, " steps"]:
-    """The pitch in Hz to be reached at each 10 ms of the source, 0 where it is unvoiced."""
+    """Compute the pitch in Hz to reach at each 10 ms of the source, 0 where it is unvoiced."""
     f0 = measured.f0
     voiced = f0 > 0
     if not voiced.any():
@@ -122,9 +125,7 @@ def _compute_target_pitch(
 
 
 def _compute_gains(measured: prosody.ProsodyTrack, manner: Manner) -> Float64[np.ndarray, " steps"]:
-    """The factor on each 10 ms: overall level, and more or less swing around the mean of what is
-    spoken.
-    """
+    """Compute the factor on each 10 ms: overall level, and swing around the mean of the speech."""
     mean = measured.energy_db[measured.spoken].mean()
     swing = np.clip(measured.energy_db - mean, -20, 10) * (manner.energy_range - 1)
     return np.asarray(10 ** ((manner.energy_db + swing) / 20))
@@ -144,7 +145,7 @@ def _add_grain(out: Sound, grain: Sound, middle: int) -> None:
 
 
 def _tilt_spectrum(sound: Sound, tilt_db: float) -> Sound:
-    """A shelf around 1 kHz; the whole keeps its power."""
+    """Apply a shelf around 1 kHz; the whole keeps its power."""
     if not tilt_db or not len(sound):
         return sound
     spectrum = np.fft.rfft(sound)
@@ -155,14 +156,14 @@ def _tilt_spectrum(sound: Sound, tilt_db: float) -> Sound:
 
 
 def _find_quietest(sound: Sound) -> int:
-    """The sample around which the middle 60 % of the sound are quietest."""
+    """Find the sample around which the middle 60 % of the sound are quietest."""
     first = len(sound) // 5
     middle = np.convolve(sound[first : -first or None] ** 2, np.ones(HZ // 25), "same")
     return first + int(middle.argmin())
 
 
 def _insert_pause(sound: Sound, place: int, pause: int) -> Sound:
-    """The sound with silence put in, faded to and from it."""
+    """Insert silence, with a fade on either side."""
     if not pause:
         return sound
     fade = np.linspace(1, 0, FADE)

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clips of published corpora: a performance that a layout found becomes the arrays of a prepared
-clip and its row.
-"""
+"""Prepare clips of published corpora: from a performance to arrays and a row."""
 
 from __future__ import annotations
 
@@ -40,103 +38,112 @@ class PublishedCorpus:
 
 
 KNOWN = {
-    one.NAME: PublishedCorpus(
-        name=one.NAME, licence=one.LICENCE, shape=one.SHAPE, layout=one.layout
+    corpus.NAME: PublishedCorpus(
+        name=corpus.NAME, licence=corpus.LICENCE, shape=corpus.SHAPE, layout=corpus.read_layout
     )
-    for one in (mead, hdtf, crema_d)
+    for corpus in (mead, hdtf, crema_d)
 }
 
 
-def identify_clip(performed: CorpusPerformance) -> str:
-    """The digest of what a clip is read from: the bytes of its files and the stretch of them."""
-    sound = "" if performed.audio is None else digest_file(performed.audio)
-    stretch = [str(performed.start), RATE, SHORT_SIDE]
-    return digest(["recorded", VERSION, digest_file(performed.video), sound, *stretch])
+def identify_clip(performance: CorpusPerformance) -> str:
+    """Digest what a clip is read from: the bytes of its files and the stretch of them."""
+    sound = "" if performance.audio is None else digest_file(performance.audio)
+    stretch = [str(performance.start), RATE, SHORT_SIDE]
+    return digest(["recorded", VERSION, digest_file(performance.video), sound, *stretch])
 
 
 def prepare_clip(
-    performed: CorpusPerformance,
+    performance: CorpusPerformance,
     preparer: Preparer,
     *,
     root: Path,
     folder: Path,
     corpus: PublishedCorpus,
 ) -> CorpusClip:
-    """Prepare a performance under `folder`, or find it prepared. Raises UnfitError, InputError and
-    ToolError.
+    """Prepare a performance under `folder`, or find it prepared.
+
+    Raises UnfitError, InputError and ToolError.
     """
-    clip_id = identify_clip(performed)
+    clip_id = identify_clip(performance)
     path = folder / prepared_path(clip_id)
     if not path.is_file():
-        frames = _read_frames(performed)
-        first = next(frames, None)
-        if first is None:
-            raise UnfitError("no frames")
-        made = preparer.prepare_clip(itertools.chain([first], frames), _read_sound(performed))
-        _save_portrait(
-            performed,
-            PreparedPortrait(face=made.faces[0], points=made.points[0]),
-            first,
-            folder=folder,
-        )
-        save_arrays(made, path)  # last: a clip that stands has its person's portrait
+        _prepare_arrays(performance, preparer, path, folder=folder)
     return CorpusClip(
         clip_id=clip_id,
         corpus=corpus.name,
-        identity=performed.identity,
-        emotion=performed.emotion,
-        level=performed.level,
-        intensity=performed.intensity,
-        voice=performed.identity,
-        text=performed.text,
-        text_id=performed.text_id,
-        split=assign_split(performed.identity),
+        identity=performance.identity,
+        emotion=performance.emotion,
+        level=performance.level,
+        intensity=performance.intensity,
+        voice=performance.identity,
+        text=performance.text,
+        text_id=performance.text_id,
+        split=assign_split(performance.identity),
         frames=count_frames(path),
         prepared=prepared_path(clip_id),
         licence=corpus.licence,
-        source=performed.video.relative_to(root).as_posix(),
+        source=performance.video.relative_to(root).as_posix(),
     )
 
 
-def _save_portrait(
-    performed: CorpusPerformance, portrait: PreparedPortrait, picture: Frame, *, folder: Path
+def _prepare_arrays(
+    performance: CorpusPerformance, preparer: Preparer, path: Path, *, folder: Path
 ) -> None:
-    """The first frame of an identity's neutral clip is its portrait, prepared and as a picture for
-    talkers; of any clip, until there is a neutral one.
+    frames = _read_frames(performance)
+    first = next(frames, None)
+    if first is None:
+        raise UnfitError("no frames")
+    clip = preparer.prepare_clip(itertools.chain([first], frames), _read_sound(performance))
+    portrait = PreparedPortrait(face=clip.faces[0], points=clip.points[0])
+    _save_portrait(performance, portrait, first, folder=folder)
+    save_arrays(clip, path)  # last: a clip that stands has its person's portrait
+
+
+def _save_portrait(
+    performance: CorpusPerformance, portrait: PreparedPortrait, picture: Frame, *, folder: Path
+) -> None:
+    """Save the first frame of an identity's neutral clip as its portrait.
+
+    It is saved prepared, and as a picture for talkers. The frame of another clip serves until there
+    is a neutral one.
     """
-    path = folder / "prepared" / f"{performed.identity}.portrait.safetensors"
-    if performed.emotion == "neutral" or not path.is_file():
+    path = folder / "prepared" / f"{performance.identity}.portrait.safetensors"
+    if performance.emotion == "neutral" or not path.is_file():
         import cv2
 
-        with atomic_write(folder / PORTRAITS / f"{performed.identity}.png") as partial:
+        with atomic_write(folder / PORTRAITS / f"{performance.identity}.png") as partial:
             cv2.imwrite(str(partial), picture[..., ::-1])
         save_arrays(portrait, path)
 
 
-def _read_frames(performed: CorpusPerformance) -> Iterator[Frame]:
-    video = media.probe(performed.video).video
+def _read_frames(performance: CorpusPerformance) -> Iterator[Frame]:
+    video = media.probe(performance.video).video
     if video is None:
         raise UnfitError("no picture")
     scale = min(1.0, SHORT_SIDE / min(video.width, video.height))
     width, height = (max(2, round(side * scale / 2) * 2) for side in (video.width, video.height))
     frames = media.read_frames(
-        performed.video, width=width, height=height, filters=f"fps={RATE}", start=performed.start
+        performance.video,
+        width=width,
+        height=height,
+        filters=f"fps={RATE}",
+        start=performance.start,
     )
     return itertools.islice(frames, WINDOW_SECONDS * RATE)
 
 
-def _read_sound(performed: CorpusPerformance) -> Float32[np.ndarray, " samples"]:
-    path = performed.audio or performed.video
+def _read_sound(performance: CorpusPerformance) -> Float32[np.ndarray, " samples"]:
+    path = performance.audio or performance.video
     if media.probe(path).audio is None:
         raise UnfitError("no sound")
     wanted = WINDOW_SECONDS * ANALYSIS_HZ
     blocks = media.read_audio(
-        path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performed.start
+        path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performance.start
     )
     first = next(blocks, np.zeros((0, 1), np.float32))
     return np.asarray(first[:wanted, 0])
 
 
 def list_unknown_files(layout: Layout, root: Path) -> list[tuple[str, str]]:
-    """Files that are no performances, as (relative path, reason)."""
+    """List files that are no performances, as (relative path, reason)."""
     return [(path.relative_to(root).as_posix(), reason) for path, reason in layout.unknown]

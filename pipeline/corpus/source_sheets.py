@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sheets beside portraits and recordings of a corpus: read, and checked so that all problems
-are told at once.
+"""Read and check the CSV sheets beside portraits and recordings.
+
+All problems are reported at once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from manifests.errors import InputError, Problem, find_nearest
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a CSV. Raises InputError when the file or one of the columns is missing, or
-    nothing is in it.
+    """Read the rows of a CSV.
+
+    Raises InputError when the file or a column is missing, or there are no rows.
     """
     if not path.is_file():
         raise InputError(
@@ -40,7 +42,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def check_file(sheet: Path, file: Path, number: int) -> Problem | None:
-    """What to say when a row's file is not there."""
+    """Return a problem when a row's file is missing."""
     return (
         None
         if file.is_file()
@@ -51,7 +53,7 @@ def check_file(sheet: Path, file: Path, number: int) -> Problem | None:
 def check_value(
     sheet: Path, row: dict[str, str], column: str, allowed: Sequence[str], number: int
 ) -> Problem | None:
-    """What to say when a value is none of those allowed."""
+    """Return a problem when a value is none of those allowed."""
     if row[column] in allowed:
         return None
     return Problem(

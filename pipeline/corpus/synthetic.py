@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The synthetic corpus, planned: who performs which line in which emotion, at which level and in
-which voice.
+"""Plan the synthetic corpus: who performs which line, in which emotion, level and voice.
 
 Pure: sheets and a seed in, rows of a plan out. `people.csv` names the portraits, `lines.csv` the
 neutral recordings (docs/corpus.md says how both are made). Two voices are heard in test only;
@@ -31,7 +30,7 @@ LINE_COLUMNS = ("voice", "sex", "split", "text_id", "text", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One portrait: `identity`.png lies beside the sheet. `key` is the picture's digest."""
+    """A portrait: `identity`.png lies beside the sheet. `key` is the picture's digest."""
 
     identity: str
     sex: str
@@ -42,7 +41,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeutralLine:
-    """One neutral recording, 16 kHz mono. `split` is `test` for voices that only test hears."""
+    """A neutral recording, 16 kHz mono. `split` is `test` for voices that only test hears."""
 
     voice: str
     sex: str
@@ -55,8 +54,10 @@ class NeutralLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedClip:
-    """One clip to be made. `clip_id` is the digest of portrait, line and draws, not of the talker,
-    which `source` names; `number` seeds the draws.
+    """A clip to be made.
+
+    `clip_id` is the digest of portrait, line and draws, not of the talker, which `source` names.
+    `number` seeds the draws.
     """
 
     clip_id: str
@@ -68,15 +69,16 @@ class PlannedClip:
 
     @property
     def identity(self) -> str:
-        """Who performs it."""
+        """The person who performs it."""
         return self.person.identity
 
 
 def plan_clips(
     people: Sequence[Person], lines: Sequence[NeutralLine], *, seed: int
 ) -> list[PlannedClip]:
-    """Every person in every emotion at every level. The same people, lines and seed give the same
-    plan.
+    """Plan a clip of every person in every emotion at every level.
+
+    The same people, lines and seed give the same plan.
     """
     planned = []
     for person in people:
@@ -86,35 +88,35 @@ def plan_clips(
             for level in LEVELS:
                 line = own[int(chance.integers(len(own)))]
                 number = int(chance.integers(1 << 31))
-                made_from = ["synthetic", VERSION, person.key, line.key, emotion, level, number]
-                planned.append(
-                    PlannedClip(
-                        clip_id=digest(made_from),
-                        person=person,
-                        line=line,
-                        emotion=emotion,
-                        level=level,
-                        number=number,
-                    )
-                )
+                planned.append(_plan_clip(person, line, emotion, level=level, number=number))
     return planned
+
+
+def _plan_clip(
+    person: Person, line: NeutralLine, emotion: str, *, level: int, number: int
+) -> PlannedClip:
+    key = ["synthetic", VERSION, person.key, line.key, emotion, level, number]
+    return PlannedClip(
+        clip_id=digest(key), person=person, line=line, emotion=emotion, level=level, number=number
+    )
 
 
 def _choose_lines(
     person: Person, lines: Sequence[NeutralLine], chance: np.random.Generator
 ) -> list[NeutralLine]:
-    """The lines of the voice that a person is given."""
-    heard = "test" if person.split == "test" else "train"
+    """Choose a voice for a person; return its lines."""
+    split = "test" if person.split == "test" else "train"
     voices = sorted(
-        {line.voice for line in lines if line.sex == person.sex and line.split == heard}
+        {line.voice for line in lines if line.sex == person.sex and line.split == split}
     )
     voice = voices[int(chance.integers(len(voices)))]
     return [line for line in lines if line.voice == voice]
 
 
 def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
-    """The people of `people.csv`, the first `most` of each split in proportion. Raises InputError
-    for what is missing.
+    """Read the people of `people.csv`, the first `most` of each split in proportion.
+
+    Raises InputError for what is missing.
     """
     path = folder / "people.csv"
     rows = read_rows(path, PERSON_COLUMNS)
@@ -137,7 +139,7 @@ def read_people(folder: Path, *, most: int | None = None) -> list[Person]:
 
 
 def read_lines(folder: Path) -> list[NeutralLine]:
-    """The recordings of `lines.csv`. Raises InputError for what is missing."""
+    """Read the recordings of `lines.csv`. Raises InputError for what is missing."""
     path = folder / "lines.csv"
     rows = read_rows(path, LINE_COLUMNS)
     raise_problems(
@@ -158,7 +160,7 @@ def read_lines(folder: Path) -> list[NeutralLine]:
 
 
 def check_voices(people: Sequence[Person], lines: Sequence[NeutralLine]) -> None:
-    """Raise InputError when somebody has no voice to speak with."""
+    """Check that everybody has a voice to speak with. Raises InputError."""
     wanted = sorted(
         {(person.sex, "test" if person.split == "test" else "train") for person in people}
     )
@@ -175,8 +177,9 @@ def check_voices(people: Sequence[Person], lines: Sequence[NeutralLine]) -> None
 
 
 def _select_first(people: Sequence[Person], most: int) -> list[Person]:
-    """About `most` people, of each split as large a share, at least two of each (one of either
-    sex).
+    """Select about `most` people, as large a share of each split, at least two of each.
+
+    Two are one of either sex.
     """
     chosen: list[Person] = []
     for split in SPLITS:

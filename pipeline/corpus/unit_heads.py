@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second test set: unseen identities whose expressions come from the units of a 3D head, not
-from the previs talker.
+"""The second test set: unseen identities with expressions of a 3D head's units, not of previs.
 
 `units.csv` names tall pictures of stills, one expression coming up in each; a clip blends from
 still to still while a test voice speaks a line in the same emotion. Mouths do not follow the words,
-so these clips are for emotion only. Reported beside the rest, never with it.
+so these clips are for emotion only. They are reported beside the rest, never with it.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedUnits:
-    """One clip to be made of stills. `clip_id` is the digest of everything that shapes it; `number`
-    seeds its draws.
+    """A clip to be made of stills.
+
+    `clip_id` is the digest of everything that shapes it; `number` seeds its draws.
     """
 
     clip_id: str
@@ -46,29 +46,23 @@ class PlannedUnits:
 
 
 def plan_units(folder: Path, lines: Sequence[NeutralLine], *, seed: int) -> list[PlannedUnits]:
-    """The clips of `units.csv` in `folder`, each with a line of a test voice. Raises InputError for
-    what is missing.
+    """Plan the clips of `units.csv` in `folder`, each with a line of a test voice.
+
+    Raises InputError for what is missing.
     """
     path = folder / "units.csv"
     rows = read_rows(path, COLUMNS)
-    raise_problems(
-        [
-            *(check_file(path, folder / row["file"], number) for number, row in enumerate(rows, 2)),
-            *(
-                check_file(path, folder / f"{row['identity']}.png", number)
-                for number, row in enumerate(rows, 2)
-            ),
-            *(
-                check_value(path, row, "emotion", LABELS, number)
-                for number, row in enumerate(rows, 2)
-            ),
-            *(
-                check_value(path, row, "level", [str(level) for level in LEVELS], number)
-                for number, row in enumerate(rows, 2)
-            ),
+    levels = [str(level) for level in LEVELS]
+    problems: list[Problem | None] = []
+    for number, row in enumerate(rows, 2):
+        problems += [
+            check_file(path, folder / row["file"], number),
+            check_file(path, folder / f"{row['identity']}.png", number),
+            check_value(path, row, "emotion", LABELS, number),
+            check_value(path, row, "level", levels, number),
+            _check_stills(path, row, number),
         ]
-    )
-    raise_problems(_check_stills(path, row, number) for number, row in enumerate(rows, 2))
+    raise_problems(problems)
     return [_plan_row(folder, row, lines, seed) for row in rows]
 
 
@@ -107,8 +101,9 @@ def _plan_row(
 
 
 def read_stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height width 3"]:
-    """The stills of a tall picture, from top to bottom. Raises InputError when it does not fall
-    into so many.
+    """Read the stills of a tall picture, from top to bottom.
+
+    Raises InputError when its height cannot be divided by `count`.
     """
     import cv2
 
@@ -127,9 +122,7 @@ def read_stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height widt
 
 
 def blend_stills(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
-    """`frames` pictures from stills [k, height, width, 3], each a mix of the two that it lies
-    between.
-    """
+    """Blend stills [k, height, width, 3] into `frames` pictures, each between two neighbours."""
     for place in np.linspace(0, len(pictures) - 1, frames):
         below = min(int(place), len(pictures) - 2)
         share = place - below
@@ -137,7 +130,7 @@ def blend_stills(pictures: np.ndarray, frames: int) -> Iterator[np.ndarray]:
 
 
 def build_row(planned: PlannedUnits, *, frames: int, prepared: str) -> CorpusClip:
-    """What the record says of a clip."""
+    """Build the record's row of a clip."""
     return CorpusClip(
         clip_id=planned.clip_id,
         corpus="units",

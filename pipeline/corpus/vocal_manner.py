@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an emotion sounds: draws of a manner of speaking for the synthetic corpus.
+"""Draw manners of speaking an emotion, for the synthetic corpus.
 
 The packaged voices speak neutrally, so the emotion is put in by a model of prosody. Directions
 follow Juslin & Laukka (2003, Communication of emotions in vocal expression and music performance,
@@ -42,7 +42,7 @@ SHORTEST_PAUSE = 0.04
 
 
 def draw(emotion: str, intensity: float, chance: np.random.Generator) -> Manner:
-    """One manner of speaking an emotion of that intensity (0 to about 1.3)."""
+    """Draw a manner of speaking an emotion of that intensity (0 to about 1.3)."""
     values = np.array(MEANS[emotion]) * intensity + SPREAD * chance.standard_normal(len(FIELDS))
     pitch, spread, rise, rate, energy, swing, tilt, pause = (float(value) for value in values)
     return Manner(

@@ -25,8 +25,8 @@ from model.talkers import describe
 from model.training import train_embedder
 from model.training.run import TrainingRun
 from model.weights import cache_folder
-from pipeline import media
 from pipeline.corpus import emotion_sample
+from pipeline.frame_writer import FrameWriter
 from pipeline.script import cast
 
 STARTER = Path(__file__).parents[3] / "pipeline" / "script" / "starter"
@@ -73,7 +73,7 @@ def test_words_are_found_once_for_the_same_file(embedder: Path) -> None:
 
 def test_a_file_without_face_and_speech_is_refused(tmp_path: Path) -> None:
     grey = tmp_path / "grey.mkv"
-    with media.FrameWriter(grey, size=(320, 320), rate=Fraction(25)) as writer:
+    with FrameWriter(grey, size=(320, 320), rate=Fraction(25)) as writer:
         for _ in range(14):
             writer.write(np.full((320, 320, 3), 90, np.uint8))
     with pytest.raises(InputError, match="no face in the first frame"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from model.affect.prepared_corpus import SPLITS
 from pipeline.corpus import crema_d, hdtf, mead
 from pipeline.corpus.layout import assign_split
-from pipeline.media import FrameWriter
+from pipeline.frame_writer import FrameWriter
 
 
 def touch(*paths: Path) -> None:

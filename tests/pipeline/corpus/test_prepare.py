@@ -63,7 +63,7 @@ def test_head_motion_stays_in_the_crop(preparer: Preparer, mara: np.ndarray) -> 
 
 def test_landmarks_of_every_other_frame_are_nearly_those_of_every_frame(mara: np.ndarray) -> None:
     moving = [np.roll(mara, shift, axis=0) for shift in range(FRAMES)]
-    (_, every), (_, other) = (Preparer(every=step).pictures(moving) for step in (1, 2))
+    (_, every), (_, other) = (Preparer(every=step).prepare_pictures(moving) for step in (1, 2))
     assert np.abs(every.astype(float) - other.astype(float)).max() < 0.03
 
 
