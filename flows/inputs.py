@@ -17,7 +17,7 @@ from manifests.rows import Actor, Consent, Line
 from manifests.run_rows import ModelFile
 from manifests.store import Store
 from model.talkers import MATTED, describe
-from pipeline import media
+from pipeline import ffmpeg_binary, media
 from pipeline.checks.check_faces import WEIGHTS as FACE_WEIGHTS
 from pipeline.colour import look_reference
 from pipeline.colour.look_reference import ReferenceStill
@@ -27,7 +27,7 @@ from pipeline.deliver.profiles import PROFILES, UNCOMMON
 from pipeline.script import cast, consent, emotion_synonyms, file_paths, script
 from pipeline.script import production as productions
 from pipeline.script.settings import FILE, SHOT_REFERENCE
-from pipeline.speech import diarize, transcribe
+from pipeline.speech import diarize, speaker_count, transcribe
 
 LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
@@ -45,7 +45,7 @@ class Inputs:
     @property
     def speakers(self) -> int:
         """How many people speak in the script."""
-        return len({line.character for line in self.lines})
+        return speaker_count.count_in_script(self.lines)
 
 
 def open_inputs(folder: Path, out: Path | None = None) -> tuple[Project, Inputs]:
@@ -188,7 +188,7 @@ def _no_encoders(project: Project) -> list[Problem]:
     """
     wanted = [PROFILES[name] for name in project.production.delivery.profiles if name in UNCOMMON]
     needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
-    lacking = media.missing_encoders(list(needed))
+    lacking = ffmpeg_binary.missing_encoders(list(needed))
     message = "this machine's ffmpeg cannot make {}: it has no encoder {}"
     return [
         Problem(

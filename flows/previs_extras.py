@@ -26,6 +26,7 @@ from model.previs.track import Row
 from model.talker import Frame, Speech, Talker
 from pipeline import media
 from pipeline.deliver import contact_sheet as sheet
+from pipeline.frame_writer import FrameWriter
 
 SCALE = "scale=out_color_matrix=bt709:out_range=limited:flags=accurate_rnd+full_chroma_int"
 PRORES = (
@@ -80,9 +81,7 @@ def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
     """The clip's frames with the person's matte as straight alpha, lossless."""
     size = (clip.width, clip.height)
     threads = os.cpu_count() or 1
-    with media.FrameWriter(
-        path, size=size, rate=speech.rate, pixels="rgba", threads=threads
-    ) as writer:
+    with FrameWriter(path, size=size, rate=speech.rate, pixels="rgba", threads=threads) as writer:
         for frame, matte in clip.layers():
             writer.write(np.dstack([frame, matte]))
             reporter().count(writer.frames, clip.frames)

@@ -40,6 +40,7 @@ from pipeline import media
 from pipeline.assemble.assemble import TO_BT709
 from pipeline.corpus.emotion_sample import SampleEmotion
 from pipeline.deliver.profiles import BT709
+from pipeline.frame_writer import FrameWriter
 from pipeline.render import portraits
 
 LONGEST_SECONDS = 2 * 3600
@@ -411,7 +412,7 @@ def _write_frames(request: Request, clip: Clip, path: Path, speech: Speech) -> N
         write_layers(clip, path, speech)
         return
     size, threads = (clip.width, clip.height), os.cpu_count() or 1
-    with media.FrameWriter(path, size=size, rate=speech.rate, threads=threads) as writer:
+    with FrameWriter(path, size=size, rate=speech.rate, threads=threads) as writer:
         for frame in clip:
             writer.write(frame)
             reporter().count(writer.frames, clip.frames)

@@ -22,7 +22,7 @@ import numpy as np
 
 from flows.progress import reporter
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
-from pipeline import media
+from pipeline.frame_writer import FrameWriter
 
 if TYPE_CHECKING:
     from model.training.reporting import Report
@@ -141,7 +141,7 @@ def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
     for name, film in films.items():
         frames = np.asarray(film)
         path = folder / f"{step:06}-{name.replace('/', '-')}.mkv"
-        with media.FrameWriter(
+        with FrameWriter(
             path, size=(frames.shape[2], frames.shape[1]), rate=Fraction(25)
         ) as writer:
             for frame in frames:

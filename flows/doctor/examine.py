@@ -108,7 +108,12 @@ def memory_gib(root: Path = Path("/")) -> float | None:
 
 
 def _ffmpeg() -> Finding:
-    from pipeline.media import NEEDED_ENCODERS, NEEDED_FILTERS, ffmpeg_path, missing_features
+    from pipeline.ffmpeg_binary import (
+        NEEDED_ENCODERS,
+        NEEDED_FILTERS,
+        ffmpeg_path,
+        missing_features,
+    )
 
     mend = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
     try:

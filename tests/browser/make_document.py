@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from flows.review import pack
 from pipeline import media
 from pipeline.deliver.profiles import WEB
+from pipeline.frame_writer import FrameWriter
 
 RATE = Fraction(25)
 SIZE = (160, 90)
@@ -240,7 +241,7 @@ def _time(seconds: float) -> str:
 def film(path: Path, numbers: Iterable[int]) -> None:
     """A film with sound, encoded as `web.mp4` is, of pictures that show these numbers."""
     raw = path.with_suffix(".mkv")
-    with media.FrameWriter(raw, size=SIZE, rate=RATE) as writer:
+    with FrameWriter(raw, size=SIZE, rate=RATE) as writer:
         for number in numbers:
             writer.write(picture(number))
     tone = ["-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000"]

@@ -20,7 +20,7 @@ from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError
 from manifests.run_rows import Reject
 from model.affect.prepared_corpus import HZ
-from pipeline import corpus, media
+from pipeline import corpus, ffmpeg_binary
 from pipeline.corpus import generate, synthetic
 
 ROOT = Path(__file__).parents[2]
@@ -115,12 +115,12 @@ def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> N
         seed=0,
     )
     studio = generate.ClipGenerator(tmp_path)
-    row = studio.make(planned[0])
+    row = studio.make_clip(planned[0])
     first, again = ((place / row.prepared).read_bytes() for place in (folder, tmp_path))
     assert first == again
     written = (tmp_path / row.prepared).stat().st_mtime_ns
     # a run that was killed before its rows were recorded finds the files
-    assert studio.make(planned[0]) == row
+    assert studio.make_clip(planned[0]) == row
     assert (tmp_path / row.prepared).stat().st_mtime_ns == written
 
 
@@ -153,7 +153,7 @@ def filmed(path: Path, *, frames: int, picture: bool = True, sound: bool = False
     ]
     heard = ["-f", "lavfi", "-t", seconds, "-i", "anoisesrc=r=44100:a=0.1"]
     inputs = [*(heard if sound else []), *(shown if picture else [])]
-    subprocess.run([media.ffmpeg_path(), "-v", "error", *inputs, str(path)], check=True)
+    subprocess.run([ffmpeg_binary.ffmpeg_path(), "-v", "error", *inputs, str(path)], check=True)
 
 
 @pytest.fixture(scope="module")

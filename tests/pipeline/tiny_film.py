@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A film in miniature for the finishing tests: painted portraits, lossless takes, a tone for a
-recording, and their rows."""
+"""A film in miniature for tests of finishing.
+
+It has painted portraits, lossless takes, a tone for a recording, and their rows.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import soundfile
 from manifests.identity import digest_file
 from manifests.rows import Cut, Recording, Shot, Take
 from manifests.timebase import MASTER_HZ, sample_of_frame
-from pipeline.media import FrameWriter
+from pipeline.frame_writer import FrameWriter
 
 FACE = (0.3, 0.2, 0.7, 0.75)
 SKIN = {"mara": (0.76, 0.57, 0.48), "kofi": (0.47, 0.29, 0.20), "lin": (0.73, 0.56, 0.47)}
@@ -40,8 +42,10 @@ BARS = [
 
 
 def portrait(name: str, size: int = 128) -> np.ndarray:
-    """A head before a wall as floats in [0, 1]: shaded skin, hair, mouth, and a wall with a soft
-    pattern."""
+    """Draw a head before a wall as floats in [0, 1].
+
+    It has shaded skin, hair and a mouth; the wall has a soft pattern.
+    """
     y, x = (np.mgrid[0:size, 0:size] + 0.5) / size
     light = 0.85 + 0.3 * (x - 0.5) + 0.1 * np.sin(9 * y)
     wall = np.array(WALL[name]) * (light + 0.15 * np.sin(17 * x) * np.cos(11 * y))[..., None]
@@ -61,7 +65,7 @@ def portrait(name: str, size: int = 128) -> np.ndarray:
 
 
 def bars(width: int, height: int) -> np.ndarray:
-    """Sixteen flat patches, eight by two, as 8-bit rgb."""
+    """Draw sixteen flat patches, eight by two, as 8-bit rgb."""
     picture = np.zeros((height, width, 3), np.uint8)
     for number, colour in enumerate(BARS):
         row, column = divmod(number, 8)
@@ -73,14 +77,13 @@ def bars(width: int, height: int) -> np.ndarray:
 
 
 def eight_bit(picture: np.ndarray) -> np.ndarray:
-    """Floats in [0, 1] as 8-bit values."""
+    """Convert floats in [0, 1] to 8-bit values."""
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 @dataclass
 class TinyFilm:
-    """Collects shots and takes under `root` (the media folder) as a run of the flow would leave
-    them."""
+    """A film whose shots and takes lie under `root` (the build folder), as a run leaves them."""
 
     root: Path
     rate: Fraction = Fraction(25)
@@ -92,17 +95,22 @@ class TinyFilm:
     def add(
         self, pictures: list[np.ndarray], *, character: str = "mara", label: str = "previs"
     ) -> Shot:
-        """A shot whose take holds `pictures` (8-bit rgb), appended to the timeline."""
-        start = self.shots[-1].end_frame if self.shots else 0
-        order = len(self.shots)
-        shot_id = f"shot{order}_{character}"
-        path = self.root / "takes" / f"{shot_id}.mkv"
+        """Append a shot whose take holds `pictures` (8-bit rgb) to the timeline."""
         height, width = pictures[0].shape[:2]
+        shot = self._build_shot(character, len(pictures), (width, height))
+        path = self.root / "takes" / f"{shot.shot_id}.mkv"
         with FrameWriter(path, size=(width, height), rate=self.rate) as writer:
             for picture in pictures:
                 writer.write(picture)
-        shot = Shot(
-            shot_id=shot_id,
+        self.shots.append(shot)
+        self.takes.append(self._build_take(shot, path, label))
+        return shot
+
+    def _build_shot(self, character: str, frames: int, size: tuple[int, int]) -> Shot:
+        start = self.shots[-1].end_frame if self.shots else 0
+        order = len(self.shots)
+        return Shot(
+            shot_id=f"shot{order}_{character}",
             number=f"sc01_sh{10 * (order + 1):03}",
             order=order,
             scene="1",
@@ -114,7 +122,7 @@ class TinyFilm:
             lang="en",
             performance="[]",
             start_frame=start,
-            end_frame=start + len(pictures),
+            end_frame=start + frames,
             rate_num=self.rate.numerator,
             rate_den=self.rate.denominator,
             portrait="p.png",
@@ -122,39 +130,37 @@ class TinyFilm:
             face="only",
             audio_digest="",
             seed=0,
-            width=width,
-            height=height,
+            width=size[0],
+            height=size[1],
             talker="previs",
             talker_version="1",
             weights_digest="",
             talker_settings="{}",
         )
-        self.shots.append(shot)
-        self.takes.append(
-            Take(
-                shot_id=shot_id,
-                path=path.relative_to(self.root).as_posix(),
-                media_digest=digest_file(path),
-                frames=len(pictures),
-                rate_num=self.rate.numerator,
-                rate_den=self.rate.denominator,
-                width=width,
-                height=height,
-                talker="previs",
-                talker_version="1",
-                label=label,
-                licences="",
-                seed=0,
-                face_left=FACE[0],
-                face_top=FACE[1],
-                face_right=FACE[2],
-                face_bottom=FACE[3],
-                wall_seconds=0.0,
-                worker="w",
-                run_id="r",
-            )
+
+    def _build_take(self, shot: Shot, path: Path, label: str) -> Take:
+        return Take(
+            shot_id=shot.shot_id,
+            path=path.relative_to(self.root).as_posix(),
+            media_digest=digest_file(path),
+            frames=shot.frames,
+            rate_num=self.rate.numerator,
+            rate_den=self.rate.denominator,
+            width=shot.width,
+            height=shot.height,
+            talker="previs",
+            talker_version="1",
+            label=label,
+            licences="",
+            seed=0,
+            face_left=FACE[0],
+            face_top=FACE[1],
+            face_right=FACE[2],
+            face_bottom=FACE[3],
+            wall_seconds=0.0,
+            worker="w",
+            run_id="r",
         )
-        return shot
 
     def cut_out(self, number: int, mattes: list[np.ndarray]) -> None:
         """Lay a matte beside the take of the given shot."""
@@ -169,7 +175,7 @@ class TinyFilm:
         return sample_of_frame(self.shots[-1].end_frame, self.rate)
 
     def record(self, sound: np.ndarray, *, offset: int = 0) -> Recording:
-        """A recording (48 kHz; mono or two channels) as ingest would leave it."""
+        """Write a recording (48 kHz; mono or two channels) as ingest would leave it."""
         name = f"recording_{offset}_{len(sound)}"
         path = self.root / "recordings" / f"{name}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,12 +200,12 @@ class TinyFilm:
 
 
 def tone(samples: int, *, level: float = 0.1, hz: float = 440.0) -> np.ndarray:
-    """A sine in [-level, level]."""
+    """Make a sine in [-level, level]."""
     return (level * np.sin(2 * np.pi * hz * np.arange(samples) / MASTER_HZ)).astype(np.float32)
 
 
 def clicks(samples: int, at: list[int]) -> np.ndarray:
-    """Silence with short bursts that begin at the given samples."""
+    """Make silence with short bursts that begin at the given samples."""
     sound = np.zeros(samples, np.float32)
     for start in at:
         sound[start : start + 240] = 0.5
@@ -207,7 +213,7 @@ def clicks(samples: int, at: list[int]) -> np.ndarray:
 
 
 def counted(cuts: list[Cut]) -> int:
-    """Frames that an edit list asks for."""
+    """Count the frames that an edit list asks for."""
     return sum(cut.frames for cut in cuts)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contact sheets show the right frame of every shot."""
+"""Test that contact sheets show the right frame of every shot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.deliver import contact_sheet
-from pipeline.media import FrameWriter
+from pipeline.frame_writer import FrameWriter
 
 
 def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
