@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 
 from flows.engines import settle
-from flows.farm.cluster import connected
-from flows.farm.policy import Task
+from flows.farm.cluster import connect_ray
+from flows.farm.policy import ShotTask
 from flows.farm.pool import FarmSettings
-from flows.farm.ray_actor import Job, Worker
+from flows.farm.ray_actor import FarmJob, Worker
 from flows.generate import Farm, generate
 from flows.ledger.live_decisions import watch_decisions
 from flows.project import Project, open_project
@@ -148,8 +148,8 @@ def run_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None
 
     Two shots are in flight at each actor; the next starts when one returns.
     """
-    with connected("", cpus=0) as ray:
-        job = Job(
+    with connect_ray("", cpus=0) as ray:
+        job = FarmJob(
             folder=film.folder,
             root=film.root,
             recordings=(),
@@ -159,10 +159,10 @@ def run_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None
             load=load_burning_talker,
         )
         actors = [ray.remote(num_cpus=1)(Worker).remote(job) for _ in range(workers)]
-        ray.get([actor.begin.remote() for actor in actors])
+        ray.get([actor.load.remote() for actor in actors])
         waiting = iter(wanted)
         flying = {
-            actor.make.remote(Task(shot=shot)): actor
+            actor.make_take.remote(ShotTask(shot=shot)): actor
             for actor in actors * 2
             for shot in [next(waiting)]
         }
@@ -172,7 +172,7 @@ def run_bare_actors(film: Project, wanted: Sequence[Shot], workers: int) -> None
             ray.get(done)
             following = next(waiting, None)
             if following is not None:
-                flying[actor.make.remote(Task(shot=following))] = actor
+                flying[actor.make_take.remote(ShotTask(shot=following))] = actor
         for actor in actors:
             ray.kill(actor)
 
@@ -243,7 +243,7 @@ def main() -> None:
     os.environ[BURN] = str(options.burn)
     settle()
     load = os.getloadavg()[0]
-    with connected("", cpus=2):
+    with connect_ray("", cpus=2):
         _measure_total(run_through_flow, START, 2)  # Prefect starts its server for the first flow
         found = measure_overhead(options.shots) | measure_scaling(
             max(options.shots // 5, 20), options.repeats

@@ -80,7 +80,7 @@ def lengthen_production(folder: Path, shots: int) -> Project:
     )
     store.append([dataclasses.replace(row, version="v002") for row in store.read(Check)])
     approvals = [
-        new_decision("approved", place, shot, **describe_reviewed_take(shot))
+        new_decision("approved", place, shot, by="bench", **describe_reviewed_take(shot))
         for place, shot in zip(identify_places(planned), planned, strict=True)
     ]
     store.append(approvals[: round(shots * APPROVED_SHARE)])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows.farm.worker import kind_of
+from flows.farm.ray_actor import classify_failure
 from flows.project import Project
 from manifests.errors import InputError, ToolError
 
@@ -19,7 +19,7 @@ class FullDiskError(ToolError):
 
 def is_full(error: Exception) -> bool:
     """Whether that is what an error is about, in whatever engine's words."""
-    return isinstance(error, FullDiskError) or kind_of(error) == "full"
+    return isinstance(error, FullDiskError) or classify_failure(error) == "full"
 
 
 @contextmanager

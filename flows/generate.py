@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from flows.disk import full_disk_told
 from flows.farm import shared
-from flows.farm.pool import Ended, FarmSettings, Hooks, make_takes
-from flows.farm.steering import Steer, unsteered
-from flows.farm.worker import Failure, Job, Loader
+from flows.farm.pool import FarmCallbacks, FarmResult, FarmSettings, make_takes
+from flows.farm.ray_actor import FarmJob, Loader, ShotFailure
+from flows.farm.steering import Steer, no_steering
 from flows.ledger.slates import make_slates
 from flows.progress import reporter
 from flows.project import Project, commit_orphans, done
@@ -55,7 +55,7 @@ class Farm:
     """
 
     settings: FarmSettings = field(default_factory=FarmSettings)
-    steer: Steer = unsteered
+    steer: Steer = no_steering
     load: Loader = talkers.load
 
 
@@ -66,7 +66,7 @@ class _Record:
     run_id: str
     takes: RowLog[Take]
     events: EventLog
-    failures: dict[str, Failure]
+    failures: dict[str, ShotFailure]
     count: Iterator[int]
     total: int
 
@@ -76,7 +76,7 @@ class _Record:
             self.failures.pop(shot.shot_id, None)  # somebody wanted it tried again
         self.events.log(name, shot.shot_id, detail=detail)
 
-    def ended(self, result: Take | Failure) -> None:
+    def ended(self, result: Take | ShotFailure) -> None:
         """A shot came back, one way or the other."""
         if isinstance(result, Take):
             self.takes.add(result)
@@ -166,7 +166,7 @@ def _generate(
         ended = _make_groups(project, _by_talker(missing), recordings, farm=farm, record=record)
     _sweep(project)
     if storage is not None:
-        shared.bring(storage, [shot.shot_id for shot in missing], root=project.root)
+        shared.fetch_takes(storage, [shot.shot_id for shot in missing], root=project.root)
     rejects = [
         Reject(
             run_id=run_id, stage="generate", subject=_number(shots, f), kind=f.kind, reason=f.reason
@@ -194,7 +194,7 @@ def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
         standing |= {
-            take.shot_id: take for take in shared.bring(storage, absent, root=project.root)
+            take.shot_id: take for take in shared.fetch_takes(storage, absent, root=project.root)
         }
     commit_orphans(project, standing)
     return list({shot.shot_id: shot for shot in shots if shot.shot_id not in standing}.values())
@@ -211,10 +211,10 @@ def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:
 
 def _job(
     project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str
-) -> Job:
+) -> FarmJob:
     url = project.production.storage.url
     folder, root = project.folder.resolve(), project.root
-    job = Job(
+    job = FarmJob(
         folder=folder,
         root=root,
         recordings=tuple(recordings),
@@ -235,14 +235,14 @@ def _make_groups(
     *,
     farm: Farm,
     record: _Record,
-) -> list[Ended]:
+) -> list[FarmResult]:
     """One talker's shots after another's on the farm; when one must stop, the next do not begin."""
-    hooks = Hooks(result=record.ended, event=record.said, steer=farm.steer)
-    ended: list[Ended] = []
+    hooks = FarmCallbacks(result=record.ended, event=record.said, steer=farm.steer)
+    ended: list[FarmResult] = []
     for shots in groups:
-        before = ended[-1] if ended else Ended()
+        before = ended[-1] if ended else FarmResult()
         if before.stopped:
-            ended.append(Ended(left=tuple(shots), stopped=before.stopped, note=before.note))
+            ended.append(FarmResult(left=tuple(shots), stopped=before.stopped, note=before.note))
             continue
         spent = sum(one.seconds for one in ended)
         settings = replace(farm.settings, budget_seconds=budget_left(farm.settings, spent))
@@ -281,5 +281,5 @@ def _recording(project: Project, run_id: str, *, total: int) -> Iterator[_Record
         )
 
 
-def _number(shots: Sequence[Shot], failure: Failure) -> str:
+def _number(shots: Sequence[Shot], failure: ShotFailure) -> str:
     return next(shot.number for shot in shots if shot.shot_id == failure.shot_id)

@@ -63,7 +63,7 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
         asked = request_clip(corpus, clip, frames=window.stop - window.start)
         here = dataclasses.replace(
             asked,
-            heard=asked.heard[HEARD_PER_FRAME * window.start :],
+            states=asked.states[HEARD_PER_FRAME * window.start :],
             prosody=asked.prosody[window.start :],
         )
         with torch.inference_mode():

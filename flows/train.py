@@ -72,10 +72,10 @@ def train(kind: str, config: Path) -> Trained:
     if settings.workers == 1:
         run_stages(kind, config)
     else:
-        from flows.farm.training import on_workers
+        from flows.farm.training import run_on_workers
 
         reporter().step(f"Training on {settings.workers} Ray workers, which tell of it in {out}")
-        on_workers(
+        run_on_workers(
             partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address
         )
     return Trained(

@@ -120,10 +120,7 @@ def probe(path: Path) -> MediaInfo:
         known = "WAV, FLAC, MP3, M4A, OGG, MP4, MOV, MKV or AIFF"
         raise InputError(
             Problem(
-                file=str(path),
-                message="not a readable media file",
-                expected=known,
-                got=str(error),
+                file=str(path), message="not a readable media file", expected=known, got=str(error)
             )
         ) from error
 

@@ -28,8 +28,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 # without the noun are the two that a stranger has to be told.
 QUESTIONS = {
     "loudness normalised": ("loudness", "pipeline/assemble/loudness.py"),
-    "the identity of a shot computed": ("shot", "pipeline/cut/breakdown.py"),
-    "the Ray actor": ("ray", "flows/farm/worker.py"),
+    "the identity of a shot computed": ("identity", "pipeline/cut/shot_identity.py"),
+    "the Ray actor": ("ray", "flows/farm/ray_actor.py"),
     "an emotion parsed": ("emotion", "model/emotion.py"),
     "a caption split": ("caption", "pipeline/deliver/captions.py"),
     "a retake decided": ("retake", "flows/ledger/retakes.py"),

@@ -13,22 +13,22 @@ from flows.doctor.finding import SETUP, Finding, broken, fine
 
 def start_all() -> Iterator[Finding]:
     """Load torch and pyannote; start Ray and Prefect and have each do something."""
-    yield _tried(
+    yield _try_engine(
         "torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch"
     )
-    yield _tried(
+    yield _try_engine(
         "ray starts",
         _work_on_ray,
         mend="see `ray start --head` by hand; free memory; no firewall on loopback",
     )
-    yield _tried(
+    yield _try_engine(
         "prefect starts",
         _run_a_flow,
         mend=f"{SETUP}: a pinned FastAPI is part of it; raise its start-up time-out",
     )
 
 
-def _tried(name: str, work: Callable[[], str], *, mend: str) -> Finding:
+def _try_engine(name: str, work: Callable[[], str], *, mend: str) -> Finding:
     began = time.monotonic()
     try:
         done = work()
@@ -46,12 +46,12 @@ def _load_torch() -> str:
 
 
 def _work_on_ray() -> str:
-    from flows.farm.cluster import connected
+    from flows.farm.cluster import connect_ray
 
     def add(one: int, other: int) -> int:
         return one + other
 
-    with connected("", cpus=1) as ray:
+    with connect_ray("", cpus=1) as ray:
         answer = ray.get(ray.remote(add).remote(1, 2), timeout=60)
         return f"Ray {ray.__version__} added two numbers: {answer}"
 

@@ -47,16 +47,16 @@ def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
     Prefect, which takes a minute.
     """
     findings = [
-        _python(),
-        _machine(),
-        _ffmpeg(),
-        *_packages(),
-        _ray(),
-        _prefect(),
-        _sqlalchemy(),
-        *_weights(),
+        _check_python(),
+        _check_machine(),
+        _check_ffmpeg(),
+        *_check_packages(),
+        _check_ray_token(),
+        _check_prefect(),
+        _check_sqlalchemy(),
+        *_check_weights(),
     ]
-    findings += [_licences(), *doctor_places.cache(), doctor_places.clock()]
+    findings += [_check_licences(), *doctor_places.cache(), doctor_places.clock()]
     if folder is not None:
         findings += doctor_places.production(folder, deep=deep)
     if deep:
@@ -66,7 +66,7 @@ def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
     return findings
 
 
-def _python() -> Finding:
+def _check_python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     found = f"{version} at {sys.executable}"
     if sys.version_info[:2] == (3, 11):
@@ -76,7 +76,7 @@ def _python() -> Finding:
     )
 
 
-def _machine() -> Finding:
+def _check_machine() -> Finding:
     """CPUs and memory that this process may use; in a container those of the container."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     total = memory_gib()
@@ -107,7 +107,7 @@ def memory_gib(root: Path = Path("/")) -> float | None:
     return min(known, default=None)
 
 
-def _ffmpeg() -> Finding:
+def _check_ffmpeg() -> Finding:
     from pipeline.ffmpeg_binary import (
         NEEDED_ENCODERS,
         NEEDED_FILTERS,
@@ -133,13 +133,13 @@ def _ffmpeg() -> Finding:
     return fine("ffmpeg", f"{version} at {path}; {needed}")
 
 
-def _packages() -> Iterator[Finding]:
+def _check_packages() -> Iterator[Finding]:
     for name in PACKAGES:
-        version = _version(name)
+        version = _find_version(name)
         yield fine(name, version) if version else broken(name, "not installed", SETUP)
 
 
-def _ray() -> Finding:
+def _check_ray_token() -> Finding:
     if os.environ.get("RAY_AUTH_MODE", "token") != "token":
         return broken(
             "ray token",
@@ -162,7 +162,7 @@ def _ray() -> Finding:
     )
 
 
-def _prefect() -> Finding:
+def _check_prefect() -> Finding:
     url = os.environ.get("PREFECT_API_URL", "")
     if not url:
         return fine(
@@ -172,15 +172,15 @@ def _prefect() -> Finding:
     return doctor_places.server(url)
 
 
-def _sqlalchemy() -> Finding:
-    version = _version("SQLAlchemy") or "not installed"
+def _check_sqlalchemy() -> Finding:
+    version = _find_version("SQLAlchemy") or "not installed"
     if version.startswith("2.0."):
         return fine("SQLAlchemy", version)
-    said = f"{version}: with it the scheduler of Prefect {_version('prefect')} loses every scheduled run"
+    said = f"{version}: with it the scheduler of Prefect {_find_version('prefect')} loses every scheduled run"
     return doubtful("SQLAlchemy", said, "pip install 'SQLAlchemy<2.1'")
 
 
-def _weights() -> Iterator[Finding]:
+def _check_weights() -> Iterator[Finding]:
     for weight in CATALOGUE:
         if not weights.is_present(weight.name):
             yield broken(weight.name, "missing", f"run `{weights.FETCH}`")
@@ -191,7 +191,7 @@ def _weights() -> Iterator[Finding]:
             yield fine(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")
 
 
-def _licences() -> Finding:
+def _check_licences() -> Finding:
     here = [row for row in inventory() if is_here(row)]
     unclear = [row.name for row in here if row.commercial != "yes"]
     found = f"{len(here) - len(unclear)} of {len(here)} weights here clearly allow commercial use"
@@ -200,7 +200,7 @@ def _licences() -> Finding:
     return fine("licences", found)
 
 
-def _version(package: str) -> str:
+def _find_version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

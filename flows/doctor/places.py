@@ -72,7 +72,12 @@ def production(folder: Path, *, deep: bool) -> list[Finding]:
             )
         ]
     place = writable("build folder", project.root, mend=f"make {project.root} yours, or give --out")
-    findings = [_inputs(project), _profile(project), place, room("build space", project.root)]
+    findings = [
+        _check_inputs(project),
+        _check_licence_profile(project),
+        place,
+        room("build space", project.root),
+    ]
     if project.production.storage.url:
         findings.append(storage(project.production.storage.url, deep=deep))
     return findings
@@ -164,7 +169,7 @@ def server(url: str) -> Finding:
     return fine("prefect server", f"{url} answers, and asks strangers for a password")
 
 
-def _inputs(project: Project) -> Finding:
+def _check_inputs(project: Project) -> Finding:
     try:
         given = read_inputs(project)
     except InputError as error:
@@ -178,7 +183,7 @@ def _inputs(project: Project) -> Finding:
     return fine("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
 
 
-def _profile(project: Project) -> Finding:
+def _check_licence_profile(project: Project) -> Finding:
     licences = project.production.licences
     try:
         used = weights_used(project)

@@ -25,7 +25,7 @@ OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 
 
 @contextmanager
-def connected(address: str, *, cpus: int) -> Iterator[Any]:
+def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when
     the cluster does not answer.
     """
@@ -40,12 +40,12 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         return
     where = f"Ray at {address}" if address else "Ray"
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    before = children()
+    before = list_children()
     try:
         _connect(ray, address, cpus)
     except Exception as error:
         ray.shutdown()
-        end(children() - before)
+        kill_processes(list_children() - before)
         # it raises plain Exceptions too
         raise ToolError(f"{where} does not start or answer: {error}") from error
     if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
@@ -60,7 +60,7 @@ def connected(address: str, *, cpus: int) -> Iterator[Any]:
         ray.shutdown()
 
 
-def children() -> set[int]:
+def list_children() -> set[int]:
     """The processes that this one began and that are there still; none where there is no Linux to
     ask.
     """
@@ -71,7 +71,7 @@ def children() -> set[int]:
     return found
 
 
-def end(pids: Iterable[int]) -> None:
+def kill_processes(pids: Iterable[int]) -> None:
     """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow
     already, the next try is slower still.
     """

@@ -19,18 +19,18 @@ from typing import Literal
 from flows.farm.steering import Steering
 from manifests.rows import Shot
 
-Stop = Literal["", "drain", "failures", "budget", "deadline", "full", "workers"]
-Kind = Literal["input", "tool", "memory", "died", "hung", "full", "cancelled"]
+StopReason = Literal["", "drain", "failures", "budget", "deadline", "full", "workers"]
+FailureKind = Literal["input", "tool", "memory", "died", "hung", "full", "cancelled"]
 IN_FLIGHT = 2  # the next shot is there when one ends, and little is lost with a worker
 LOOK_AHEAD = 16  # how far down the film a worker may look for the portrait that it has warm
 STRIKES = 3  # different shots that a worker may fail without a take between
 # times the expected seconds of a shot without a sign of progress: then a worker is hung
 SILENCE_FACTOR = 10
-BEFORE_ANY_TAKE = 10  # times the least silence, while nobody knows yet how long a shot takes
+FIRST_TAKE_FACTOR = 10  # times the least silence, while nobody knows yet how long a shot takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class SchedulerRules:
     """`attempts`: how often a shot is tried in all. `silence_seconds`: the least time without
     progress before a worker counts as hung.
 
@@ -46,7 +46,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class ShotTask:
     """A shot for a worker. `small`: it ran out of memory before, so it is made alone on its node
     and with less held at once.
     """
@@ -56,14 +56,14 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ShotVerdict:
     """What becomes of a shot that did not become a take: `again`, `failed`, or `left` for another
     time.
     """
 
     shot: Shot
     what: Literal["again", "failed", "left"]
-    kind: Kind
+    kind: FailureKind
     reason: str
 
 
@@ -76,7 +76,7 @@ class WorkerState:
     node: str
     is_new: bool = True
     warm: str = ""
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[ShotTask] = field(default_factory=list)
     began: float = 0.0
     since: float = 0.0
     strikes: list[str] = field(default_factory=list)
@@ -84,7 +84,7 @@ class WorkerState:
 
 
 @dataclass(slots=True)
-class _Trouble:
+class _ShotHistory:
     """How a shot that is no take yet fared so far. `forgiven`: its tries were given back once,
     because a worker was to blame.
     """
@@ -97,19 +97,21 @@ class _Trouble:
 class Scheduler:
     """All shots of a run and all workers at work. Every shot ends as a take, a failure, or left."""
 
-    def __init__(self, shots: Sequence[Shot], rules: Rules) -> None:
+    def __init__(self, shots: Sequence[Shot], rules: SchedulerRules) -> None:
         """`shots` in film order."""
         self.rules = rules
-        self.posts: dict[str, WorkerState] = {}
+        self.workers: dict[str, WorkerState] = {}
         self.steering = Steering()
         self.spent_seconds = 0.0
-        self.stopped: Stop = ""
+        self.stopped: StopReason = ""
         self._failures: dict[str, Shot] = {}
-        self._place = {shot.shot_id: place for place, shot in enumerate(shots)}
+        self._position = {shot.shot_id: place for place, shot in enumerate(shots)}
         self._waiting = list(shots)
         self._held: list[Shot] = []
-        self._trouble: dict[str, _Trouble] = {}
-        self._cramped: dict[str, str] = {}  # shots that ran out of memory, and the node where
+        self._histories: dict[str, _ShotHistory] = {}
+        self._memory_failures: dict[
+            str, str
+        ] = {}  # shots that ran out of memory, and the node where
         self._slowest = 0.0  # seconds per frame
         # of takes with which a worker began, which take longer; until there are others
         self._slowest_first = 0.0
@@ -120,29 +122,29 @@ class Scheduler:
         return self._waiting
 
     @property
-    def left(self) -> list[Shot]:
+    def remaining(self) -> list[Shot]:
         """Shots that are not made now, because they are held or the run winds down; in film
         order.
         """
         kept = [*self._held, *self._waiting]
-        return sorted(kept, key=lambda shot: self._place[shot.shot_id])
+        return sorted(kept, key=lambda shot: self._position[shot.shot_id])
 
     @property
-    def failed(self) -> int:
+    def failure_count(self) -> int:
         """How many shots have failed for good."""
         return len(self._failures)
 
     @property
     def busy(self) -> bool:
         """Whether a worker makes something."""
-        return any(post.tasks for post in self.posts.values())
+        return any(post.tasks for post in self.workers.values())
 
     @property
-    def goes_on(self) -> bool:
+    def has_work(self) -> bool:
         """Whether anything runs or may still begin."""
         return self.busy or bool(self._waiting and not self.stopped)
 
-    def steer(self, wanted: Steering) -> list[tuple[str, str]]:
+    def apply_steering(self, wanted: Steering) -> list[tuple[str, str]]:
         """Take in what people want now; returns the worker and shot id of everything that is to be
         cancelled.
         """
@@ -154,52 +156,52 @@ class Scheduler:
             self._waiting += [
                 self._failures.pop(shot_id) for shot_id in again if shot_id in self._failures
             ]
-            everything = self.left
+            everything = self.remaining
             self._held = [shot for shot in everything if shot.shot_id in wanted.held]
             self._waiting = sorted(
-                (s for s in everything if s.shot_id not in wanted.held), key=self._urgency
+                (s for s in everything if s.shot_id not in wanted.held), key=self._sort_key
             )
         return [
             (name, task.shot.shot_id)
-            for name, post in self.posts.items()
+            for name, post in self.workers.items()
             for task in post.tasks
             if task.shot.shot_id in wanted.held
         ]
 
-    def stop(self, why: Stop) -> None:
+    def stop(self, why: StopReason) -> None:
         """Wind down: what runs is finished, nothing new begins. The first reason stays."""
         self.stopped = self.stopped or why
 
     def check_limits(self, now: float) -> None:
         """Wind down when a limit of the rules is reached."""
         rules = self.rules
-        running = sum(now - post.began for post in self.posts.values() if post.tasks)
-        if rules.stop_after_failures and self.failed >= rules.stop_after_failures:
+        running = sum(now - post.began for post in self.workers.values() if post.tasks)
+        if rules.stop_after_failures and self.failure_count >= rules.stop_after_failures:
             self.stop("failures")
         if rules.budget_seconds and self.spent_seconds + running >= rules.budget_seconds:
             self.stop("budget")
         if (
             rules.deadline
             and self._waiting
-            and now + self.expected_seconds(self._waiting[0]) > rules.deadline
+            and now + self.estimate_seconds(self._waiting[0]) > rules.deadline
         ):
             self.stop("deadline")
 
-    def join(self, worker: str, *, node: str) -> None:
+    def add_worker(self, worker: str, *, node: str) -> None:
         """A worker is ready."""
-        self.posts[worker] = WorkerState(node=node)
+        self.workers[worker] = WorkerState(node=node)
 
-    def next_for(self, worker: str, now: float, *, depth: int = IN_FLIGHT) -> Task | None:
+    def assign_next(self, worker: str, now: float, *, depth: int = IN_FLIGHT) -> ShotTask | None:
         """Give a worker its next task, if it has fewer than `depth` and there is one for it."""
-        post = self.posts[worker]
+        post = self.workers[worker]
         if self.stopped or len(post.tasks) >= depth or post.makes_small:
             return None
-        index = self._choice(worker, post)
+        index = self._choose_shot(worker, post)
         if index is None:
             return None
         shot = self._waiting.pop(index)
-        self._trouble.setdefault(shot.shot_id, _Trouble()).tries += 1
-        task = Task(shot=shot, small=shot.shot_id in self._cramped)
+        self._histories.setdefault(shot.shot_id, _ShotHistory()).tries += 1
+        task = ShotTask(shot=shot, small=shot.shot_id in self._memory_failures)
         if not post.tasks:
             post.began = post.since = now
         post.makes_small = task.small
@@ -207,14 +209,14 @@ class Scheduler:
         post.tasks.append(task)
         return task
 
-    def sign(self, worker: str, now: float) -> None:
+    def note_progress(self, worker: str, now: float) -> None:
         """A worker made progress."""
-        self.posts[worker].since = now
+        self.workers[worker].since = now
 
-    def made(self, worker: str, shot_id: str, now: float) -> None:
+    def record_take(self, worker: str, shot_id: str, now: float) -> None:
         """A worker made a take."""
-        post = self.posts[worker]
-        task, seconds = self._ended(post, shot_id, now)
+        post = self.workers[worker]
+        task, seconds = self._end_task(post, shot_id, now)
         post.strikes.clear()
         self._forget(shot_id)
         pace = seconds / max(task.shot.frames, 1)
@@ -224,123 +226,129 @@ class Scheduler:
             self._slowest = max(self._slowest, pace)
         post.is_new = False
 
-    def did_not(self, worker: str, shot_id: str, kind: Kind, reason: str, *, now: float) -> Verdict:
+    def record_failure(
+        self, worker: str, shot_id: str, kind: FailureKind, reason: str, *, now: float
+    ) -> ShotVerdict:
         """A worker gave a shot back."""
-        post = self.posts[worker]
-        task, _ = self._ended(post, shot_id, now)
+        post = self.workers[worker]
+        task, _ = self._end_task(post, shot_id, now)
         if kind in ("cancelled", "full"):
-            return self._given_back(task.shot, kind, reason)
+            return self._give_back(task.shot, kind, reason)
         if kind != "input" and shot_id not in post.strikes:
             post.strikes.append(shot_id)
-        return self._judged(task, worker, kind, reason)
+        return self._judge(task, worker, kind, reason)
 
-    def lost(self, worker: str, kind: Kind, reason: str, *, now: float) -> list[Verdict]:
+    def remove_worker(
+        self, worker: str, kind: FailureKind, reason: str, *, now: float
+    ) -> list[ShotVerdict]:
         """A worker is gone: what it was making counts as tried, what stood behind that does not."""
-        post = self.posts[worker]
+        post = self.workers[worker]
         verdicts = []
         for task in list(reversed(post.tasks)):
             is_running = task is post.tasks[0]
-            self._ended(post, task.shot.shot_id, now)
+            self._end_task(post, task.shot.shot_id, now)
             if is_running and kind != "cancelled":
-                verdicts.append(self._judged(task, worker, kind, reason))
+                verdicts.append(self._judge(task, worker, kind, reason))
             else:
-                verdicts.append(self._given_back(task.shot, "cancelled", reason))
-        del self.posts[worker]
+                verdicts.append(self._give_back(task.shot, "cancelled", reason))
+        del self.workers[worker]
         return verdicts
 
     def is_bad(self, worker: str) -> bool:
         """Whether a worker has failed too many different shots and must be set aside."""
-        return len(self.posts[worker].strikes) >= STRIKES
+        return len(self.workers[worker].strikes) >= STRIKES
 
-    def set_aside(self, worker: str, *, now: float) -> list[Verdict]:
+    def set_aside(self, worker: str, *, now: float) -> list[ShotVerdict]:
         """Take a bad worker away: what it has goes back, and shots that only it failed get their
         tries back, once each.
         """
-        for shot_id in self.posts[worker].strikes:
-            trouble = self._trouble.get(shot_id)
+        for shot_id in self.workers[worker].strikes:
+            trouble = self._histories.get(shot_id)
             if trouble and trouble.workers == [worker] and not trouble.forgiven:
-                self._trouble[shot_id] = _Trouble(forgiven=True)
-        self.posts[worker].strikes.clear()
-        return self.lost(worker, "cancelled", "its worker was set aside", now=now)
+                self._histories[shot_id] = _ShotHistory(forgiven=True)
+        self.workers[worker].strikes.clear()
+        return self.remove_worker(worker, "cancelled", "its worker was set aside", now=now)
 
-    def hung(self, now: float) -> list[str]:
+    def find_hung(self, now: float) -> list[str]:
         """Workers that have given no sign for longer than any shot should take."""
         return [
             name
-            for name, post in self.posts.items()
-            if post.tasks and now - post.since > self._patience(post)
+            for name, post in self.workers.items()
+            if post.tasks and now - post.since > self._allowed_silence(post)
         ]
 
-    def expected_seconds(self, shot: Shot) -> float:
+    def estimate_seconds(self, shot: Shot) -> float:
         """How long a shot takes at the slowest pace seen in this run; 0 while none is known."""
         return (self._slowest or self._slowest_first) * shot.frames
 
-    def _patience(self, post: WorkerState) -> float:
+    def _allowed_silence(self, post: WorkerState) -> float:
         least = self.rules.silence_seconds
-        expected = self.expected_seconds(post.tasks[0].shot)
-        return max(least, SILENCE_FACTOR * expected) if expected else least * BEFORE_ANY_TAKE
+        expected = self.estimate_seconds(post.tasks[0].shot)
+        return max(least, SILENCE_FACTOR * expected) if expected else least * FIRST_TAKE_FACTOR
 
-    def _urgency(self, shot: Shot) -> tuple[int, int]:
-        return -self.steering.priority.get(shot.shot_id, 0), self._place[shot.shot_id]
+    def _sort_key(self, shot: Shot) -> tuple[int, int]:
+        return -self.steering.priority.get(shot.shot_id, 0), self._position[shot.shot_id]
 
-    def _choice(self, worker: str, post: WorkerState) -> int | None:
+    def _choose_shot(self, worker: str, post: WorkerState) -> int | None:
         """Which waiting shot a worker takes: of its warm portrait among the next equally urgent
         few, else the first it may.
         """
-        small = self._small_waiting_for(post.node)
+        small = self._find_small_shot(post.node)
         if small is not None:
-            return None if self._is_busy(post.node) else small
-        if any(other.makes_small for other in self._on(post.node)):
+            return None if self._is_node_busy(post.node) else small
+        if any(other.makes_small for other in self._workers_on(post.node)):
             return None
         allowed = [
             i for i, shot in enumerate(self._waiting[:LOOK_AHEAD]) if self._is_fresh(worker, shot)
         ]
         if not allowed:
             fresh = (i for i, shot in enumerate(self._waiting) if self._is_fresh(worker, shot))
-            again = (i for i, shot in enumerate(self._waiting) if self._may_again(shot))
+            again = (i for i, shot in enumerate(self._waiting) if self._may_retry(shot))
             return next(itertools.chain(fresh, again), None)
-        first = self._urgency(self._waiting[allowed[0]])[0]
+        first = self._sort_key(self._waiting[allowed[0]])[0]
         warm = (i for i in allowed if self._waiting[i].portrait_digest == post.warm)
-        return next((i for i in warm if self._urgency(self._waiting[i])[0] == first), allowed[0])
+        return next((i for i in warm if self._sort_key(self._waiting[i])[0] == first), allowed[0])
 
     def _is_fresh(self, worker: str, shot: Shot) -> bool:
         """Whether a worker has not failed this shot, and it needs no node of its own
-        (`_small_waiting_for`).
+        (`_find_small_shot`).
         """
-        trouble = self._trouble.get(shot.shot_id)
+        trouble = self._histories.get(shot.shot_id)
         return trouble is None or (
-            worker not in trouble.workers and shot.shot_id not in self._cramped
+            worker not in trouble.workers and shot.shot_id not in self._memory_failures
         )
 
-    def _may_again(self, shot: Shot) -> bool:
+    def _may_retry(self, shot: Shot) -> bool:
         """Whether a worker that has nothing else to do may try again what it has failed: when no
         other worker could.
         """
-        workers = self._trouble[shot.shot_id].workers if shot.shot_id in self._trouble else []
-        return shot.shot_id not in self._cramped and all(other in workers for other in self.posts)
+        workers = self._histories[shot.shot_id].workers if shot.shot_id in self._histories else []
+        return shot.shot_id not in self._memory_failures and all(
+            other in workers for other in self.workers
+        )
 
-    def _small_waiting_for(self, node: str) -> int | None:
+    def _find_small_shot(self, node: str) -> int | None:
         """A shot that ran out of memory on this node, or on one that is gone."""
-        if not self._cramped:
+        if not self._memory_failures:
             return None
-        gone = set(self._cramped.values()) - {post.node for post in self.posts.values()}
+        gone = set(self._memory_failures.values()) - {post.node for post in self.workers.values()}
         places = {node} | gone
         return next(
             (
                 i
                 for i, shot in enumerate(self._waiting)
-                if self._cramped.get(shot.shot_id) in places
+                if self._memory_failures.get(shot.shot_id) in places
             ),
             None,
         )
 
-    def _on(self, node: str) -> Iterable[WorkerState]:
-        return (post for post in self.posts.values() if post.node == node)
+    def _workers_on(self, node: str) -> Iterable[WorkerState]:
+        return (post for post in self.workers.values() if post.node == node)
 
-    def _is_busy(self, node: str) -> bool:
-        return any(post.tasks for post in self._on(node))
+    def _is_node_busy(self, node: str) -> bool:
+        return any(post.tasks for post in self._workers_on(node))
 
-    def _ended(self, post: WorkerState, shot_id: str, now: float) -> tuple[Task, float]:
+    def _end_task(self, post: WorkerState, shot_id: str, now: float) -> tuple[ShotTask, float]:
         """Take a task off a worker; returns it and how long it took. What stood behind it begins
         now.
         """
@@ -354,16 +362,16 @@ class Scheduler:
         self.spent_seconds += seconds
         return task, seconds
 
-    def _given_back(self, shot: Shot, kind: Kind, reason: str) -> Verdict:
+    def _give_back(self, shot: Shot, kind: FailureKind, reason: str) -> ShotVerdict:
         """A shot that is nobody's fault: it waits, or is held, as if it had not been begun."""
-        self._trouble[shot.shot_id].tries -= 1
-        self._return(shot)
+        self._histories[shot.shot_id].tries -= 1
+        self._requeue(shot)
         stays = bool(self.stopped) or shot.shot_id in self.steering.held
-        return Verdict(shot=shot, what="left" if stays else "again", kind=kind, reason=reason)
+        return ShotVerdict(shot=shot, what="left" if stays else "again", kind=kind, reason=reason)
 
-    def _judged(self, task: Task, worker: str, kind: Kind, reason: str) -> Verdict:
+    def _judge(self, task: ShotTask, worker: str, kind: FailureKind, reason: str) -> ShotVerdict:
         shot = task.shot
-        trouble = self._trouble[shot.shot_id]
+        trouble = self._histories[shot.shot_id]
         if worker not in trouble.workers:
             trouble.workers.append(worker)
         if (
@@ -375,24 +383,24 @@ class Scheduler:
             if len(trouble.workers) > 1:
                 self._forgive(shot.shot_id)
             self._forget(shot.shot_id)
-            return Verdict(shot=shot, what="failed", kind=kind, reason=reason)
+            return ShotVerdict(shot=shot, what="failed", kind=kind, reason=reason)
         if kind == "memory":
-            self._cramped[shot.shot_id] = self.posts[worker].node
-        self._return(shot)
-        return Verdict(shot=shot, what="again", kind=kind, reason=reason)
+            self._memory_failures[shot.shot_id] = self.workers[worker].node
+        self._requeue(shot)
+        return ShotVerdict(shot=shot, what="again", kind=kind, reason=reason)
 
     def _forget(self, shot_id: str) -> None:
-        self._trouble.pop(shot_id, None)
-        self._cramped.pop(shot_id, None)
+        self._histories.pop(shot_id, None)
+        self._memory_failures.pop(shot_id, None)
 
     def _forgive(self, shot_id: str) -> None:
         """A shot that several workers failed is to blame itself."""
-        for post in self.posts.values():
+        for post in self.workers.values():
             if shot_id in post.strikes:
                 post.strikes.remove(shot_id)
 
-    def _return(self, shot: Shot) -> None:
+    def _requeue(self, shot: Shot) -> None:
         if shot.shot_id in self.steering.held:
             self._held.append(shot)
         else:
-            bisect.insort(self._waiting, shot, key=self._urgency)
+            bisect.insort(self._waiting, shot, key=self._sort_key)

@@ -19,7 +19,7 @@ from manifests.rows import Recording, Shot, Take
 from pipeline.render import render
 from pipeline.storage import Storage
 
-AT_ONCE = 8
+TRANSFERS_AT_ONCE = 8
 
 
 def send_inputs(
@@ -31,7 +31,7 @@ def send_inputs(
     root: Path,
 ) -> dict[str, str]:
     """Put what workers read where they find it; returns the stored name of each portrait path."""
-    portraits = {path: _stored(folder / path) for path in {shot.portrait for shot in shots}}
+    portraits = {path: _name_portrait(folder / path) for path in {shot.portrait for shot in shots}}
     wanted = {name: folder / path for path, name in portraits.items()}
     wanted |= {
         f"{layout.STORED_INPUTS}/{row.analysis_path}": root / row.analysis_path
@@ -46,21 +46,21 @@ def send_inputs(
 def fetch_recordings(storage: Storage, recordings: Iterable[Recording], *, root: Path) -> None:
     """Bring the sound to a worker's machine, once."""
     for recording in recordings:
-        fetch(
+        fetch_file(
             storage,
             f"{layout.STORED_INPUTS}/{recording.analysis_path}",
             root / recording.analysis_path,
         )
 
 
-def fetch(storage: Storage, name: str, target: Path) -> Path:
+def fetch_file(storage: Storage, name: str, target: Path) -> Path:
     """The local copy of a stored file."""
     if not target.is_file():
         storage.get(name, target)
     return target
 
 
-def keep(storage: Storage, take: Take, *, root: Path) -> None:
+def store_take(storage: Storage, take: Take, *, root: Path) -> None:
     """Store a take that stands under `root`, its row last, and take it off this machine."""
     row = render.row_path(take.shot_id, root=root)
     files = [render.take_path(take.shot_id, root=root), render.matte_path(take.shot_id, root=root)]
@@ -70,24 +70,24 @@ def keep(storage: Storage, take: Take, *, root: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def standing(storage: Storage, shot_id: str) -> Take | None:
+def read_stored_take(storage: Storage, shot_id: str) -> Take | None:
     """The take that is stored under an identity."""
     text = storage.read_text(f"{layout.STORED_TAKES}/{shot_id}.json")
     return None if text is None else Take(**json.loads(text))
 
 
-def bring(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
+def fetch_takes(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
     """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
     that are damaged count as not stored.
     """
     stored = set(storage.list_names(layout.STORED_TAKES))
     wanted = [shot_id for shot_id in shot_ids if f"{layout.STORED_TAKES}/{shot_id}.json" in stored]
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        found = threads.map(lambda shot_id: _brought(storage, shot_id, stored, root), wanted)
+    with ThreadPoolExecutor(TRANSFERS_AT_ONCE) as threads:
+        found = threads.map(lambda shot_id: _fetch_take(storage, shot_id, stored, root), wanted)
         return [take for take in found if take is not None]
 
 
-def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Take | None:
+def _fetch_take(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Take | None:
     media, matte, row = (
         place(shot_id, root=root)
         for place in (render.take_path, render.matte_path, render.row_path)
@@ -106,5 +106,5 @@ def _brought(storage: Storage, shot_id: str, stored: set[str], root: Path) -> Ta
     return take
 
 
-def _stored(path: Path) -> str:
+def _name_portrait(path: Path) -> str:
     return f"{layout.STORED_PORTRAITS}/{digest_file(path)}{path.suffix.lower()}"

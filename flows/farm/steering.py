@@ -30,6 +30,6 @@ class Steering:
 Steer = Callable[[], Steering]
 
 
-def unsteered() -> Steering:
+def no_steering() -> Steering:
     """Nobody wants anything in particular."""
     return Steering()

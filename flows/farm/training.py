@@ -12,26 +12,26 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from flows.farm.cluster import connected
+from flows.farm.cluster import connect_ray
 from manifests.errors import InputError, ToolError
 from model.training.workers import Workers
 
 Work = Callable[[Workers], None]
 
 
-def on_workers(work: Work, count: int, *, address: str = "") -> None:
+def run_on_workers(work: Work, count: int, *, address: str = "") -> None:
     """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a
     worker fails, InputError as `work` does.
     """
     with (
-        connected(address, cpus=count),
+        connect_ray(address, cpus=count),
         tempfile.TemporaryDirectory(prefix="callsheet-train-") as notes,
     ):
         from ray.train import RunConfig, ScalingConfig, TrainingFailedError
         from ray.train.torch import TorchConfig, TorchTrainer
 
         trainer = TorchTrainer(
-            _worker,
+            _run_worker,
             train_loop_config={"work": work},
             torch_config=TorchConfig(backend="gloo"),
             scaling_config=ScalingConfig(num_workers=count, resources_per_worker={"CPU": 1}),
@@ -40,10 +40,10 @@ def on_workers(work: Work, count: int, *, address: str = "") -> None:
         try:
             trainer.fit()
         except TrainingFailedError as error:
-            raise _cause(error) from error
+            raise _find_cause(error) from error
 
 
-def _cause(error: Any) -> Exception:
+def _find_cause(error: Any) -> Exception:
     """What a worker said was wrong with its input, else that Ray Train failed."""
     failures = getattr(error, "worker_failures", {}).values()
     for failure in failures:
@@ -53,7 +53,7 @@ def _cause(error: Any) -> Exception:
     return ToolError(f"training on Ray failed: {error}")
 
 
-def _worker(config: dict[str, Any]) -> None:
+def _run_worker(config: dict[str, Any]) -> None:
     from ray import train
 
     place = train.get_context()

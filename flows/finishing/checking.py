@@ -42,7 +42,9 @@ def check_version(draft: Draft) -> list[Check]:
     checks = [
         check
         for kind, path in draft.files.items()
-        for check in qc.check_file(path, _expected(draft, kind), version=draft.name, profile=kind)
+        for check in qc.check_file(
+            path, _expect_media(draft, kind), version=draft.name, profile=kind
+        )
     ]
     checks += _check_captions(draft)
     grades = grades_of(draft.project, draft.cuts)
@@ -56,13 +58,15 @@ def check_version(draft: Draft) -> list[Check]:
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
     heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
-    checks += check_marks(draft.cuts, version=draft.name) + heard + _look_at(draft)
+    checks += check_marks(draft.cuts, version=draft.name) + heard + _check_pictures(draft)
     return checks + [
-        _look_for_mark(draft, profile) for profile in draft.files if draft.pass_of(profile).job.code
+        _check_watermark(draft, profile)
+        for profile in draft.files
+        if draft.pass_of(profile).job.code
     ]
 
 
-def _look_for_mark(draft: Draft, profile: str) -> Check:
+def _check_watermark(draft: Draft, profile: str) -> Check:
     """Whether the watermark of a file can be read back from it."""
     code = draft.pass_of(profile).job.code
     found = watermark.find_watermark(draft.files[profile])
@@ -112,10 +116,12 @@ def sign(draft: Draft) -> list[Check]:
         )
         for profile, path in signed
     ]
-    return checks + [_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE]
+    return checks + [
+        _report_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE
+    ]
 
 
-def _unsigned(draft: Draft, profile: str) -> Check:
+def _report_unsigned(draft: Draft, profile: str) -> Check:
     return Check(
         version=draft.name,
         profile=profile,
@@ -127,7 +133,7 @@ def _unsigned(draft: Draft, profile: str) -> Check:
     )
 
 
-def _expected(draft: Draft, profile: str) -> qc.ExpectedMedia:
+def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
     made = draft.pass_of(profile)
     width, height = draft.profile(profile).size or made.job.picture.size
     picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
@@ -153,34 +159,34 @@ def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
     rules = caption_rules.rules_for(draft.project.production.language)
     findings = caption_lint.lint_captions(
-        draft.shown, rate=rate, shot_changes=_changes(draft), rules=rules
+        draft.shown, rate=rate, shot_changes=_list_shot_changes(draft), rules=rules
     )
     return check_captions.check_captions(
-        draft.shown, _spoken(draft), findings, version=draft.name, rate=rate
+        draft.shown, _select_spoken_cues(draft), findings, version=draft.name, rate=rate
     )
 
 
-def _spoken(draft: Draft) -> list[Cue]:
+def _select_spoken_cues(draft: Draft) -> list[Cue]:
     """The lines of the film: an editor may have shortened it."""
     return [cue for cue in draft.reel.cues if cue.start < draft.master.samples]
 
 
-def _changes(draft: Draft) -> list[int]:
+def _list_shot_changes(draft: Draft) -> list[int]:
     return [cut.start_frame for cut in draft.cuts if not cut.layer]
 
 
-def _look_at(draft: Draft) -> list[Check]:
+def _check_pictures(draft: Draft) -> list[Check]:
     """What one file of each pass shows: cut points, background, faces; the others of a pass are of
     the same frames.
     """
     checks = []
     for one in draft.passes:
         if not one.job.reader_settings.transparent:
-            checks += _look_at_pass(draft, one)
+            checks += _check_pass_picture(draft, one)
     return checks
 
 
-def _look_at_pass(draft: Draft, made: DeliveryPass) -> list[Check]:
+def _check_pass_picture(draft: Draft, made: DeliveryPass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
     path, rate, cuts = draft.files[profile], picture.rate, made.shifted_cuts
     seen, scenes = check_picture.measure_picture(path), scenes_of(draft, cuts, size=picture.size)
@@ -256,7 +262,7 @@ def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Ch
         )
         checks.append(
             check_audio.check_lines(
-                heard, _spoken(draft), version=draft.name, profile=profile, rate=rate
+                heard, _select_spoken_cues(draft), version=draft.name, profile=profile, rate=rate
             )
         )
     return checks

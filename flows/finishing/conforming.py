@@ -41,7 +41,7 @@ def conform(
     the timeline; BusyError when a run works on the production.
     """
     project = open_project(folder, out)
-    reel = _rendered(project)
+    reel = _read_rendered_inputs(project)
     with held(project.root, purpose="conform", wait_seconds=wait_seconds):
         before = episode.edit(project, reel, episode.colour_match(project, reel))
         cuts = conform_cuts(before, edited)
@@ -54,10 +54,10 @@ def conform(
                 )
             ]
         )
-    return Conformed(version=version, **_difference(before, cuts))
+    return Conformed(version=version, **_compare_cuts(before, cuts))
 
 
-def _rendered(project: Project) -> VersionInputs:
+def _read_rendered_inputs(project: Project) -> VersionInputs:
     """The reel of the recorded cut. Raises InputError when takes are missing."""
     recordings = listening.find_ingested_recordings(project, read_inputs(project))
     shots = project.store.read_current(Shot)
@@ -84,7 +84,7 @@ def _rendered(project: Project) -> VersionInputs:
     )
 
 
-def _difference(before: list[Cut], after: list[Cut]) -> dict[str, list[str]]:
+def _compare_cuts(before: list[Cut], after: list[Cut]) -> dict[str, list[str]]:
     def place(cut: Cut) -> tuple[object, ...]:
         return cut.shot_id, cut.start_frame, cut.end_frame, cut.take_frame, cut.dissolve_frames
 

@@ -42,7 +42,7 @@ def passes(
     `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names;
     their identities do not depend on it.
     """
-    wanted = _wanted(project)
+    wanted = _list_profiles(project)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     made = []
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
@@ -51,14 +51,14 @@ def passes(
         size = framing.upright_size(size) if same[0].tall else size
         picture = Picture(width=size[0], height=size[1], rate=project.production.rate)
         framed = assemble.reframe_cuts(cuts, reel.shots, reel.takes, size=size)
-        job = _job(project, reel, framed, picture=picture, wanted=same)
+        job = _build_job(project, reel, framed, picture=picture, wanted=same)
         if job.watermark:
             job = dataclasses.replace(job, code=watermark.compute_code(job.watermark, version))
         made.append(DeliveryPass(cuts=framed, job=job))
     return made
 
 
-def _wanted(project: Project) -> list[profiles.Profile]:
+def _list_profiles(project: Project) -> list[profiles.Profile]:
     """The profiles with a picture; HLS is a ladder of them."""
     size = (project.production.width, project.production.height)
     wanted = list[profiles.Profile]()
@@ -134,7 +134,7 @@ def check_sound(draft: Draft) -> list[Check]:
         limit = f"within {QUIET_DIALOGUE_LU:g} LU of the programme"
         advice = "the speech is not what makes the programme loud: listen"
         checks.append(
-            _check(
+            _build_check(
                 draft,
                 "dialogue loudness",
                 f"{spoken.lufs:.1f} LUFS",
@@ -147,7 +147,9 @@ def check_sound(draft: Draft) -> list[Check]:
         steps = stems.measure_difference(master, list(draft.stems.values()))
         verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
         checks.append(
-            _check(draft, "stems add up to the master", value, limit="0 steps", verdict=verdict)
+            _build_check(
+                draft, "stems add up to the master", value, limit="0 steps", verdict=verdict
+            )
         )
     return [*checks, _check_sync(draft)]
 
@@ -164,7 +166,7 @@ def _check_sync(draft: Draft) -> Check:
         ("warn" if apart else "pass"),
         "the sound was not edited: move these clips back over their words",
     )
-    return _check(
+    return _build_check(
         draft,
         "picture against sound",
         value,
@@ -174,7 +176,7 @@ def _check_sync(draft: Draft) -> Check:
     )
 
 
-def _job(
+def _build_job(
     project: Project,
     reel: VersionInputs,
     cuts: Sequence[Cut],
@@ -196,7 +198,7 @@ def _job(
         burn_in=settings.burn_in,
         label=settings.label,
         title=production.title,
-        chapters=_chapters(reel, cuts),
+        chapters=_list_chapters(reel, cuts),
     )
     if (
         job.reader_settings.transparent
@@ -218,7 +220,7 @@ def _job(
     )
 
 
-def _chapters(reel: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
+def _list_chapters(reel: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
     """One chapter a scene, when there are several."""
     scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
@@ -231,7 +233,7 @@ def _chapters(reel: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ..
     return chapters if len(chapters) > 1 else ()
 
 
-def _check(draft: Draft, name: str, value: str, **rest: str) -> Check:
+def _build_check(draft: Draft, name: str, value: str, **rest: str) -> Check:
     verdict, advice = rest["verdict"], rest.get("advice", "")
     return Check(
         version=draft.name,

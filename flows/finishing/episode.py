@@ -32,7 +32,7 @@ __all__ = ["VersionInputs", "Version", "colour_match", "edit", "make_version", "
 
 def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
-    shots, takes = _with_faces(reel)
+    shots, takes = _drop_slates(reel)
     grades = grading.grade_shots(
         shots,
         takes,
@@ -44,7 +44,7 @@ def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     return grades
 
 
-def _with_faces(reel: VersionInputs) -> tuple[list[Shot], list[Take]]:
+def _drop_slates(reel: VersionInputs) -> tuple[list[Shot], list[Take]]:
     """All but slates, which have no colour to match and no part in anybody's."""
     takes = [take for take in reel.takes if take.label != SLATE]
     return [shot for shot in reel.shots if shot.talker != SLATE], takes
@@ -60,7 +60,7 @@ def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None.
     Opens no media.
     """
-    shots, takes = _with_faces(reel)
+    shots, takes = _drop_slates(reel)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
     ids = grading.grade_ids(pairs, look_settings(project, shots))

@@ -38,7 +38,7 @@ def write(draft: Draft) -> list[Check]:
 
     Captions come with it unless they are in the picture already.
     """
-    files = _files(draft)
+    files = _list_rendition_files(draft)
     if not files:
         return []
     wanted = draft.shown and not draft.project.production.delivery.burn_captions
@@ -48,12 +48,12 @@ def write(draft: Draft) -> list[Check]:
         captions=draft.folder / layout.VTT if wanted else None,
         language=draft.project.production.language,
     )
-    return _check(draft, master, hls.inspect_playlists(master))
+    return _check_playlists(draft, master, hls.inspect_playlists(master))
 
 
 def describe(draft: Draft) -> list[Deliverable]:
     """The row of the master playlist, where there is a ladder."""
-    files = _files(draft)
+    files = _list_rendition_files(draft)
     return [
         Deliverable(
             deliverable_id=key,
@@ -70,24 +70,26 @@ def describe(draft: Draft) -> list[Deliverable]:
     ]
 
 
-def _files(draft: Draft) -> list[Path]:
+def _list_rendition_files(draft: Draft) -> list[Path]:
     return [path for name, path in draft.files.items() if name.startswith(RENDITION)]
 
 
-def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
+def _check_playlists(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
     """Whether playlists and files agree, segments begin together with key frames, and a player gets
     every picture.
     """
     lengths = found.renditions[0].lengths if found.renditions else []
     told = f"{len(found.renditions)} renditions of {len(lengths)} segments"
     frames = draft.passes[0].frames
-    came = [_played(master, number) for number in range(len(found.renditions))]
+    came = [_count_played_frames(master, number) for number in range(len(found.renditions))]
     short = [str(one) for one in came if one != str(frames)]
     return [
-        _judged(draft, "playlists", told, problems=found.playlists),
-        _judged(draft, "segments begin together with key frames", told, problems=found.segments),
-        _judged(draft, "bandwidth, codecs and sizes", told, problems=found.attributes),
-        _judged(
+        _build_check(draft, "playlists", told, problems=found.playlists),
+        _build_check(
+            draft, "segments begin together with key frames", told, problems=found.segments
+        ),
+        _build_check(draft, "bandwidth, codecs and sizes", told, problems=found.attributes),
+        _build_check(
             draft,
             "plays through its playlist",
             f"{', '.join(came)} of {frames} frames",
@@ -96,14 +98,14 @@ def _check(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
     ]
 
 
-def _played(master: Path, number: int) -> str:
+def _count_played_frames(master: Path, number: int) -> str:
     try:
         return str(hls.play_rendition(master, number))
     except ToolError as error:
         return str(error).splitlines()[-1]
 
 
-def _judged(draft: Draft, name: str, told: str, *, problems: Sequence[str]) -> Check:
+def _build_check(draft: Draft, name: str, told: str, *, problems: Sequence[str]) -> Check:
     return Check(
         version=draft.name,
         profile=HLS,

@@ -36,7 +36,7 @@ from pipeline.colour import grade as grading
 from pipeline.deliver import caption_lint, caption_rules, chapters, contact_sheet, versions
 from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.profiles import PROFILES, Profile
-from pipeline.lesson import compose, packages, slides, timing, transcript
+from pipeline.lesson import compose, packages, render_sections, slides, timing, transcript
 from pipeline.lesson.compose import ComposedSection, SectionInputs
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.timing import TimedSection
@@ -80,7 +80,7 @@ def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot, estimated section by section, so that a changed section leaves the
     others' pixels as they are.
     """
-    groups = _groups(project, reel)
+    groups = _group_shots(project, reel)
     grades = [
         grade
         for shots in groups
@@ -105,12 +105,12 @@ def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list
 
 def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version of exactly this lesson stands, else None. Opens no takes."""
-    ids = _grade_ids(project, reel)
+    ids = _compute_grade_ids(project, reel)
     grades = recorded.known_grades(project, ids)
     if grades is None:
         return None
     lesson = lay_out(project, reel, grades)
-    wanted = {_deliverable_id(project, reel, lesson, profile) for profile in _profiles(project)}
+    wanted = {_identify_file(project, reel, lesson, profile) for profile in _list_profiles(project)}
     return recorded.standing_version(project, wanted)
 
 
@@ -123,8 +123,8 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     )
     place = project.root / layout.DELIVERABLES
     name = versions.next_version(place)
-    fresh = compose.render_sections(
-        lesson.composed, lesson.making, _profiles(project), progress=reporter().count
+    fresh = render_sections.render_sections(
+        lesson.composed, lesson.making, _list_profiles(project), progress=reporter().count
     )
     project.store.append(
         [
@@ -142,7 +142,7 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     )
     with versions.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
-        files = _join(
+        files = _join_sections(
             project, lesson, master_mix.master_path(master.sound_id, root=project.root), folder
         )
         shown = sidecars.compose_captions(project, reel, [cut for cut in cuts if not cut.layer])
@@ -157,12 +157,15 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
             shown=shown,
         )
         _write_texts(draft, lesson)
-        checks = _check(draft, lesson) + checking.sign(draft)
+        checks = _check_version(draft, lesson) + checking.sign(draft)
         _write_pictures(draft, lesson)
         written = _write_packages(draft, lesson)
         qc.write_checks(checks, folder)
         made = Version(
-            name=name, folder=folder, deliverables=_describe(draft, lesson, written), checks=checks
+            name=name,
+            folder=folder,
+            deliverables=_describe_files(draft, lesson, written),
+            checks=checks,
         )
         export.write_report(project, made, cuts)
         consents.hold(project)
@@ -199,7 +202,9 @@ def lay_out(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> L
 # Files
 
 
-def _join(project: Project, lesson: Lesson, sound_path: Path, folder: Path) -> dict[str, Path]:
+def _join_sections(
+    project: Project, lesson: Lesson, sound_path: Path, folder: Path
+) -> dict[str, Path]:
     """Every profile from its sections, with the chapters inside."""
     marks = transcript.build_entries(lesson.stretches, lesson.script, [], lesson.making.slides)
     written = folder / ".chapters.txt"
@@ -211,10 +216,12 @@ def _join(project: Project, lesson: Lesson, sound_path: Path, folder: Path) -> d
         ),
         encoding="utf-8",
     )
-    files = {profile.name: folder / profile.file for profile in _profiles(project)}
-    heard = compose.LessonTracks(sound=sound_path, chapters=written, title=project.production.title)
-    for profile in _profiles(project):
-        compose.join_sections(
+    files = {profile.name: folder / profile.file for profile in _list_profiles(project)}
+    heard = render_sections.LessonTracks(
+        sound=sound_path, chapters=written, title=project.production.title
+    )
+    for profile in _list_profiles(project):
+        render_sections.join_sections(
             lesson.composed, lesson.making, profile, tracks=heard, out=files[profile.name]
         )
     written.unlink()
@@ -235,7 +242,9 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
             production.title, told, rate=rate, language=production.language
         ),
         layout.SECTION_LIST: json.dumps(
-            [_section_facts(one, lesson) for one in lesson.composed], indent=1, ensure_ascii=False
+            [_describe_section(one, lesson) for one in lesson.composed],
+            indent=1,
+            ensure_ascii=False,
         )
         + "\n",
     }
@@ -245,7 +254,7 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
 
 def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     """A thumbnail a section, a poster, and a contact sheet."""
-    profile = _profiles(draft.project)[0]
+    profile = _list_profiles(draft.project)[0]
     picture = lesson.making.picture
     cells = []
     for number, one in enumerate(lesson.composed, start=1):
@@ -255,7 +264,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
         )
         path = draft.folder / layout.THUMBNAILS / f"{number:02}.jpg"
         path.parent.mkdir(exist_ok=True)
-        contact_sheet.write_poster(section, within, path, size=_inside(THUMBNAIL, picture.size))
+        contact_sheet.write_poster(section, within, path, size=_fit_inside(THUMBNAIL, picture.size))
         note = f"slide {', '.join(shown.slide for shown in one.timed.slides)}"
         cells.append(
             contact_sheet.SheetCell(
@@ -265,7 +274,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     video = next(iter(draft.files.values()))
     shown = [cut for cut in lesson.cuts if cut.label != compose.SLIDE]
     frames = [*(cell.frame for cell in cells), *map(export.find_middle_frame, shown)]
-    pictures = contact_sheet.pick_frames(video, frames, size=_inside((320, 180), picture.size))
+    pictures = contact_sheet.pick_frames(video, frames, size=_fit_inside((320, 180), picture.size))
     contact_sheet.lay_out(pictures, cells, draft.folder / layout.CONTACT_SHEET, rate=picture.rate)
     export.write_thumbnails(pictures, shown, draft.folder)
     first = lesson.stretches[0]
@@ -303,16 +312,16 @@ def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
     }
 
 
-def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[Deliverable]:
+def _describe_files(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[Deliverable]:
     """The rows of the files; packages are among them, under the identity of the video in them."""
     picture = lesson.making.picture
     made = [
         (
             profile,
             draft.files[profile.name],
-            _deliverable_id(draft.project, draft.reel, lesson, profile),
+            _identify_file(draft.project, draft.reel, lesson, profile),
         )
-        for profile in _profiles(draft.project)
+        for profile in _list_profiles(draft.project)
     ]
     named = [(profile.name, path, key) for profile, path, key in made]
     keys = [key for _, _, key in made]
@@ -336,7 +345,7 @@ def _describe(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[De
 # Checks
 
 
-def _check(draft: Draft, lesson: Lesson) -> list[Check]:
+def _check_version(draft: Draft, lesson: Lesson) -> list[Check]:
     rate, picture = lesson.making.picture.rate, lesson.making.picture
     # slides stand still: that is no freeze
     quiet = [one.timed for one in lesson.composed if one.placement.slide]
@@ -373,11 +382,15 @@ def _check(draft: Draft, lesson: Lesson) -> list[Check]:
     checks += check_edit.check_edit(
         lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate
     )
-    checks += checking.listen(draft, rate=rate, leads={}) + _look_at(draft, lesson)
-    return [*checks, _covered(draft.name, lesson), _unheard(draft.name, lesson)]
+    checks += checking.listen(draft, rate=rate, leads={}) + _check_pictures(draft, lesson)
+    return [
+        *checks,
+        _check_covered_text(draft.name, lesson),
+        _check_heard_sections(draft.name, lesson),
+    ]
 
 
-def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
+def _check_pictures(draft: Draft, lesson: Lesson) -> list[Check]:
     """What the first file shows: the others are of the same frames. Slides are no scenes, so
     nothing but presenters is measured.
     """
@@ -393,7 +406,7 @@ def _look_at(draft: Draft, lesson: Lesson) -> list[Check]:
     ]
 
 
-def _covered(version: str, lesson: Lesson) -> Check:
+def _check_covered_text(version: str, lesson: Lesson) -> Check:
     """Whether the presenter hides words of a slide because it leaves no room elsewhere."""
     over = [one for one in lesson.composed if one.placement.covered]
     titles = "; ".join(one.timed.section.title for one in over)
@@ -408,7 +421,7 @@ def _covered(version: str, lesson: Lesson) -> Check:
     )
 
 
-def _unheard(version: str, lesson: Lesson) -> Check:
+def _check_heard_sections(version: str, lesson: Lesson) -> Check:
     """A section of which nothing was heard is not in the lesson, and that is a failure."""
     missing = timing.find_unheard_sections(lesson.script, lesson.stretches)
     titles = "; ".join(section.title for section in missing)
@@ -426,7 +439,7 @@ def _unheard(version: str, lesson: Lesson) -> Check:
 # Small things
 
 
-def _groups(project: Project, reel: VersionInputs) -> list[list[Shot]]:
+def _group_shots(project: Project, reel: VersionInputs) -> list[list[Shot]]:
     """The shots that are graded together: those of a section, or all when they are matched to a
     shot of the lesson itself.
     """
@@ -445,10 +458,10 @@ def _groups(project: Project, reel: VersionInputs) -> list[list[Shot]]:
     ]
 
 
-def _grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
+def _compute_grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
     takes = {take.shot_id: take for take in reel.takes}
     ids: dict[str, str] = {}
-    for group in _groups(project, reel):
+    for group in _group_shots(project, reel):
         ids |= grading.grade_ids(
             [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes],
             look_settings(project, group),
@@ -456,7 +469,7 @@ def _grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
     return ids
 
 
-def _deliverable_id(project: Project, reel: VersionInputs, lesson: Lesson, profile: Profile) -> str:
+def _identify_file(project: Project, reel: VersionInputs, lesson: Lesson, profile: Profile) -> str:
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
     sections = [compose.identify_section(one, lesson.making, profile) for one in lesson.composed]
     samples = sample_of_frame(lesson.frames, project.production.rate)
@@ -472,7 +485,7 @@ def _deliverable_id(project: Project, reel: VersionInputs, lesson: Lesson, profi
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 
-def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
+def _describe_section(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
     stretch, rate = one.timed, lesson.making.picture.rate
     return {
         "title": stretch.section.title,
@@ -488,11 +501,11 @@ def _section_facts(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
     }
 
 
-def _profiles(project: Project) -> list[Profile]:
+def _list_profiles(project: Project) -> list[Profile]:
     return [PROFILES[name] for name in project.production.delivery.profiles]
 
 
-def _inside(most: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+def _fit_inside(most: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """`size` made small enough for `most`, in its own shape."""
     scale = min(1.0, most[0] / size[0], most[1] / size[1])
     return max(2, round(size[0] * scale)), max(2, round(size[1] * scale))

@@ -66,7 +66,7 @@ def write_pictures(
     from a file of a pass.
     """
     picture, cuts = shown.job.picture, [cut for cut in shown.shifted_cuts if not cut.layer]
-    _contact_sheet(reel, cuts, video, folder, picture)
+    _write_contact_sheet(reel, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
     contact_sheet.write_poster(
         video,
@@ -83,14 +83,14 @@ def write_pictures(
                 takes[shot.shot_id], grades[shot.shot_id], root=project.root
             ),
             shot.character,
-            _change(grades[shot.shot_id]),
+            _describe_change(grades[shot.shot_id]),
         )
         for shot in sorted(firsts.values(), key=lambda shot: shot.order)
     ]
     contact_sheet.write_before_after_sheet(pairs, folder / layout.GRADES_SHEET)
 
 
-def _contact_sheet(
+def _write_contact_sheet(
     reel: VersionInputs, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
 ) -> None:
     moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
@@ -99,7 +99,7 @@ def _contact_sheet(
         contact_sheet.SheetCell(
             frame=export.find_middle_frame(cut),
             title=f"{shot.number}  {shot.character}",
-            note=_mood(shot, moods) or shot.role,
+            note=_find_performance(shot, moods) or shot.role,
         )
         for cut in cuts
         for shot in [shots[cut.shot_id]]
@@ -111,7 +111,7 @@ def _contact_sheet(
     export.write_thumbnails(pictures, cuts, folder)
 
 
-def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
+def _find_performance(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
     """What the one in the picture performs in the shot's first line of theirs; "" for their
     default.
     """
@@ -119,7 +119,7 @@ def _mood(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
     return next((mood for mood in own if mood), "")
 
 
-def _change(grade: Grade) -> str:
+def _describe_change(grade: Grade) -> str:
     limited = ", held at the limit" if grade.limited else ""
     return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
 

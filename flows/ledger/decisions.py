@@ -44,6 +44,11 @@ class Direction:
     frames: int
     words: str
 
+    @property
+    def curve(self) -> list[list[float]]:
+        """The performance as in `Shot.curve`."""
+        return [list(key) for key in json.loads(self.performance)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -91,7 +96,7 @@ def fold_decisions(events: Iterable[Event]) -> dict[str, Decision]:
     for event in sorted(events, key=lambda row: (row.happened_at, row.event_id)):
         if event.name not in DECISION_NAMES:
             continue
-        detail = json.loads(event.detail or "{}")
+        detail = event.detail_values
         before = current.pop(event.subject, UNDECIDED)
         if event.name == "moved":
             current[detail["to"]] = before

@@ -87,7 +87,7 @@ def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
     """
     if direction is None:
         return shot
-    performance = Performance.from_plain(json.loads(direction.performance))
+    performance = Performance.from_plain(direction.curve)
     if direction.frames != shot.frames:
         keys = {
             round(key.frame * shot.frames / direction.frames): key.weights
@@ -101,9 +101,9 @@ def apply_direction(shot: Shot, direction: Direction | None) -> Shot:
 
 def replace_performance(shot: Shot, performance: str) -> Shot:
     """Return the shot with that performance (as in `Shot.performance`) and its own identity."""
-    if json.loads(performance) == json.loads(shot.performance):
-        return shot
     other = replace(shot, performance=performance)
+    if other.curve == shot.curve:
+        return shot
     return replace(other, shot_id=shot_identity.identify_shot(other))
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,6 +95,6 @@ def _describe_take(entry: ShotState, variant: Shot, take: Take) -> PlaceTake:
         current=take.shot_id == entry.shot.shot_id,
         circled=is_circled(entry, variant),
         wall_seconds=take.wall_seconds,
-        measures=json.loads(take.measures),
-        warnings=tuple(json.loads(take.warnings)),
+        measures=take.measure_values,
+        warnings=tuple(take.warning_list),
     )

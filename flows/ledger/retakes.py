@@ -8,7 +8,6 @@ same inputs give the same frames; the take it has is kept.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -185,4 +184,4 @@ def _is_performed(entry: ShotState, direction: Direction) -> bool:
     """Tell whether the shot performs like that already."""
     if not direction.performance:
         return entry.decision.direction is None
-    return bool(json.loads(direction.performance) == json.loads(entry.shot.performance))
+    return direction.curve == entry.shot.curve

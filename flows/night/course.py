@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from flows.night.nightly import Asked, night
-from flows.night.summary import STATES, Report, Summary
+from flows.night.nightly import NightOptions, run_night
+from flows.night.summary import STATES, NightSummary, ProductionReport
 from flows.project import open_project
 from manifests import layout
 from manifests.atomic_write import atomic_write
@@ -23,7 +23,7 @@ from manifests.errors import InputError
 from pipeline.deliver import versions
 from pipeline.script.settings import PackageName
 
-LIST = "course.json"
+COURSE_LIST = "course.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Course:
     """
 
     lessons: list[LessonRow]
-    summary: Summary
+    summary: NightSummary
 
     @property
     def seconds(self) -> float:
@@ -60,22 +60,22 @@ class Course:
         return sum(lesson.seconds for lesson in self.lessons)
 
 
-def render(root: Path, asked: Asked) -> Course:
+def render_course(root: Path, asked: NightOptions) -> Course:
     """Render every lesson below `root` that is not as it should be, and write the list. Raises
     InputError when there is none.
     """
-    summary = night(root, asked)
+    summary = run_night(root, asked)
     lessons = [
-        _row(report, root.resolve())
+        _describe_lesson(report, root.resolve())
         for report in sorted(summary.reports, key=lambda report: report.name)
     ]
     text = json.dumps([asdict(lesson) for lesson in lessons], indent=1, ensure_ascii=False) + "\n"
-    with atomic_write(root.resolve() / LIST) as partial:
+    with atomic_write(root.resolve() / COURSE_LIST) as partial:
         partial.write_text(text, encoding="utf-8")
     return Course(lessons=lessons, summary=summary)
 
 
-def _row(report: Report, root: Path) -> LessonRow:
+def _describe_lesson(report: ProductionReport, root: Path) -> LessonRow:
     """What of a lesson stands now: its newest version, also when this time something failed."""
     row = LessonRow(
         name=report.name,

@@ -29,8 +29,8 @@ from prefect.states import Completed, Failed
 
 from flows.episode import Outcome, episode
 from flows.lease import held
-from flows.night.nightly import DONE, SOME_LEFT, Asked, night
-from flows.night.summary import headline
+from flows.night.nightly import DONE, SOME_LEFT, NightOptions, run_night
+from flows.night.summary import format_headline
 from flows.project import open_project
 from manifests.errors import InputError, Problem, ToolError
 
@@ -53,7 +53,7 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     webhook_private: bool = False,
 ) -> Any:
     """`callsheet nightly` as a deployment: the state of the run says what the exit code says."""
-    asked = Asked(
+    asked = NightOptions(
         deadline=deadline,
         hours=hours,
         budget=budget,
@@ -63,8 +63,8 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
         webhook=webhook or os.environ.get("CALLSHEET_WEBHOOK", ""),
         webhook_private=webhook_private,
     )
-    summary = night(Path(root), asked)
-    said = "; ".join(part for part in (headline(summary), summary.message) if part)
+    summary = run_night(Path(root), asked)
+    said = "; ".join(part for part in (format_headline(summary), summary.message) if part)
     if summary.exit_code == DONE:
         return Completed(message=said)
     return (
@@ -81,7 +81,7 @@ def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
         return episode(folder, ray=ray, workers=workers)
 
 
-def serve(
+def serve_nights(
     root: Path, file: Path, *, port: int, announce: Callable[[str], None], runs_at_once: int = 2
 ) -> None:
     """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped.
@@ -98,11 +98,11 @@ def serve(
     os.environ["CALLSHEET_ROOT"] = str(root.resolve())
     os.environ.setdefault("CALLSHEET_TIMEZONE", "UTC")
     os.environ.setdefault("CALLSHEET_RAY", "")
-    with _server(port):
-        deploy(file)
+    with _run_server(port):
+        deploy_flows(file)
         announce(os.environ["PREFECT_API_URL"])
         worker = [
-            *_prefect("worker", "start"),
+            *_prefect_command("worker", "start"),
             "--pool",
             POOL,
             "--type",
@@ -110,12 +110,12 @@ def serve(
             "--limit",
             str(runs_at_once),
         ]
-        code = _until_stopped(worker)
+        code = _run_until_stopped(worker)
     if code:
         raise ToolError("the Prefect worker ended", command=worker, code=code)
 
 
-def deploy(file: Path) -> None:
+def deploy_flows(file: Path) -> None:
     """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises
     ToolError.
     """
@@ -127,10 +127,10 @@ def deploy(file: Path) -> None:
             client.read_work_pool(POOL)
         except ObjectNotFound:
             client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    _run(_prefect("--no-prompt", "deploy"), "--all", "--prefect-file", str(file))
+    _run_prefect(_prefect_command("--no-prompt", "deploy"), "--all", "--prefect-file", str(file))
 
 
-def _until_stopped(worker: list[str]) -> int:
+def _run_until_stopped(worker: list[str]) -> int:
     """Run the worker. When we are stopped, it is told to end and may finish telling its runs."""
     with subprocess.Popen(worker) as process:
         try:
@@ -145,25 +145,25 @@ def _until_stopped(worker: list[str]) -> int:
 
 
 @contextmanager
-def _server(port: int) -> Iterator[None]:
+def _run_server(port: int) -> Iterator[None]:
     """The Prefect server that is configured, else one of our own on loopback while the block
     runs.
     """
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    command = [*_prefect("server", "start"), "--host", "127.0.0.1", "--port", str(port)]
+    command = [*_prefect_command("server", "start"), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
             os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-            _wait_for(server, os.environ["PREFECT_API_URL"])
+            _wait_for_server(server, os.environ["PREFECT_API_URL"])
             yield
         finally:
             os.environ.pop("PREFECT_API_URL", None)
             server.terminate()
 
 
-def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
+def _wait_for_server(server: subprocess.Popen[bytes], url: str) -> None:
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends and server.poll() is None:
         try:
@@ -178,11 +178,11 @@ def _wait_for(server: subprocess.Popen[bytes], url: str) -> None:
     raise ToolError(f"the Prefect server did not start at {url}", code=server.poll())
 
 
-def _prefect(*verb: str) -> list[str]:
+def _prefect_command(*verb: str) -> list[str]:
     return [sys.executable, "-m", "prefect", *verb]
 
 
-def _run(command: list[str], *arguments: str) -> None:
+def _run_prefect(command: list[str], *arguments: str) -> None:
     result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         said = result.stderr or result.stdout

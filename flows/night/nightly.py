@@ -24,12 +24,18 @@ from typing import TYPE_CHECKING, Any
 
 from flows.engines import orchestrated
 from flows.lease import BusyError, held
-from flows.night.limits import Limits, limits
-from flows.night.look import DEPTH, look, scan
-from flows.night.report import finished, refused, unexpected
-from flows.night.summary import FINE, Report, Summary, for_others, write
-from flows.night.webhook import Webhook, post
-from flows.night.webhook import webhook as read_webhook
+from flows.night.budget import NightLimits, read_limits
+from flows.night.pending import DEPTH, examine_production, find_productions
+from flows.night.report import report_crash, report_outcome, report_refusal
+from flows.night.summary import (
+    FINE,
+    NightSummary,
+    ProductionReport,
+    build_webhook_body,
+    write_summary,
+)
+from flows.night.webhook import Webhook, post_message
+from flows.night.webhook import read_webhook as read_webhook
 from flows.progress import reporter
 from flows.project import open_project
 from manifests import layout
@@ -44,7 +50,7 @@ DONE, SOME_LEFT, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class NightOptions:
     """What a person asks of a night, as text: see `nightly_limits.limits` and `webhook.webhook`."""
 
     deadline: str = ""
@@ -65,34 +71,34 @@ class Candidate:
     """
 
     folder: Path
-    report: Report
+    report: ProductionReport
 
 
-def night(root: Path, asked: Asked) -> Summary:
+def run_night(root: Path, asked: NightOptions) -> NightSummary:
     """Do a night and post its summary. A webhook that does not take it makes the exit code 1, and
     the summary says so.
 
     The summary stands in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. Raises
     InputError, before anything is done, for limits, a webhook or a ROOT that cannot be used.
     """
-    may, hook = _read(asked)
+    may, hook = _read_options(asked)
     root = root.resolve()
-    folders = scan(root, depth=asked.depth)
-    running = _Night(root, asked, may)
+    folders = find_productions(root, depth=asked.depth)
+    running = _RunningNight(root, asked, may)
     try:
         running.work(folders)
     # Ctrl-C; and SIGTERM, of which Ray's handler makes an exit
     except (KeyboardInterrupt, SystemExit) as stop:
         running.end("stopped", STOPPED)
         raise KeyboardInterrupt from stop
-    code = exit_code(running.summary.reports)
+    code = choose_exit_code(running.summary.reports)
     running.end(
         {DONE: "done", SOME_LEFT: "some left", BAD_INPUT: "refused"}.get(code, "failed"), code
     )
-    return _posted(running.summary, hook) if hook else running.summary
+    return _post_summary(running.summary, hook) if hook else running.summary
 
 
-def exit_code(reports: Sequence[Report]) -> int:
+def choose_exit_code(reports: Sequence[ProductionReport]) -> int:
     """0 all done, 1 something failed or is left, 2 every production has bad input, 3 engines failed
     and nothing was delivered.
     """
@@ -107,7 +113,7 @@ def exit_code(reports: Sequence[Report]) -> int:
     return SOME_LEFT
 
 
-def in_turn(candidates: Sequence[Candidate]) -> list[Candidate]:
+def sort_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The order in which a night works: urgent before not, then what waits longest, then by
     name.
     """
@@ -116,92 +122,101 @@ def in_turn(candidates: Sequence[Candidate]) -> list[Candidate]:
     )
 
 
-class _Night:
+class _RunningNight:
     """The night while it runs: its summary so far, and where that is written."""
 
-    def __init__(self, root: Path, asked: Asked, may: Limits) -> None:
+    def __init__(self, root: Path, asked: NightOptions, may: NightLimits) -> None:
         self._root = root
-        self._asked = asked
-        self._ends = _monotonic(may.ends_at)
-        self._place = _new_night(root)
-        self._before = _waiting_before(root, self._place)
-        self.summary = Summary(night=self._place.name, root=root, began=_now(), limits=may)
+        self._options = asked
+        self._ends = _to_monotonic(may.ends_at)
+        self._place = _create_night_folder(root)
+        self._before = _read_waiting_since(root, self._place)
+        self.summary = NightSummary(
+            night=self._place.name, root=root, began=_read_time(), limits=may
+        )
 
     def work(self, folders: Sequence[Path]) -> None:
         """Look at all, then render in turn."""
-        write(self.summary, self._place)
-        candidates = [self._look(folder) for folder in folders]
+        write_summary(self.summary, self._place)
+        candidates = [self._examine(folder) for folder in folders]
         waiting = [candidate for candidate in candidates if candidate.report.state == "left"]
         for candidate in candidates:
             if candidate not in waiting:
-                self._settle(candidate.report)
-        for candidate in in_turn(waiting):
-            why = self._why_not_now()
-            self._settle(replace(candidate.report, reason=why) if why else self._render(candidate))
+                self._record_report(candidate.report)
+        for candidate in sort_candidates(waiting):
+            why = self._find_reached_limit()
+            self._record_report(
+                replace(candidate.report, reason=why) if why else self._render(candidate)
+            )
 
     def end(self, outcome: str, code: int) -> None:
         """Write the last word."""
-        self.summary = replace(self.summary, outcome=outcome, exit_code=code, ended=_now())
-        write(self.summary, self._place)
+        self.summary = replace(self.summary, outcome=outcome, exit_code=code, ended=_read_time())
+        write_summary(self.summary, self._place)
 
-    def _settle(self, report: Report) -> None:
+    def _record_report(self, report: ProductionReport) -> None:
         since = "" if report.state in FINE else report.waiting_since
         settled = replace(report, waiting_since=since)
         self.summary = replace(self.summary, reports=(*self.summary.reports, settled))
-        write(self.summary, self._place)
+        write_summary(self.summary, self._place)
         log.info("%s: %s %s", settled.name, settled.state, settled.reason)
 
-    def _look(self, folder: Path) -> Candidate:
+    def _examine(self, folder: Path) -> Candidate:
         name = folder.relative_to(self._root).as_posix()
-        known = Report(
+        known = ProductionReport(
             name=name, state="left", waiting_since=self._before.get(name, self._place.name)
         )
         reporter().step(f"Looking at {name}")
         return Candidate(
-            folder=folder, report=self._guarded(known, lambda: look(folder, known, root=self._root))
+            folder=folder,
+            report=self._run_guarded(
+                known, lambda: examine_production(folder, known, root=self._root)
+            ),
         )
 
-    def _why_not_now(self) -> str:
+    def _find_reached_limit(self) -> str:
         if time.monotonic() >= self._ends:
             return "the deadline came first"
-        if self._budget_left() <= 0:
+        if self._remaining_budget() <= 0:
             return "the budget was spent before"
         return ""
 
-    def _budget_left(self) -> float:
+    def _remaining_budget(self) -> float:
         return self.summary.limits.worker_seconds - self.summary.seconds
 
-    def _render(self, candidate: Candidate) -> Report:
+    def _render(self, candidate: Candidate) -> ProductionReport:
         reporter().step(f"Rendering {candidate.report.name}")
-        return self._guarded(candidate.report, lambda: self._rendered(candidate))
+        return self._run_guarded(candidate.report, lambda: self._render_locked(candidate))
 
-    def _rendered(self, candidate: Candidate) -> Report:
+    def _render_locked(self, candidate: Candidate) -> ProductionReport:
         from flows.episode import episode
 
         project = open_project(candidate.folder)
-        budget = self._budget_left()
+        budget = self._remaining_budget()
         with held(project.root, purpose="nightly"):
-            now = look(candidate.folder, candidate.report, root=self._root)
+            now = examine_production(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # somebody made it since the night began
                 return now
             with orchestrated():
                 outcome: Outcome = episode(
                     str(candidate.folder),
-                    ray=self._asked.ray,
-                    workers=self._asked.workers,
+                    ray=self._options.ray,
+                    workers=self._options.workers,
                     until=0.0
                     if math.isinf(self._ends)
                     else time.time() + self._ends - time.monotonic(),
                     budget=0.0 if math.isinf(budget) else budget,
                 )
-        return finished(project, outcome, candidate.report)
+        return report_outcome(project, outcome, candidate.report)
 
-    def _guarded(self, known: Report, work: Callable[[], Report]) -> Report:
+    def _run_guarded(
+        self, known: ProductionReport, work: Callable[[], ProductionReport]
+    ) -> ProductionReport:
         """Whatever goes wrong with one production becomes its report."""
         try:
             return work()
         except InputError as error:
-            return refused(known, error)
+            return report_refusal(known, error)
         except BusyError as error:
             return replace(known, state="busy", reason=error.message.partition(";")[0])
         except ToolError as error:
@@ -210,25 +225,25 @@ class _Night:
             log.warning("%s failed in a way that nobody foresaw: %s", known.name, error)
             file = self._place / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', known.name)}.log"
             file.write_text(traceback.format_exc())
-            return unexpected(known, error, log=file.name)
+            return report_crash(known, error, log=file.name)
 
 
-def _posted(summary: Summary, hook: Webhook) -> Summary:
+def _post_summary(summary: NightSummary, hook: Webhook) -> NightSummary:
     try:
-        post(hook, for_others(summary))
+        post_message(hook, build_webhook_body(summary))
     except ToolError as error:
         code = summary.exit_code if summary.exit_code != DONE else SOME_LEFT
         summary = replace(summary, message=str(error), exit_code=code)
-        write(summary, summary.root / layout.NIGHTS / summary.night)
+        write_summary(summary, summary.root / layout.NIGHTS / summary.night)
     return summary
 
 
-def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
+def _read_options(asked: NightOptions) -> tuple[NightLimits, Webhook | None]:
     problems, hook = list[Problem](), None
     now = datetime.now().astimezone()
     may = collect_problems(
         problems,
-        lambda: limits(
+        lambda: read_limits(
             deadline=asked.deadline,
             hours=asked.hours,
             budget=asked.budget,
@@ -245,7 +260,7 @@ def _read(asked: Asked) -> tuple[Limits, Webhook | None]:
     return may, hook
 
 
-def _new_night(root: Path) -> Path:
+def _create_night_folder(root: Path) -> Path:
     """The folder of a new night: the date, with a number when it is not the first of that date."""
     today = datetime.now().astimezone().date().isoformat()
     for name in (today, *(f"{today}.{number:02d}" for number in range(2, 100))):
@@ -260,7 +275,7 @@ def _new_night(root: Path) -> Path:
     raise ToolError(f"{root / layout.NIGHTS} holds a hundred nights of {today}")
 
 
-def _waiting_before(root: Path, tonight: Path) -> dict[str, str]:
+def _read_waiting_since(root: Path, tonight: Path) -> dict[str, str]:
     """Since when productions wait, as the last night with a readable summary knew."""
     for place in sorted((root / layout.NIGHTS).iterdir(), reverse=True):
         if place == tonight or not (place / "summary.json").is_file():
@@ -277,7 +292,7 @@ def _waiting_before(root: Path, tonight: Path) -> dict[str, str]:
     return {}
 
 
-def _monotonic(moment: datetime | None) -> float:
+def _to_monotonic(moment: datetime | None) -> float:
     """A moment on the clock that nobody sets."""
     return (
         math.inf
@@ -286,5 +301,5 @@ def _monotonic(moment: datetime | None) -> float:
     )
 
 
-def _now() -> str:
+def _read_time() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")

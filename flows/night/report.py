@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from flows.night.summary import Report
+from flows.night.summary import ProductionReport
 from flows.project import Project
 from manifests import layout
 from manifests.delivery_rows import Check
@@ -20,17 +20,17 @@ from manifests.run_rows import Reject
 if TYPE_CHECKING:
     from flows.episode import Outcome
 
-MEND = {
+ADVICE = {
     "input": "mend the input; the next night makes it",
     "memory": "lower generate.size, or give each worker more memory",
     "full": "free space where the build folder lies",
     "died": "see `callsheet doctor`; if it dies again, hold or skip the shot",
     "hung": "see `callsheet doctor`; if it hangs again, hold or skip the shot",
 }
-MEND_ELSE = "run `callsheet render` to try it again, or skip the shot"
+OTHER_ADVICE = "run `callsheet render` to try it again, or skip the shot"
 
 
-def refused(known: Report, error: InputError) -> Report:
+def report_refusal(known: ProductionReport, error: InputError) -> ProductionReport:
     """The production's inputs cannot be used: every problem is a thing to do."""
     count = len(error.problems)
     reason = f"{count} problem{'' if count == 1 else 's'} in its inputs"
@@ -39,7 +39,7 @@ def refused(known: Report, error: InputError) -> Report:
     )
 
 
-def unexpected(known: Report, error: Exception, *, log: str) -> Report:
+def report_crash(known: ProductionReport, error: Exception, *, log: str) -> ProductionReport:
     """Something broke that should not; the traceback is in a file beside the summary."""
     first = (str(error).splitlines() or [""])[0]
     reason = f"unexpected {type(error).__name__}: {first}"
@@ -48,7 +48,7 @@ def unexpected(known: Report, error: Exception, *, log: str) -> Report:
     )
 
 
-def finished(project: Project, outcome: Outcome, known: Report) -> Report:
+def report_outcome(project: Project, outcome: Outcome, known: ProductionReport) -> ProductionReport:
     """What a run came to, and what a person should hear and see."""
     takes = project.store.read(Take, run_id=outcome.run_id)
     report = replace(
@@ -57,10 +57,10 @@ def finished(project: Project, outcome: Outcome, known: Report) -> Report:
         made=outcome.made,
         left=len(outcome.left) + len(outcome.rejects),
         seconds=round(outcome.seconds, 3),
-        ear=list(_to_hear(project)),
+        ear=list(_list_uncertain_cues(project)),
     )
     if outcome.version is None:
-        return _undelivered(report, outcome)
+        return _report_undelivered(report, outcome)
     version = outcome.version
     place = (
         version.folder.relative_to(project.folder.resolve())
@@ -70,8 +70,11 @@ def finished(project: Project, outcome: Outcome, known: Report) -> Report:
     report = replace(
         report,
         version=version.name,
-        eye=[*map(_check, _warned(version.checks)), *_warned_takes(project, takes)],
-        look=[f"{place}/{name}" for name in _worth_opening(project, version.name)] if place else [],
+        eye=[
+            *map(_describe_check, _select_warnings(version.checks)),
+            *_list_take_warnings(project, takes),
+        ],
+        look=[f"{place}/{name}" for name in _list_previews(project, version.name)] if place else [],
     )
     if version.failed:
         reason = f"{version.name} stands, but {len(version.failed)} checks failed; `latest` was not moved to it"
@@ -79,13 +82,13 @@ def finished(project: Project, outcome: Outcome, known: Report) -> Report:
             report,
             state="failed",
             reason=reason,
-            advice=[_check(check) for check in version.failed],
+            advice=[_describe_check(check) for check in version.failed],
         )
     return replace(report, state="done", reason=f"{version.name} delivered")
 
 
-def _undelivered(report: Report, outcome: Outcome) -> Report:
-    advice = [_reject(reject) for reject in outcome.rejects]
+def _report_undelivered(report: ProductionReport, outcome: Outcome) -> ProductionReport:
+    advice = [_describe_reject(reject) for reject in outcome.rejects]
     if outcome.rejects:
         reason = f"{len(outcome.rejects)} of {outcome.shots} shots failed"
         tool = all(reject.kind != "input" for reject in outcome.rejects)
@@ -94,21 +97,21 @@ def _undelivered(report: Report, outcome: Outcome) -> Report:
     return replace(report, state="left", reason=reason)
 
 
-def _reject(reject: Reject) -> str:
-    return f"{reject.subject}: {reject.reason.splitlines()[0]} ({MEND.get(reject.kind, MEND_ELSE)})"
+def _describe_reject(reject: Reject) -> str:
+    return f"{reject.subject}: {reject.reason.splitlines()[0]} ({ADVICE.get(reject.kind, OTHER_ADVICE)})"
 
 
-def _check(check: Check) -> str:
+def _describe_check(check: Check) -> str:
     where = f" at {check.timecode}" if check.timecode else ""
     told = f"{check.profile} {check.name}{where}: {check.value} (limit {check.limit})"
     return f"{told}. {check.advice}" if check.advice else told
 
 
-def _warned(checks: list[Check]) -> list[Check]:
+def _select_warnings(checks: list[Check]) -> list[Check]:
     return [check for check in checks if check.verdict == "warn"]
 
 
-def _to_hear(project: Project) -> Iterator[str]:
+def _list_uncertain_cues(project: Project) -> Iterator[str]:
     for cue in project.store.read_current(Cue):
         if cue.status != "matched":
             yield f"{cue.status}: {cue.character}: {cue.text}" + (
@@ -116,14 +119,14 @@ def _to_hear(project: Project) -> Iterator[str]:
             )
 
 
-def _warned_takes(project: Project, takes: list[Take]) -> Iterator[str]:
+def _list_take_warnings(project: Project, takes: list[Take]) -> Iterator[str]:
     number = {shot.shot_id: shot.number for shot in project.store.read_current(Shot)}
     for take in takes:
         for warning in take.warning_list:
             yield f"{number.get(take.shot_id, take.shot_id)}: {warning}"
 
 
-def _worth_opening(project: Project, version: str) -> Iterator[str]:
+def _list_previews(project: Project, version: str) -> Iterator[str]:
     folder = project.root / layout.DELIVERABLES / version
     return (
         name

@@ -18,7 +18,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.night.limits import UNLIMITED, Limits
+from flows.night.budget import UNLIMITED, NightLimits
 from manifests import layout
 from manifests.atomic_write import atomic_write
 
@@ -37,7 +37,7 @@ _ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^\s/:;,'\"()]+/)*([^\s/:;,'\"()]+)/?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ProductionReport:
     """What became of one production. `name` is its folder below ROOT; lists are lines for people;
     `seconds` are worker seconds of now.
 
@@ -65,7 +65,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class NightSummary:
     """One night. `outcome`: running, done, some left (something failed or is left), refused, failed
     or stopped.
     """
@@ -76,8 +76,8 @@ class Summary:
     ended: str = ""
     outcome: str = "running"
     exit_code: int = 1
-    limits: Limits = UNLIMITED
-    reports: Sequence[Report] = ()
+    limits: NightLimits = UNLIMITED
+    reports: Sequence[ProductionReport] = ()
     message: str = ""
 
     @property
@@ -90,7 +90,7 @@ class Summary:
         return sum(report.state in states for report in self.reports)
 
 
-def plain(summary: Summary) -> dict[str, Any]:
+def to_json_values(summary: NightSummary) -> dict[str, Any]:
     """The summary as JSON values."""
     limits = summary.limits
     return {
@@ -102,14 +102,14 @@ def plain(summary: Summary) -> dict[str, Any]:
         "deadline": limits.ends_at.isoformat(timespec="seconds") if limits.ends_at else "",
         "budget_seconds": limits.worker_seconds if limits.worker_seconds < float("inf") else None,
         "worker_seconds": round(summary.seconds, 1),
-        "cost": limits.cost(summary.seconds),
+        "cost": limits.format_cost(summary.seconds),
         "counts": {state: summary.count(state) for state in STATES},
         "message": summary.message,
         "productions": [asdict(report) for report in summary.reports],
     }
 
 
-def lines(summary: Summary) -> list[str]:
+def format_lines(summary: NightSummary) -> list[str]:
     """The summary for a terminal: one line a production, then where the page is."""
     width = max((len(report.name) for report in summary.reports), default=0)
     told = [
@@ -121,20 +121,21 @@ def lines(summary: Summary) -> list[str]:
     return [
         *told,
         *advice,
-        f"{headline(summary)}; {duration(summary.seconds)} of worker time. {place}",
+        f"{format_headline(summary)}; {format_duration(summary.seconds)} of worker time. {place}",
     ]
 
 
-def for_others(summary: Summary) -> bytes:
+def build_webhook_body(summary: NightSummary) -> bytes:
     """The body that a webhook gets: the same JSON, with every path of this machine cut down to its
     last part.
     """
     return json.dumps(
-        _mapped(plain(summary), lambda text: without_paths(text, summary.root)), ensure_ascii=False
+        _map_strings(to_json_values(summary), lambda text: strip_paths(text, summary.root)),
+        ensure_ascii=False,
     ).encode()
 
 
-def without_paths(text: str, root: Path) -> str:
+def strip_paths(text: str, root: Path) -> str:
     """Text whose absolute paths have become names: relative below `root`, else the last part.
 
     >>> without_paths("no such file '/data/show/a/cast.csv', see /tmp/x/log.txt", Path("/data/show"))
@@ -146,24 +147,25 @@ def without_paths(text: str, root: Path) -> str:
     return _ABSOLUTE.sub(r"\1", text)
 
 
-def write(summary: Summary, folder: Path) -> None:
+def write_summary(summary: NightSummary, folder: Path) -> None:
     """Write `summary.json` and `summary.html`; each appears whole or not at all."""
     texts = {
-        "summary.json": json.dumps(plain(summary), indent=1, ensure_ascii=False),
-        "summary.html": page(summary, folder),
+        "summary.json": json.dumps(to_json_values(summary), indent=1, ensure_ascii=False),
+        "summary.html": render_page(summary, folder),
     }
     for name, text in texts.items():
         with atomic_write(folder / name) as partial:
             partial.write_text(text, encoding="utf-8")
 
 
-def page(summary: Summary, folder: Path) -> str:
+def render_page(summary: NightSummary, folder: Path) -> str:
     """The page; links are relative to `folder`, where it will stand."""
-    title = f"Night of {summary.night}: {headline(summary)}"
+    title = f"Night of {summary.night}: {format_headline(summary)}"
     order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
     reports = sorted(summary.reports, key=lambda report: order.index(report.state))
     sections = [
-        _section(report, base=_relative(summary.root / report.name, folder)) for report in reports
+        _render_section(report, base=_relative_path(summary.root / report.name, folder))
+        for report in reports
     ]
     return "\n".join(
         [
@@ -172,8 +174,8 @@ def page(summary: Summary, folder: Path) -> str:
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:\">",
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
-            _facts(summary),
-            _table(reports),
+            _render_facts(summary),
+            _render_table(reports),
             *sections,
             "</body></html>",
             "",
@@ -181,7 +183,7 @@ def page(summary: Summary, folder: Path) -> str:
     )
 
 
-def headline(summary: Summary) -> str:
+def format_headline(summary: NightSummary) -> str:
     """The night in a line."""
     if summary.outcome == "running":
         return "still running, or it ended without saying so"
@@ -196,25 +198,27 @@ def headline(summary: Summary) -> str:
     return ", ".join(f"{number} {word}" for number, word in parts if number)
 
 
-def _facts(summary: Summary) -> str:
+def _render_facts(summary: NightSummary) -> str:
     limits = summary.limits
     said = [
-        f"Began {_moment(summary.began)}"
-        + (f", ended {_moment(summary.ended)}" if summary.ended else "")
+        f"Began {_format_moment(summary.began)}"
+        + (f", ended {_format_moment(summary.ended)}" if summary.ended else "")
     ]
-    said.append(f"{duration(summary.seconds)} of worker time")
+    said.append(f"{format_duration(summary.seconds)} of worker time")
     if limits.price:
-        said.append(f"{limits.cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour")
+        said.append(
+            f"{limits.format_cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour"
+        )
     if limits.ends_at:
         said.append(f"deadline {limits.ends_at.isoformat(sep=' ', timespec='minutes')}")
     if limits.worker_seconds < float("inf"):
-        said.append(f"budget {duration(limits.worker_seconds)}")
+        said.append(f"budget {format_duration(limits.worker_seconds)}")
     if summary.message and summary.reports:
         said.append(summary.message)
     return f"<p>{escape('; '.join(said))}.</p>"
 
 
-def _table(reports: Sequence[Report]) -> str:
+def _render_table(reports: Sequence[ProductionReport]) -> str:
     heads = (
         "production",
         "state",
@@ -233,12 +237,16 @@ def _table(reports: Sequence[Report]) -> str:
             report.shots or "",
             report.made or "",
             report.left or "",
-            duration(report.seconds) if report.seconds else "",
+            format_duration(report.seconds) if report.seconds else "",
             len(report.ear) or "",
             len(report.eye) or "",
         )
         name = escape(report.title or report.name)
-        link = f'<a href="#{escape(_anchor(report))}">{name}</a>' if _has_section(report) else name
+        link = (
+            f'<a href="#{escape(_make_anchor(report))}">{name}</a>'
+            if _has_section(report)
+            else name
+        )
         rows.append(
             f'<tr><th scope="row">{link}</th>'
             f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
@@ -253,7 +261,7 @@ def _table(reports: Sequence[Report]) -> str:
     )
 
 
-def _section(report: Report, *, base: str) -> str:
+def _render_section(report: ProductionReport, *, base: str) -> str:
     if not _has_section(report):
         return ""
     lists = [
@@ -263,30 +271,31 @@ def _section(report: Report, *, base: str) -> str:
     ]
     since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
     links = " ".join(
-        f'<a href="{_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>' for path in report.look
+        f'<a href="{_quote_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>'
+        for path in report.look
     )
     return "".join(
         [
-            f'<section id="{escape(_anchor(report))}"><h2>{escape(report.title or report.name)}</h2>',
+            f'<section id="{escape(_make_anchor(report))}"><h2>{escape(report.title or report.name)}</h2>',
             f'<p><code>{escape(report.name)}</code>: <span class="{report.state}">{STATES[report.state]}</span>',
             f"{escape(': ' + report.reason) if report.reason else ''}.{escape(since)} {links}</p>",
-            *(_list(title, lines) for title, lines in lists if lines),
+            *(_render_list(title, lines) for title, lines in lists if lines),
             "</section>",
         ]
     )
 
 
-def _has_section(report: Report) -> bool:
+def _has_section(report: ProductionReport) -> bool:
     return report.state != "standing" or bool(report.ear or report.eye)
 
 
-def _list(title: str, lines: Sequence[str]) -> str:
+def _render_list(title: str, lines: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines[:SHOWN])
     rest = f"<li>and {len(lines) - SHOWN} more (summary.json)</li>" if len(lines) > SHOWN else ""
     return f"<h3>{title} ({len(lines)})</h3><ul>{items}{rest}</ul>"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as people say them.
 
     >>> duration(42), duration(754), duration(9000)
@@ -298,29 +307,29 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _moment(text: str) -> str:
+def _format_moment(text: str) -> str:
     return text.replace("T", " ")
 
 
-def _anchor(report: Report) -> str:
+def _make_anchor(report: ProductionReport) -> str:
     return re.sub(r"[^\w-]+", "-", report.name)
 
 
-def _relative(place: Path, folder: Path) -> str:
+def _relative_path(place: Path, folder: Path) -> str:
     return Path(os.path.relpath(place, folder)).as_posix()
 
 
-def _href(path: str) -> str:
+def _quote_href(path: str) -> str:
     return escape(urllib.parse.quote(path))
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: _mapped(inner, change) for key, inner in value.items()}
+        return {key: _map_strings(inner, change) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(inner, change) for inner in value]
+        return [_map_strings(inner, change) for inner in value]
     return value
 
 

@@ -47,7 +47,7 @@ class Webhook:
     timeout_seconds: float = 10.0
 
 
-def webhook(url: str, *, private: bool = False) -> Webhook:
+def read_webhook(url: str, *, private: bool = False) -> Webhook:
     """Read a URL, and the secret from the environment. Raises InputError for anything but https,
     and without a secret.
     """
@@ -60,12 +60,14 @@ def webhook(url: str, *, private: bool = False) -> Webhook:
     clean = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme != "https" or not parts.hostname or parts.username is not None or not clean:
         problems.append(
-            _problem("cannot be used", expected="https://HOST/PATH, with no user name in it")
+            _describe_problem(
+                "cannot be used", expected="https://HOST/PATH, with no user name in it"
+            )
         )
     secret = os.environ.get(SECRET, "")
     if len(secret) < LEAST_SECRET:
         expected = f"{SECRET} in the environment, at least {LEAST_SECRET} characters"
-        problems.append(_problem("has no secret to sign with", expected=expected))
+        problems.append(_describe_problem("has no secret to sign with", expected=expected))
     if problems:
         raise InputError(problems)
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -74,20 +76,20 @@ def webhook(url: str, *, private: bool = False) -> Webhook:
     )
 
 
-def signature(secret: bytes, body: bytes, *, at: int) -> str:
+def sign_body(secret: bytes, body: bytes, *, at: int) -> str:
     """The header's value for a body that is sent at a time (seconds since 1970)."""
     digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
-def post(hook: Webhook, body: bytes) -> None:
+def post_message(hook: Webhook, body: bytes) -> None:
     """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises
     ToolError when it is not taken.
     """
     delivery = uuid.uuid4().hex
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            status = _send(hook, body, delivery=delivery)
+            status = _send_once(hook, body, delivery=delivery)
         except (OSError, http.client.HTTPException) as error:
             said, final = (
                 str(error) or type(error).__name__,
@@ -104,15 +106,15 @@ def post(hook: Webhook, body: bytes) -> None:
         time.sleep(attempt)
 
 
-def _send(hook: Webhook, body: bytes, *, delivery: str) -> int:
+def _send_once(hook: Webhook, body: bytes, *, delivery: str) -> int:
     at = int(time.time())
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "callsheet",
         DELIVERY: delivery,
-        SIGNATURE: signature(hook.secret, body, at=at),
+        SIGNATURE: sign_body(hook.secret, body, at=at),
     }
-    connection = _Pinned(hook)
+    connection = _PinnedConnection(hook)
     try:
         connection.request("POST", hook.path, body=body, headers=headers)
         return connection.getresponse().status
@@ -120,7 +122,7 @@ def _send(hook: Webhook, body: bytes, *, delivery: str) -> int:
         connection.close()
 
 
-class _Pinned(http.client.HTTPSConnection):
+class _PinnedConnection(http.client.HTTPSConnection):
     """A connection to an address that was checked; the certificate must be of the name."""
 
     def __init__(self, hook: Webhook) -> None:
@@ -130,11 +132,13 @@ class _Pinned(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """Resolve, check, connect, in this order and once."""
-        plain = socket.create_connection((_address(self._hook), self.port), timeout=self.timeout)
+        plain = socket.create_connection(
+            (_resolve_address(self._hook), self.port), timeout=self.timeout
+        )
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
 
-def _address(hook: Webhook) -> str:
+def _resolve_address(hook: Webhook) -> str:
     """The address of the webhook's host. Raises ToolError when any of its addresses is private and
     that is not allowed.
     """
@@ -154,5 +158,5 @@ def _is_public(text: str) -> bool:
     return (inner or address).is_global and not (inner or address).is_multicast
 
 
-def _problem(message: str, *, expected: str) -> Problem:
+def _describe_problem(message: str, *, expected: str) -> Problem:
     return Problem(file="command line", column="--webhook", message=message, expected=expected)

@@ -164,7 +164,7 @@ def _read_waiver_ids(snapshot: Snapshot, version: str) -> list[str]:
     return [row.event_id for row in rows]
 
 
-def _describe_waiver(outcome: waivers.Outcome) -> str:
+def _describe_waiver(outcome: waivers.WaiverOutcome) -> str:
     names = ", ".join(f"{check.profile}: {check.name}" for check in outcome.waived)
     left = ", ".join(check.name for check in outcome.left)
     still = f"; still failing: {left}" if left else ""

@@ -59,7 +59,7 @@ def terms(project: Project) -> ConsentTerms:
     """What consents of this production are held to today."""
     settings = project.production.consent
     return ConsentTerms(
-        on=_today(),
+        on=_read_date(),
         required=settings.required,
         use=settings.use or project.production.kind,
         territory=settings.territory,
@@ -109,7 +109,7 @@ def withdrawals(project: Project) -> list[Withdrawal]:
     """What was revoked or purged in this production, oldest first."""
     found = {
         row.event_id: row
-        for store in _stores(project)
+        for store in _open_stores(project)
         for row in store.read(Event, name=[REVOKED, PURGING])
     }
     rows = sorted(found.values(), key=lambda row: row.happened_at)
@@ -148,12 +148,12 @@ def revoke(
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
     made = new_event(name, person, actor=by, detail=json.dumps(detail, ensure_ascii=False))
-    for store in _stores(project):
+    for store in _open_stores(project):
         store.append([made])
     return made
 
 
-def _stores(project: Project) -> list[Store]:
+def _open_stores(project: Project) -> list[Store]:
     """The record, and that of the production's own build folder when results go elsewhere
     (`--out`).
     """
@@ -168,7 +168,7 @@ def people_named(project: Project, name: str) -> list[str]:
     known = {row.actor for row in project.store.read(Actor)} | {
         row.subject for row in on_file(project, [])
     }
-    known |= {actor for actor in _cast_now(project) if actor}
+    known |= {actor for actor in _read_cast_names(project) if actor}
     if found := [one for one in sorted(known) if consent.is_same_person(one, name)]:
         return found
     message = f"nobody called {name!r} is or was in this production"
@@ -208,7 +208,7 @@ def facts(project: Project, person: str) -> dict[str, Any]:
     }
 
 
-def _cast_now(project: Project) -> list[str]:
+def _read_cast_names(project: Project) -> list[str]:
     """Names of the cast sheet as it is now, none when it cannot be read."""
     from pipeline.script import cast, emotion_synonyms
 
@@ -222,5 +222,5 @@ def _cast_now(project: Project) -> list[str]:
     return [actor.actor for actor in actors]
 
 
-def _today() -> datetime.date:
+def _read_date() -> datetime.date:
     return datetime.datetime.now(datetime.UTC).date()

@@ -18,7 +18,7 @@ from typing import Literal
 
 from flows.lease import held
 from flows.project import Project
-from flows.trust import elsewhere
+from flows.trust import remote_copies
 from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
 from manifests import layout
 from manifests.atomic_write import atomic_write
@@ -57,21 +57,21 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
     files: dict[Path, str] = {}
     remains: list[str] = []
     if "likeness" in covers:
-        files |= dict(_likeness(project, person, remains))
+        files |= dict(_list_likeness_files(project, person, remains))
     if "voice" in covers:
-        files |= dict(_voice(project, person, remains))
+        files |= dict(_list_voice_files(project, person, remains))
     doomed = sorted(
         {
             one.version
             for one in touched(project, person)
             if any(kind in one.what for kind in covers)
         }
-        | set(_unrecorded(project, person))
+        | set(_find_unrecorded_versions(project, person))
     )
     for version in doomed:
         files |= {
             path: f"version {version}"
-            for path in _below(project.root / layout.DELIVERABLES / version)
+            for path in _list_files_below(project.root / layout.DELIVERABLES / version)
             if path.name != layout.TOMBSTONE
         }
     return Purge(
@@ -81,10 +81,10 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
         versions=tuple(doomed),
         remains=(
             *dict.fromkeys(remains),
-            *_unfollowed(project),
-            *elsewhere.other_machines(project),
+            *_describe_linked_folders(project),
+            *remote_copies.other_machines(project),
         ),
-        stored=_stored(project, person, covers),
+        stored=_list_stored(project, person, covers),
     )
 
 
@@ -129,8 +129,8 @@ def _delete(project: Project, purge: Purge, *, by: str) -> None:
     if latest.is_symlink() and latest.readlink().name in purge.versions:
         latest.unlink()
     for version in purge.versions:
-        _bury(project, version, purge, by=by)
-    storage = elsewhere.storage_of(project)
+        _write_tombstone(project, version, purge, by=by)
+    storage = remote_copies.storage_of(project)
     for name in purge.stored if storage else ():
         storage.remove(name)  # type: ignore[union-attr]
     for path in purge.files:
@@ -147,87 +147,91 @@ def tombstone(path: Path) -> dict[str, object] | None:
     return None
 
 
-def _likeness(project: Project, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+def _list_likeness_files(
+    project: Project, person: str, remains: list[str]
+) -> Iterator[tuple[Path, str]]:
     shots = project.store.read(Shot, actor=person)
     ids = sorted({shot.shot_id for shot in shots})
     if ids:
         grades = project.store.read(Grade, shot_id=ids)
-        yield from _media(project, "likeness", {*ids, *(grade.grade_id for grade in grades)})
+        yield from _list_media(project, "likeness", {*ids, *(grade.grade_id for grade in grades)})
         paths = [take.path for take in project.store.read(Take, shot_id=ids)]
         for path in [*paths, *(grade.cube_path for grade in grades)]:
-            yield from _if_there(project.root / path, _folder_of(path).what)
+            yield from _keep_existing(project.root / path, _find_media_folder(path).what)
     for portrait in sorted({shot.portrait_digest for shot in shots}):
         yield from (
             (path, "solved portrait in the cache")
             for path in (cache_folder() / layout.CACHED_PORTRAITS).glob(f"{portrait[:20]}-*")
         )
-    yield from elsewhere.cached(
-        project, shot_ids=ids, portraits=_named(project, person, "portrait")
+    yield from remote_copies.cached(
+        project, shot_ids=ids, portraits=_list_named_files(project, person, "portrait")
     )
-    yield from elsewhere.felt(_named(project, person, "emotion_sample"))
-    yield from _own_files(
+    yield from remote_copies.felt(_list_named_files(project, person, "emotion_sample"))
+    yield from _list_own_files(
         project, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
     )
 
 
-def _voice(project: Project, person: str, remains: list[str]) -> Iterator[tuple[Path, str]]:
+def _list_voice_files(
+    project: Project, person: str, remains: list[str]
+) -> Iterator[tuple[Path, str]]:
     """Copies that hold the voice go, they can be made again of what is left; a source goes when
     nobody else speaks in it.
     """
-    characters, heard = _characters(project, person), _heard(project)
-    for row in _spoken_in(project, person):
+    characters, heard = _find_characters(project, person), _map_speakers(project)
+    for row in _find_recordings(project, person):
         for copy in (row.master_path, row.analysis_path):
-            yield from _if_there(project.root / copy, _folder_of(copy).what)
+            yield from _keep_existing(project.root / copy, _find_media_folder(copy).what)
         others = sorted(heard[row.recording_id] - characters)
         if others:
             remains.append(
                 f"{row.source}: {', '.join(others)} speak in it too; cut the voice out of it, or delete it"
             )
         else:
-            yield from _if_there(project.folder / row.source, "recording")
+            yield from _keep_existing(project.folder / row.source, "recording")
     if any(names & characters for names in heard.values()):
-        spoken = {row.recording_id for row in _spoken_in(project, person)}
-        yield from _media(project, "voice", spoken)
-    yield from elsewhere.cached_sound(project, _spoken_in(project, person))
-    yield from elsewhere.felt(_named(project, person, "emotion_sample"))
-    yield from _own_files(
+        spoken = {row.recording_id for row in _find_recordings(project, person)}
+        yield from _list_media(project, "voice", spoken)
+    yield from remote_copies.cached_sound(project, _find_recordings(project, person))
+    yield from remote_copies.felt(_list_named_files(project, person, "emotion_sample"))
+    yield from _list_own_files(
         project, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
     )
 
 
-def _media(
+def _list_media(
     project: Project, kind: Literal["likeness", "voice"], identities: set[str]
 ) -> Iterator[tuple[Path, str]]:
     """List the media that hold a person, or that may: `identities` name the files of one person."""
     for folder in layout.MEDIA_FOLDERS:
         whose = folder.likeness if kind == "likeness" else folder.voice
-        for path in _below(project.root / folder.path) if whose != "nobody" else []:
+        for path in _list_files_below(project.root / folder.path) if whose != "nobody" else []:
             if whose == "everybody" or layout.identity_of(path.name) in identities:
                 yield path, folder.what
 
 
-def _folder_of(path: str) -> layout.MediaFolder:
+def _find_media_folder(path: str) -> layout.MediaFolder:
     return next(folder for folder in layout.MEDIA_FOLDERS if folder.path == path.rpartition("/")[0])
 
 
-def _stored(project: Project, person: str, covers: Sequence[str]) -> dict[str, str]:
+def _list_stored(project: Project, person: str, covers: Sequence[str]) -> dict[str, str]:
     """What lies in the shared storage."""
     found: dict[str, str] = {}
     if "likeness" in covers:
         ids = sorted({shot.shot_id for shot in project.store.read(Shot, actor=person)})
-        found |= elsewhere.stored(
-            project, shot_ids=ids, portraits=_named(project, person, "portrait")
+        found |= remote_copies.stored(
+            project, shot_ids=ids, portraits=_list_named_files(project, person, "portrait")
         )
     if "voice" in covers:
-        found |= elsewhere.stored_sound(project, _spoken_in(project, person))
+        found |= remote_copies.stored_sound(project, _find_recordings(project, person))
     return found
 
 
-def _characters(project: Project, person: str) -> set[str]:
+def _find_characters(project: Project, person: str) -> set[str]:
     return {row.character for row in project.store.read(Actor, actor=person)}
 
 
-def _heard(project: Project) -> dict[str, set[str]]:
+def _map_speakers(project: Project) -> dict[str, set[str]]:
     """Who was ever heard in each recording."""
     heard: dict[str, set[str]] = {}
     for cue in project.store.read(Cue):
@@ -236,14 +240,14 @@ def _heard(project: Project) -> dict[str, set[str]]:
     return heard
 
 
-def _spoken_in(project: Project, person: str) -> list[Recording]:
+def _find_recordings(project: Project, person: str) -> list[Recording]:
     """The recordings in which somebody speaks."""
-    characters, heard = _characters(project, person), _heard(project)
+    characters, heard = _find_characters(project, person), _map_speakers(project)
     rows = {row.recording_id: row for row in project.store.read(Recording)}
     return [row for key, row in rows.items() if heard.get(key, set()) & characters]
 
 
-def _named(project: Project, person: str, column: str) -> list[Path]:
+def _list_named_files(project: Project, person: str, column: str) -> list[Path]:
     """The files that the cast ever named for this person, those of others too left out."""
     rows = project.store.read(Actor)
     others = {str(getattr(row, column)) for row in rows if row.actor != person}
@@ -255,7 +259,7 @@ def _named(project: Project, person: str, column: str) -> list[Path]:
     ]
 
 
-def _unfollowed(project: Project) -> list[str]:
+def _describe_linked_folders(project: Project) -> list[str]:
     """Folders of the build that lead elsewhere: what lies there is not ours to delete."""
     folders = (folder.path for folder in layout.MEDIA_FOLDERS)
     names = (layout.MEDIA, layout.DELIVERABLES, *folders)
@@ -265,7 +269,7 @@ def _unfollowed(project: Project) -> list[str]:
     ]
 
 
-def _own_files(
+def _list_own_files(
     project: Project,
     person: str,
     columns: Sequence[str],
@@ -290,10 +294,10 @@ def _own_files(
             for name in sorted(mine & others)
         ]
         for name in sorted(mine - others):
-            yield from _if_there(project.folder / name, column.replace("_", " "))
+            yield from _keep_existing(project.folder / name, column.replace("_", " "))
 
 
-def _bury(project: Project, version: str, purge: Purge, *, by: str) -> None:
+def _write_tombstone(project: Project, version: str, purge: Purge, *, by: str) -> None:
     """Say in the version's folder that it was, so that its name is not used again."""
     folder = project.root / layout.DELIVERABLES / version
     folder.mkdir(parents=True, exist_ok=True)
@@ -313,11 +317,11 @@ def _is_ours(project: Project, path: Path) -> bool:
     return any(path.parent.resolve().is_relative_to(place) for place in places)
 
 
-def _if_there(path: Path, why: str) -> list[tuple[Path, str]]:
+def _keep_existing(path: Path, why: str) -> list[tuple[Path, str]]:
     return [(path, why)] if path.is_symlink() or path.is_file() else []
 
 
-def _below(folder: Path) -> list[Path]:
+def _list_files_below(folder: Path) -> list[Path]:
     """Files and links under a folder that is none itself; linked folders are not entered."""
     if folder.is_symlink():
         return []
@@ -334,7 +338,7 @@ def _remove_empty_folders(folder: Path) -> None:
             Path(place).rmdir()
 
 
-def _unrecorded(project: Project, person: str) -> list[str]:
+def _find_unrecorded_versions(project: Project, person: str) -> list[str]:
     """Versions that stand and that the record does not know: a run was killed when it had just
     published. Anybody may be in them.
     """
@@ -347,4 +351,8 @@ def _unrecorded(project: Project, person: str) -> list[str]:
         if standing
         else set()
     )
-    return [name for name in standing if name not in known] if _characters(project, person) else []
+    return (
+        [name for name in standing if name not in known]
+        if _find_characters(project, person)
+        else []
+    )

@@ -57,18 +57,20 @@ def verify(file: Path) -> Verified:
     if buried is not None and not file.is_file():
         why = f"{buried['because']}; deleted at {buried['purged_at']} by {buried['by']}"
         return Verified(file=file, state=PURGED, credentials=None, problems=[why])
-    row = _row(file)
+    row = _find_row(file)
     if file.suffix == PLAYLIST and file.is_file():
-        return _ladder(file, row)
+        return _verify_playlist(file, row)
     found = c2pa_signing.verify_credentials(file)
     state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
-    delivered = _delivered(file, row)
-    report, problems = _decoded(file)
+    delivered = _compare_digest(file, row)
+    report, problems = _measure_film(file)
     measured, checks = dict[str, Any](), list[Check]()
     if report:
-        measured = _facts(report) | {"watermark": _mark(file)}
-        checks = _checks(file, row, report, is_delivered=delivered == SAME)
-    problems += [_told(check) for check in checks if check.verdict == "fail" and delivered != SAME]
+        measured = _list_facts(report) | {"watermark": _read_watermark(file)}
+        checks = _list_checks(file, row, report, is_delivered=delivered == SAME)
+    problems += [
+        _describe_check(check) for check in checks if check.verdict == "fail" and delivered != SAME
+    ]
     if state == "valid" and delivered == CHANGED:
         state = "tampered"
         problems.insert(
@@ -91,7 +93,7 @@ def verify(file: Path) -> Verified:
     )
 
 
-def _mark(file: Path) -> str | None:
+def _read_watermark(file: Path) -> str | None:
     """The number of the watermark that is found in a film, None when none is."""
     try:
         found = watermark.find_watermark(file)
@@ -100,7 +102,7 @@ def _mark(file: Path) -> str | None:
     return found.code if found else None
 
 
-def _ladder(master: Path, row: Deliverable | None) -> Verified:
+def _verify_playlist(master: Path, row: Deliverable | None) -> Verified:
     """A master playlist against the files that it leads to; the credentials are in those."""
     found = hls.inspect_playlists(master)
     facts = {
@@ -112,7 +114,7 @@ def _ladder(master: Path, row: Deliverable | None) -> Verified:
         problems += [
             f"{rendition.path.name}: {problem}" for problem in verify(rendition.path).problems
         ]
-    delivered = _delivered(master, row)
+    delivered = _compare_digest(master, row)
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
     return Verified(
@@ -125,13 +127,13 @@ def _ladder(master: Path, row: Deliverable | None) -> Verified:
     )
 
 
-def _delivered(file: Path, row: Deliverable | None) -> str:
+def _compare_digest(file: Path, row: Deliverable | None) -> str:
     if row is None:
         return ""
     return SAME if digest_file(file) == row.media_digest else CHANGED
 
 
-def _place(file: Path) -> Path | None:
+def _find_deliverables_folder(file: Path) -> Path | None:
     """The folder of deliverables that a file lies in."""
     return next(
         (folder for folder in file.resolve().parents[:3] if folder.name == layout.DELIVERABLES),
@@ -139,16 +141,16 @@ def _place(file: Path) -> Path | None:
     )
 
 
-def _record(place: Path) -> Store:
+def _open_record(place: Path) -> Store:
     return Store(place.parent / layout.RECORD)
 
 
-def _row(file: Path) -> Deliverable | None:
+def _find_row(file: Path) -> Deliverable | None:
     """The row of a file that lies in a production's deliverables."""
-    place = _place(file)
+    place = _find_deliverables_folder(file)
     if place is None or not (place.parent / layout.RECORD).is_dir():
         return None
-    rows = _record(place).read(Deliverable, path=file.resolve().relative_to(place).as_posix())
+    rows = _open_record(place).read(Deliverable, path=file.resolve().relative_to(place).as_posix())
     return rows[-1] if rows else None
 
 
@@ -168,7 +170,7 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     return not own or own[0]["value"].startswith("valid")
 
 
-def _decoded(file: Path) -> tuple[MediaReport | None, list[str]]:
+def _measure_film(file: Path) -> tuple[MediaReport | None, list[str]]:
     """What one decode of a film says; what is no film is not decoded."""
     if file.suffix.lower() not in FILMS:
         return None, []
@@ -178,7 +180,7 @@ def _decoded(file: Path) -> tuple[MediaReport | None, list[str]]:
         return None, [f"it does not decode: {str(error).splitlines()[-1]}"]
 
 
-def _facts(report: MediaReport) -> dict[str, Any]:
+def _list_facts(report: MediaReport) -> dict[str, Any]:
     loud = report.loudness
     return {
         "frames": report.frames,
@@ -193,15 +195,15 @@ def _facts(report: MediaReport) -> dict[str, Any]:
     }
 
 
-def _checks(
+def _list_checks(
     file: Path, row: Deliverable | None, report: MediaReport, *, is_delivered: bool
 ) -> list[Check]:
     """The recorded checks of a file that is as it was delivered; of another one what can be judged
     without its production.
     """
-    place = _place(file)
+    place = _find_deliverables_folder(file)
     if row is not None and place is not None and is_delivered:
-        return _record(place).read(Check, version=row.version, profile=row.profile)
+        return _open_record(place).read(Check, version=row.version, profile=row.profile)
     expected = qc.ExpectedMedia(
         frames=row.frames if row else report.frames,
         rate=report.rate,
@@ -213,7 +215,7 @@ def _checks(
     return qc.check_report(report, expected, version=version, profile=profile)
 
 
-def _told(check: Check) -> str:
+def _describe_check(check: Check) -> str:
     at = f" at {check.timecode}" if check.timecode else ""
     return f"{check.name}: {check.value}{at}, expected {check.limit}" + (
         f" ({check.advice})" if check.advice else ""

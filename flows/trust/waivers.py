@@ -25,7 +25,7 @@ Waived = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class WaiverOutcome:
     """What a waiver did: the failures that it lets pass, those that still stop the version, and
     whether `latest` leads to it now.
     """
@@ -50,7 +50,7 @@ def waived(store: Store, version: str) -> Waived:
     return found
 
 
-def waive(project: Project, version: str, check: str, *, reason: str, by: str) -> Outcome:
+def waive(project: Project, version: str, check: str, *, reason: str, by: str) -> WaiverOutcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
     `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
@@ -68,7 +68,7 @@ def waive(project: Project, version: str, check: str, *, reason: str, by: str) -
                 nearest=find_nearest(version, versions.list_versions(place)),
             )
         )
-    chosen = _chosen(rows, check, version)
+    chosen = _select_checks(rows, check, version)
     if not reason.strip() or len(reason) > LONGEST_REASON:
         expected = f"one to {LONGEST_REASON} characters"
         raise InputError(
@@ -87,11 +87,11 @@ def waive(project: Project, version: str, check: str, *, reason: str, by: str) -
     decided = waived(project.store, version)
     qc.write_checks(rows, place / version, waived=decided)
     left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
-    published = not left and _publish(project, version)
-    return Outcome(version=version, waived=tuple(chosen), left=left, published=published)
+    published = not left and _publish_version(project, version)
+    return WaiverOutcome(version=version, waived=tuple(chosen), left=left, published=published)
 
 
-def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
+def _select_checks(rows: list[Check], check: str, version: str) -> list[Check]:
     failed = qc.select_failures(rows)
     chosen = [one for one in failed if check in (one.name, f"{one.profile}: {one.name}")]
     if not chosen:
@@ -113,7 +113,7 @@ def _chosen(rows: list[Check], check: str, version: str) -> list[Check]:
     return chosen
 
 
-def _publish(project: Project, version: str) -> bool:
+def _publish_version(project: Project, version: str) -> bool:
     """Move `latest` forward to the version; never back to an older one."""
     place = project.root / layout.DELIVERABLES
     latest = place / layout.LATEST

@@ -36,12 +36,12 @@ def course(
     as_json: Json = False,
 ) -> int:
     """Render every lesson of a course that is out of date, and write a list (course.json)."""
-    from flows.night.course import render
-    from flows.night.nightly import Asked
+    from flows.night.course import render_course
+    from flows.night.nightly import NightOptions
     from flows.progress import bars
 
     with bars():
-        rendered = render(root, Asked(ray=ray, workers=workers))
+        rendered = render_course(root, NightOptions(ray=ray, workers=workers))
     if as_json:
         say_json(
             {

@@ -56,12 +56,12 @@ def nightly(
 
     The night ends at its deadline, or when its budget is spent.
     """
-    from flows.night.nightly import Asked, night
+    from flows.night.nightly import NightOptions, run_night
     from flows.progress import bars
 
     # when a service manager stops it, the summary still says so
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    asked = Asked(
+    asked = NightOptions(
         deadline=deadline,
         hours=hours,
         budget=budget,
@@ -73,15 +73,15 @@ def nightly(
         webhook_private=webhook_private,
     )
     with bars():
-        summary = night(root, asked)
+        summary = run_night(root, asked)
     if as_json:
-        from flows.night.summary import plain
+        from flows.night.summary import to_json_values
 
-        say_json(plain(summary))
+        say_json(to_json_values(summary))
     else:
-        from flows.night.summary import lines
+        from flows.night.summary import format_lines
 
-        for line in lines(summary):
+        for line in format_lines(summary):
             say(line)
         if summary.message:
             complain(summary.message)
@@ -101,7 +101,7 @@ def serve(
 
     Uses the Prefect server at PREFECT_API_URL, or starts its own.
     """
-    from flows.night.deployments import serve as serve_nights
+    from flows.night.deployments import serve_nights as serve_nights
 
     def announce(url: str) -> None:
         facts = {"root": root.resolve(), "prefect": url}

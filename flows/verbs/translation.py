@@ -9,7 +9,7 @@ from flows.lesson_inputs import read_script, words_of
 from flows.project import Project, open_project
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
-from pipeline.lesson import markdown, xliff
+from pipeline.lesson import xliff
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.xliff import Version
 from pipeline.script.settings import FILE
@@ -48,8 +48,8 @@ def import_xliff(folder: Path, translated: Path, *, out: Path) -> str:
     found = xliff.read(translated, script)
     _write(
         out,
-        markdown.write(
-            markdown.replace_texts(script, found.titles, found.texts),
+        markdown_writer.write(
+            lesson_script.replace_texts(script, found.titles, found.texts),
             narrator=project.production.lesson.presenter,
         ),
     )

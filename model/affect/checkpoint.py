@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
+from model.state_keys import find_key_problems
 
 MODEL, CONFIG, DIGEST = "model.safetensors", "config.json", "digest"
 
@@ -57,20 +58,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     missing = [name for name in (MODEL, CONFIG, DIGEST) if not (folder / name).is_file()]
     if missing:
         message = f"this is not a checkpoint: {', '.join(missing)} missing"
-        raise InputError(
-            Problem(
-                file=str(folder),
-                message=message,
-                expected=f"a folder with {MODEL}, {CONFIG}, {DIGEST}",
-            )
-        )
+        expected = f"a folder with {MODEL}, {CONFIG}, {DIGEST}"
+        raise InputError(Problem(file=str(folder), message=message, expected=expected))
     if read_digest(folder) != _digest(folder):
-        raise InputError(
-            Problem(
-                file=str(folder),
-                message="the files of this checkpoint have changed since they were written",
-            )
-        )
+        message = "the files of this checkpoint have changed since they were written"
+        raise InputError(Problem(file=str(folder), message=message))
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return config
 
@@ -95,7 +87,7 @@ def load_into(module: nn.Module, folder: Path) -> None:
         raise InputError(
             Problem(file=str(file), message=f"not readable as safetensors: {error}")
         ) from error
-    problems = _key_problems(str(file), module.state_dict(), state)
+    problems = find_key_problems(str(file), module.state_dict(), state)
     if problems:
         raise InputError(problems)
     module.load_state_dict(state)
@@ -103,23 +95,3 @@ def load_into(module: nn.Module, folder: Path) -> None:
 
 def _digest(folder: Path) -> str:
     return digest([digest_file(folder / MODEL), digest_file(folder / CONFIG)])
-
-
-def _key_problems(
-    file: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
-) -> list[Problem]:
-    problems = [
-        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in state
-    ]
-    problems += [
-        Problem(file=file, message=f"unknown key {key!r}") for key in state if key not in expected
-    ]
-    for key in expected.keys() & state.keys():
-        wanted, got = tuple(expected[key].shape), tuple(state[key].shape)
-        if wanted != got:
-            problems.append(
-                Problem(
-                    file=file, message=f"misshapen key {key!r}", expected=str(wanted), got=str(got)
-                )
-            )
-    return problems

@@ -205,12 +205,8 @@ class EmotionEmbedder(nn.Module):
         modality or is too short.
         """
         if not modalities or prepared.frames < 2:
-            raise InputError(
-                Problem(
-                    file="clip",
-                    message="this clip has neither sound nor face to read an emotion from",
-                )
-            )
+            message = "this clip has neither sound nor face to read an emotion from"
+            raise InputError(Problem(file="clip", message=message))
         hears, sees = "audio" in modalities, "video" in modalities
         batch = cut_windows(
             extract_features(prepared, self.space, hears=hears, sees=sees), self.sizes.window
@@ -232,13 +228,8 @@ class EmotionEmbedder(nn.Module):
         """Load a finished checkpoint. Raises InputError when the folder is none or does not fit."""
         config = checkpoint.read_config(folder)
         if config.get("kind") != "emotion embedder":
-            raise InputError(
-                Problem(
-                    file=str(folder),
-                    message="this is no emotion embedder",
-                    got=repr(config.get("kind")),
-                )
-            )
+            message, got = "this is no emotion embedder", repr(config.get("kind"))
+            raise InputError(Problem(file=str(folder), message=message, got=got))
         embedder = cls(EmbedderSizes(**config["sizes"]))
         checkpoint.load_into(embedder, folder)
         embedder.digest = checkpoint.read_digest(folder)

@@ -69,28 +69,16 @@ def fit_face_space(
     clips: Sequence[np.ndarray], identities: Sequence[str], *, axes: int
 ) -> FaceSpace:
     """Fit the space to points of clips (frames, points, 2), with the identity of each clip."""
-    reference = _mean_face(clips)
+    reference = _compute_mean_face(clips)
     frames = [_align_faces(points, reference)[0].reshape(len(points), -1) for points in clips]
-    names = sorted(set(identities))
-    means = np.stack(
-        [
-            np.concatenate(
-                [f for f, who in zip(frames, identities, strict=True) if who == name]
-            ).mean(0)
-            for name in names
-        ]
-    )
-    place = {name: index for index, name in enumerate(names)}
-    within = np.concatenate(
-        [f - means[place[who]] for f, who in zip(frames, identities, strict=True)]
-    )
+    means, within = _split_identities(frames, identities)
     values, vectors = np.linalg.eigh(within.T @ within / len(within))
     kept = min(axes, vectors.shape[1])
     least = max(LEAST_VARIANCE * float(values[-1]), 1e-12)
     basis = vectors[:, ::-1][:, :kept] / np.sqrt(np.maximum(values[::-1][:kept], least))
     mean = means.mean(axis=0)
     between = (
-        np.cov((means - mean) @ basis, rowvar=False) if len(names) > 1 else np.zeros((kept, kept))
+        np.cov((means - mean) @ basis, rowvar=False) if len(means) > 1 else np.zeros((kept, kept))
     )
     spread = np.linalg.cholesky(np.atleast_2d(between) + 1e-6 * np.eye(kept)).T
     return FaceSpace(
@@ -101,7 +89,20 @@ def fit_face_space(
     )
 
 
-def _mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
+def _split_identities(
+    frames: Sequence[np.ndarray], identities: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the mean of each identity, and how all frames differ from their identity's mean."""
+    names = sorted(set(identities))
+    pairs = list(zip(frames, identities, strict=True))
+    means = np.stack(
+        [np.concatenate([f for f, who in pairs if who == name]).mean(0) for name in names]
+    )
+    place = {name: index for index, name in enumerate(names)}
+    return means, np.concatenate([f - means[place[who]] for f, who in pairs])
+
+
+def _compute_mean_face(clips: Sequence[np.ndarray]) -> np.ndarray:
     """Compute the mean face, centred and of unit size, from one median face a clip.
 
     Two rounds settle it.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -59,11 +59,7 @@ class EmotionPriors:
 
         `intensity`: strength of the whole blend, read from the clip; None: as it lies.
         """
-        from scipy.optimize import nnls
-
-        ways = self._ways().double().numpy()
-        moved = (gaussian.mean - self.mean[NEUTRAL]).double().numpy()
-        found = nnls(ways.T, moved)[0] * self.intensity.double().numpy()
+        found = self._solve_weights(gaussian.mean)
         strongest = np.argsort(found)[::-1][:MOST_LABELS]
         kept = {
             LABELS[i]: float(found[i])
@@ -100,6 +96,14 @@ class EmotionPriors:
                 Problem(file=str(file), message=f"these are no emotion priors: {error}")
             ) from error
 
+    def _solve_weights(self, mean: Float[Tensor, " 256"]) -> Float64[np.ndarray, " 8"]:
+        """Solve for the non-negative weights whose mix is nearest to an embedding."""
+        from scipy.optimize import nnls
+
+        moved = (mean - self.mean[NEUTRAL]).double().numpy()
+        solved = nnls(self._ways().double().numpy().T, moved)[0]
+        return np.asarray(solved * self.intensity.double().numpy())
+
     def _ways(self) -> Tensor:
         """Compute the difference of each class from neutral."""
         return self.mean - self.mean[NEUTRAL]
@@ -115,9 +119,8 @@ def fit_class_priors(
     missing = [label for index, label in enumerate(LABELS) if not bool((emotions == index).any())]
     if missing:
         message = f"no clip performs {', '.join(missing)}"
-        raise InputError(
-            Problem(file="corpus", message=message, expected="clips of all eight emotions")
-        )
+        expected = "clips of all eight emotions"
+        raise InputError(Problem(file="corpus", message=message, expected=expected))
     means, logvars, strengths = [], [], []
     for index in range(len(LABELS)):
         own = emotions == index

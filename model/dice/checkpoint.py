@@ -33,6 +33,7 @@ from model.dice.pose import PoseGuider
 from model.dice.speech import AudioProjection, build_whisper_encoder
 from model.dice.unet import DiceUNet
 from model.emotion import LABELS
+from model.state_keys import find_key_problems
 
 State = dict[str, Tensor]
 SVD = "stable-video-diffusion-img2vid-xt"
@@ -107,29 +108,6 @@ def rename_keys(component: str, state: Mapping[str, Tensor]) -> State:
         if name is not None:
             found[name] = value
     return found
-
-
-def find_key_problems(
-    file: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
-) -> list[Problem]:
-    """List every missing, unknown and misshapen key."""
-    problems = [
-        Problem(file=file, message=f"missing key {key!r}") for key in expected if key not in state
-    ]
-    problems += [
-        Problem(file=file, message=f"unknown key {key!r}") for key in state if key not in expected
-    ]
-    problems += [
-        Problem(
-            file=file,
-            message=f"misshapen key {key!r}",
-            expected=str(tuple(wanted.shape)),
-            got=str(tuple(state[key].shape)),
-        )
-        for key, wanted in expected.items()
-        if key in state and state[key].shape != wanted.shape
-    ]
-    return problems
 
 
 def merge_unet(base: State, trained: State, *, file: str, sizes: DiceSizes) -> State:
@@ -292,21 +270,16 @@ def _check_unchanged(into: Path, files: Iterable[ImportedFile]) -> bool:
     """Return whether this is the first import. Raises InputError for files that changed since."""
     if not (into / released.RECORD).is_file():
         return True
-    known = {
-        file["name"]: file["sha256"]
-        for file in json.loads((into / released.RECORD).read_text())["files"]
-    }
+    record = json.loads((into / released.RECORD).read_text())
+    known = {file["name"]: file["sha256"] for file in record["files"]}
     changed = [file for file in files if file.name in known and known[file.name] != file.sha256]
     if changed:
         message = f"this file differs from the first import; remove {into} to trust the new one"
-        raise InputError(
-            [
-                Problem(
-                    file=f.name, message=message, expected=f"sha256 {known[f.name]}", got=f.sha256
-                )
-                for f in changed
-            ]
-        )
+        problems = [
+            Problem(file=f.name, message=message, expected=f"sha256 {known[f.name]}", got=f.sha256)
+            for f in changed
+        ]
+        raise InputError(problems)
     return False
 
 

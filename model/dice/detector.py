@@ -92,15 +92,7 @@ def decode_detections(answers: Float[Tensor, "1 n 16"], *, size: Size) -> list[D
     factors = np.array(size) / np.array(fit_network_size(size))
     return [
         Detection(
-            box=PixelBox(
-                **dict(
-                    zip(
-                        ("left", "top", "right", "bottom"),
-                        (boxes[i] * np.tile(factors, 2)).tolist(),
-                        strict=True,
-                    )
-                )
-            ),
+            box=_make_box(boxes[i] * np.tile(factors, 2)),
             landmarks=answer[i, 5:15].reshape(5, 2) * factors,
             score=float(scores[i]),
         )
@@ -119,6 +111,11 @@ def choose_largest(areas: Sequence[float], *, as_reference: bool = False) -> int
     if not as_reference:
         return max(range(len(areas)), key=areas.__getitem__)
     return max((i for i, area in enumerate(areas) if area > areas[0]), default=0)
+
+
+def _make_box(edges: Float64[np.ndarray, " 4"]) -> PixelBox:
+    left, top, right, bottom = edges.tolist()
+    return PixelBox(left=left, top=top, right=right, bottom=bottom)
 
 
 def _drop_overlapping(

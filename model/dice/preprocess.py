@@ -132,12 +132,8 @@ def crop_square(size: Size, face: PixelBox, *, expand: float = CROP_EXPAND) -> P
     side = min(right - left, bottom - top)
     left, right = _shorten(left, right, side, (face.left + face.right) / 2)
     top, bottom = _shorten(top, bottom, side, (face.top + face.bottom) / 2)
-    return PixelBox(
-        left=float(round(left)),
-        top=float(round(top)),
-        right=float(round(right)),
-        bottom=float(round(bottom)),
-    )
+    left, top, right, bottom = (float(round(edge)) for edge in (left, top, right, bottom))
+    return PixelBox(left=left, top=top, right=right, bottom=bottom)
 
 
 def _shorten(start: float, end: float, side: float, wanted: float) -> tuple[float, float]:

@@ -119,12 +119,8 @@ def read_record(place: Path) -> dict[str, Any]:
     """
     record = place / RECORD
     if not record.is_file():
-        raise InputError(
-            [
-                _import_first(place),
-                *(source.problem(Path("DIR")) for source in (*SOURCES, EMOTIONS)),
-            ]
-        )
+        files = [source.problem(Path("DIR")) for source in (*SOURCES, EMOTIONS)]
+        raise InputError([_import_first(place), *files])
     content: dict[str, Any] = json.loads(record.read_text())
     lost = [name for name in COMPONENTS if not (place / f"{name}.safetensors").is_file()]
     if lost:

@@ -68,13 +68,8 @@ class DiceTalker:
     ) -> DiceClip:
         """Begin a clip. Raises InputError when the portrait cannot be animated."""
         if speech.frames < 1:
-            raise InputError(
-                Problem(
-                    file=portrait.name,
-                    message="a clip needs at least one frame",
-                    got=str(speech.frames),
-                )
-            )
+            message, got = "a clip needs at least one frame", str(speech.frames)
+            raise InputError(Problem(file=portrait.name, message=message, got=got))
         placed, encoded = self._encode_portrait(portrait)
         request = DiceRequest(
             name=portrait.name,
@@ -183,14 +178,9 @@ def _choose_device(name: str) -> torch.device:
     }
     if not available[name]:
         expected = " or ".join(found for found, there in available.items() if there)
+        file, column, message = "dice settings", "device", "this machine has no such device"
         raise InputError(
-            Problem(
-                file="dice settings",
-                column="device",
-                message="this machine has no such device",
-                expected=expected,
-                got=name,
-            )
+            Problem(file=file, column=column, message=message, expected=expected, got=name)
         )
     return torch.device(name)
 

@@ -129,13 +129,9 @@ def _digest(folder: Path) -> str:
         config.get(name) if isinstance(config, dict) else None for name in ("kind", "stage")
     )
     if kind != LABEL or stage == UNFINISHED:
-        message, got = (
-            "this talker cannot use these weights",
-            repr(stage if kind == LABEL else kind),
-        )
-        raise InputError(
-            Problem(file=str(folder / CONFIG), message=message, expected=expected, got=got)
-        )
+        file, got = str(folder / CONFIG), repr(stage if kind == LABEL else kind)
+        message = "this talker cannot use these weights"
+        raise InputError(Problem(file=file, message=message, expected=expected, got=got))
     return (folder / DIGEST).read_text(encoding="utf-8").strip()
 
 

@@ -27,13 +27,13 @@ DEFAULT = NanoPlan()
 class SampleRequest:
     """A clip to sample.
 
-    `face`: the portrait's crop. `heard`: encoder states, two a frame; `prosody`: one row a frame;
+    `face`: the portrait's crop. `states`: encoder states, two a frame; `prosody`: one row a frame;
     both may be longer or shorter than the clip (ends repeat). `weights`: of the eight emotions at
     each frame, or one row for all.
     """
 
     face: UInt8[Tensor, "side side 3"]
-    heard: Float[Tensor, "states heard"]
+    states: Float[Tensor, "states heard"]
     prosody: Float[Tensor, "rows prosody"]
     weights: Float[Tensor, "rows 8"]
     frames: int
@@ -75,7 +75,7 @@ def request_clip(corpus: Corpus, clip: CorpusClip, *, frames: int) -> SampleRequ
     weights[0, LABELS.index(clip.emotion)] = clip.intensity
     return SampleRequest(
         face=torch.from_numpy(corpus.portrait(clip.identity).face),
-        heard=torch.from_numpy(corpus.array(clip, "heard")),
+        states=torch.from_numpy(corpus.array(clip, "heard")),
         prosody=torch.from_numpy(corpus.array(clip, "prosody")),
         weights=weights,
         frames=frames,
@@ -88,7 +88,7 @@ def condition_frames(networks: NanoNetworks, request: SampleRequest) -> Conditio
 
     @torch.no_grad()
     def condition(frames: range) -> tuple[Tensor, Tensor]:
-        states = gather_context(request.heard.float(), frames=frames, size=sizes.rows, stride=2)
+        states = gather_context(request.states.float(), frames=frames, size=sizes.rows, stride=2)
         prosody = gather_context(
             request.prosody.float(), frames=frames, size=sizes.prosody_frames, stride=1
         )

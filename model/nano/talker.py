@@ -60,13 +60,8 @@ class NanoTalker:
     ) -> NanoClip:
         """Begin a clip. Raises InputError when the portrait cannot be animated."""
         if speech.frames < 1:
-            raise InputError(
-                Problem(
-                    file=portrait.name,
-                    message="a clip needs at least one frame",
-                    got=str(speech.frames),
-                )
-            )
+            message, got = "a clip needs at least one frame", str(speech.frames)
+            raise InputError(Problem(file=portrait.name, message=message, got=got))
         framing, look = self._encode_portrait(portrait)
         request = NanoRequest(
             name=portrait.name,

@@ -55,13 +55,15 @@ def read_settings(values: Mapping[str, object]) -> PrevisSettings:
     ]
     size = values.get("size")
     if size is not None and not (isinstance(size, int) and LEAST_SIZE <= size <= MOST_SIZE):
-        expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
-        problems.append(
-            Problem(file="previs settings", message="bad size", expected=expected, got=repr(size))
-        )
+        problems.append(_refuse_size(size))
     if problems:
         raise InputError(problems)
     return PrevisSettings(size=size if isinstance(size, int) else None)
+
+
+def _refuse_size(size: object) -> Problem:
+    expected = f"a whole number from {LEAST_SIZE} to {MOST_SIZE}, or nothing"
+    return Problem(file="previs settings", message="bad size", expected=expected, got=repr(size))
 
 
 def describe(settings: Mapping[str, object]) -> Description:

@@ -325,6 +325,18 @@ def _build_lip_controls(unit: LipUnit, only: int | None = None) -> UnitControls:
             controls.move(right, (-out if right != left else 0.0, down))
         if only != 0:
             controls.move(left, (out if right != left else 0.0, down))
+    _move_lips(controls, unit, only)
+    for corner in anatomy.CORNERS:  # both lips end in them, so both sides move them alike
+        (ax, ay), (bx, by) = controls.upper[corner], controls.lower[corner]
+        controls.move(corner, ((ax + bx) / 2, (ay + by) / 2))
+    controls.hold((*anatomy.EYE_POINTS, *anatomy.NOSE_RIDGE, *anatomy.UPPER_OVAL))
+    if not unit.jaw_moves:
+        controls.hold(anatomy.JAW)
+    return controls
+
+
+def _move_lips(controls: UnitControls, unit: LipUnit, only: int | None) -> None:
+    """Move the lip points, those of one side only for a smirk; the other side sags."""
     for row, upper, inner in _LIP_ROWS:
         for place, point in enumerate(row):
             if (only == 0 and place > 5) or (only == 1 and place < 5):
@@ -334,13 +346,6 @@ def _build_lip_controls(unit: LipUnit, only: int | None = None) -> UnitControls:
                 displacement = _move_lip_point(unit, place, upper=upper, inner=inner)
             side = controls.upper if upper else controls.lower
             side.setdefault(point, displacement)
-    for corner in anatomy.CORNERS:  # both lips end in them, so both sides move them alike
-        (ax, ay), (bx, by) = controls.upper[corner], controls.lower[corner]
-        controls.move(corner, ((ax + bx) / 2, (ay + by) / 2))
-    controls.hold((*anatomy.EYE_POINTS, *anatomy.NOSE_RIDGE, *anatomy.UPPER_OVAL))
-    if not unit.jaw_moves:
-        controls.hold(anatomy.JAW)
-    return controls
 
 
 _LIP_ROWS = (

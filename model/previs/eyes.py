@@ -84,34 +84,56 @@ def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: 
         np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32
     )
     top, bottom = _resample_curve(across, upper), _resample_curve(across, lower)
-    opening = np.maximum(bottom - top, 0)
-    place = (across - across[0]) / (across[-1] - across[0])
-    brow = ((face.points[list(anatomy.BROWS[side][5:]), :2] - origin) @ face.axes)[:, 1].mean()
-    height = min(max(0.9 * opening.max(), 0.15 * unit), 0.9 * max(top.min() - brow, 0.0))
-    crease = top - (height - 0.03 * unit) * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.03 * unit
-    corners = (
-        np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)]) @ face.axes.T * unit
-        + origin
-    )
-    low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
-    high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
+    left, low, right, high = eye_box = _find_eye_box(face, origin, box)
+    pixels = np.ascontiguousarray(rgb[low:high, left:right], dtype=np.float32)
+    edge = origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T
     eye = Eye(
-        box=(int(low[0]), int(low[1]), int(high[0]), int(high[1])),
+        box=eye_box,
         origin=origin.astype(np.float32),
         across=across,
-        crease=crease.astype(np.float32),
+        crease=_find_crease(face, side, (across, top, bottom)).astype(np.float32),
         upper=top.astype(np.float32),
         lower=bottom.astype(np.float32),
-        lash=_pick_lash_colour(
-            rgb, origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T
-        ),
-        skin=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
-        wide=np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]], dtype=np.float32),
+        lash=_pick_lash_colour(rgb, edge),
+        skin=pixels,
+        wide=pixels,
         line=0.012 * unit,
     )
-    return replace(
-        eye, wide=_complete_eyeball(eye, face.axes, iris), skin=_build_lid_skin(rgb, eye, face)
-    )
+    wide, skin = _complete_eyeball(eye, face.axes, iris), _build_lid_skin(rgb, eye, face)
+    return replace(eye, wide=wide, skin=skin)
+
+
+def _find_crease(
+    face: Face, side: int, lids: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Find the crease of an upper lid: px along the face's down, over `across`.
+
+    `lids`: `across`, then the upper and the lower lid over it.
+    """
+    (across, top, bottom), unit = lids, face.unit
+    opening = np.maximum(bottom - top, 0)
+    place = (across - across[0]) / (across[-1] - across[0])
+    brows = face.points[list(anatomy.BROWS[side][5:]), :2]
+    brow = ((brows - face.eyes[side]) @ face.axes)[:, 1].mean()
+    height = min(max(0.9 * opening.max(), 0.15 * unit), 0.9 * max(top.min() - brow, 0.0))
+    crease = top - (height - 0.03 * unit) * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.03 * unit
+    return np.asarray(crease)
+
+
+def _find_eye_box(face: Face, origin: np.ndarray, box: Box) -> Box:
+    """Find the box of whole px around an eye, inside `box`."""
+    corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)])
+    corners = corners @ face.axes.T * face.unit + origin
+    low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
+    high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _list_pixels(box: Box) -> Region:
+    """List the pixel positions of a box."""
+    left, top, right, bottom = box
+    grid = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    return np.stack(grid, axis=-1).astype(np.float32)
 
 
 def _complete_eyeball(
@@ -121,21 +143,11 @@ def _complete_eyeball(
 
     The iris is mirrored about its middle; the rest gets the colour of the white.
     """
-    left, top, right, bottom = eye.box
-    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
-        np.float32
-    )
-    place = _EyeSampling(eye, pixels, axes)
+    place = _EyeSampling(eye, _list_pixels(eye.box), axes)
     middle = (iris[:2] - eye.origin) @ axes
     lowest = place.lower - 1.5 * eye.line
     mirrored = np.minimum(2 * middle[1] - place.down, lowest)
-    folded = cv2.remap(
-        eye.wide,
-        place.to_box(place.right, mirrored),
-        None,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    folded = _sample_box(eye.wide, place.to_box(place.right, mirrored))
     between = place.inside & (place.down > place.upper + eye.line) & (place.down < lowest)
     distance = np.hypot(place.right - middle[0], place.down - middle[1])
     beside = between & (distance > 1.2 * iris[2])
@@ -154,10 +166,7 @@ def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray
     """
     left, top, right, bottom = eye.box
     bare = _remove_lashes(np.ascontiguousarray(rgb[top:bottom, left:right]), face.unit)
-    pixels = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1).astype(
-        np.float32
-    )
-    place = _EyeSampling(eye, pixels, face.axes)
+    place = _EyeSampling(eye, _list_pixels(eye.box), face.axes)
     above, below = (
         _sample_along(bare, eye, face, edge)
         for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
@@ -170,10 +179,15 @@ def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray
     column = np.clip(np.rint(place.right - eye.across[0]), 0, len(eye.across) - 1).astype(int)
     smooth = (share**2 * (3 - 2 * share))[..., None]
     skin = above[column] * (1 - smooth) + below[column] * smooth
-    round_light = (
-        1 + 0.05 * np.sin(np.pi * share) - FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
-    )
+    fold = FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
+    round_light = 1 + 0.05 * np.sin(np.pi * share) - fold
     return np.asarray(skin * round_light[..., None], dtype=np.float32)
+
+
+def _sample_box(picture: np.ndarray, places: Region) -> np.ndarray:
+    return np.asarray(
+        cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def _sample_along(
@@ -247,13 +261,7 @@ def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | 
     length = eye.across[-1] - eye.across[0]
     raised = lift * np.sin(np.pi * np.clip((place.right - eye.across[0]) / length, 0, 1))
     down = place.lower - (1 - share) * (opening + raised)
-    ball = cv2.remap(
-        eye.wide,
-        place.to_box(place.right, down),
-        None,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    ball = _sample_box(eye.wide, place.to_box(place.right, down))
     under_lid = np.maximum(down - (place.upper - raised), 0)
     shadow = 1 - 0.45 * np.exp(under_lid / (-1.6 * eye.line))
     edge = np.clip((place.down - place.upper - 0.4 * eye.line) / (0.8 * eye.line), 0, 1)
@@ -280,28 +288,11 @@ def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid
     rising = edge + opening * (1 - closure * (1 - UPPER_SHARE))
     under_lid = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1)
     on_lower = np.clip((place.down - rising) / (0.5 * eye.line) + 0.5, 0, 1)
-    from_crease = np.clip(
-        (place.down - place.crease) / np.maximum(0.35 * (place.upper - place.crease), eye.line),
-        0,
-        1,
-    )
-    from_below = np.clip((place.lower + SKIN_BELOW * eye.line - place.down) / (2 * eye.line), 0, 1)
-    length = eye.across[-1] - eye.across[0]
-    ends = np.clip(
-        np.minimum(place.right - eye.across[0], eye.across[-1] - place.right) / (0.10 * length),
-        0,
-        1,
-    )
-    cover = (
-        np.maximum(under_lid, on_lower)
-        * from_crease
-        * from_below
-        * ends
-        * place.inside
-        * min(closure * 3, 1.0)
-    )
-    where = place.to_box(place.right, place.down)
-    skin = cv2.remap(eye.skin, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    beside = np.minimum(place.right - eye.across[0], eye.across[-1] - place.right)
+    ends = np.clip(beside / (0.10 * (eye.across[-1] - eye.across[0])), 0, 1)
+    cover = _fade_lids(eye, place, np.maximum(under_lid, on_lower))
+    cover = cover * ends * place.inside * min(closure * 3, 1.0)
+    skin = _sample_box(eye.skin, place.to_box(place.right, place.down))
     distance = place.down - lid
     width = np.where(distance < 0, 1.1, 1.5) * eye.line
     line = np.exp(-((distance / width) ** 2)) * ends * place.inside * min(closure * 2.5, LASHES)
@@ -310,6 +301,14 @@ def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid
         cover=cover[..., None].astype(np.float32),
         line=line[..., None].astype(np.float32),
     )
+
+
+def _fade_lids(eye: Eye, place: _EyeSampling, cover: np.ndarray) -> np.ndarray:
+    """Fade the lids' cover out at the crease and below the eye."""
+    height = np.maximum(0.35 * (place.upper - place.crease), eye.line)
+    from_crease = np.clip((place.down - place.crease) / height, 0, 1)
+    from_below = np.clip((place.lower + SKIN_BELOW * eye.line - place.down) / (2 * eye.line), 0, 1)
+    return np.asarray(cover * from_crease * from_below)
 
 
 class _EyeSampling:

@@ -66,23 +66,9 @@ def measure_film(
         InputError: There is no face in more than a fifth of the film.
     """
     nothing = np.full(12, np.nan)
-    rows = np.array(
-        [
-            nothing if face is None else _measure_face(face)
-            for face in _follow_face(frames, landmarker)
-        ]
-    )
-    lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
-    if not len(rows) or lost > MOST_LOST:
-        message = "no face can be followed in this film" if len(rows) else "the film has no frames"
-        raise InputError(
-            Problem(
-                file=name,
-                message=message,
-                expected="one face in every frame",
-                got=f"{100 * lost:.0f} % lost",
-            )
-        )
+    faces = _follow_face(frames, landmarker)
+    rows = np.array([nothing if face is None else _measure_face(face) for face in faces])
+    _check_rows(rows, name)
     bridged = np.stack([_bridge_gaps(column) for column in rows.T], axis=1)
     change = bridged - np.median(bridged, axis=0)
     return FilmedPerformance(
@@ -91,6 +77,16 @@ def measure_film(
         head=_limit_head(change),
         lids=_estimate_closure(bridged),
     )
+
+
+def _check_rows(rows: np.ndarray, name: str) -> None:
+    """Refuse a film in which the face is lost for too long."""
+    lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
+    if len(rows) and lost <= MOST_LOST:
+        return
+    message = "no face can be followed in this film" if len(rows) else "the film has no frames"
+    expected, got = "one face in every frame", f"{100 * lost:.0f} % lost"
+    raise InputError(Problem(file=name, message=message, expected=expected, got=got))
 
 
 def _follow_face(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterator[Face | None]:

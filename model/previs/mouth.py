@@ -61,6 +61,9 @@ def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
     teeth = _turn_teeth(_draw_teeth(skin, _measure_white(rgb, face)), face.left_share)
     below = teeth[::-1].copy()
     below[..., :3] *= 0.72
+    seam = lip * 0.4
+    if lips.closed:
+        seam = np.minimum(_sample_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
     return Mouth(
         upper=lips.upper,
         lower=lips.lower,
@@ -71,9 +74,7 @@ def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
         teeth_above=teeth,
         teeth_below=below,
         lip=lip,
-        seam=np.minimum(_sample_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
-        if lips.closed
-        else lip * 0.4,
+        seam=seam,
         level=float(np.clip(skin.mean() / 150, 0.05, 1.15)),
         chroma=_measure_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),

@@ -173,18 +173,21 @@ class PhoneDecoder:
         for run in fitting.find_runs(spelled, [phone.name for phone in spoken]):
             low = max(spoken[run.start].start - ROOM, done)
             high = min(spoken[run.end - 1].end + ROOM, len(samples) // TICK)
-            part, words_of_run = samples[low * TICK : high * TICK], words[run.first : run.last]
-            # The words at the ends of a run may be half cut away.
-            tries = (words_of_run, words_of_run[1:], words_of_run[:-1], words_of_run[1:-1])
-            inside = next(
-                (fit for known in tries if known and (fit := self._align_words(part, known))), None
-            )
+            inside = self._align_run(samples[low * TICK : high * TICK], words[run.first : run.last])
             if inside is None:
                 continue
             phones += _clip_phones(decoded, done, low)
             phones += [Phone(phone.name, phone.start + low, phone.end + low) for phone in inside]
             done = high
         return [*phones, *_clip_phones(decoded, done, len(samples) // TICK)] if phones else None
+
+    def _align_run(self, samples: Samples, words: list[str]) -> list[Phone] | None:
+        """Align a run of words, whose ends may be half cut away."""
+        for known in (words, words[1:], words[:-1], words[1:-1]):
+            aligned = self._align_words(samples, known) if known else None
+            if aligned:
+                return aligned
+        return None
 
     @cached_property
     def _listener(self) -> Any:

@@ -48,35 +48,31 @@ def find_face(portrait: Portrait, landmarker: Landmarker) -> Face:
         InputError: There is no face, there are several without a choice, or it is too small, turned
             away, cut off, upside down or covered.
     """
-    pixels = (
-        portrait.pixels
-        if portrait.alpha is None
-        else _lay_on_backdrop(portrait.pixels, portrait.alpha)
-    )
-    faces = [
-        (detection, landmarker.fit_mesh(pixels, detection))
-        for detection in landmarker.survey(pixels, LEAST_FACE)
-    ]
-    faces = _drop_doubles(
-        [(detection, face) for detection, face in faces if face.confidence >= LEAST_CONFIDENCE]
-    )
+    pixels = portrait.pixels
+    if portrait.alpha is not None:
+        pixels = _lay_on_backdrop(pixels, portrait.alpha)
+    faces = _find_faces(pixels, landmarker)
     if not faces:
         raise _refuse(portrait, "no face was found", expected="one face, seen from the front")
     detection, face = faces[_choose_face(portrait, [detection for detection, _ in faces])]
     if detection.size < LEAST_FACE:
-        raise _refuse(
-            portrait,
-            "the face is too small",
-            expected=f"at least {LEAST_FACE} px",
-            got=f"{detection.size:.0f} px",
-        )
+        expected, got = f"at least {LEAST_FACE} px", f"{detection.size:.0f} px"
+        raise _refuse(portrait, "the face is too small", expected=expected, got=got)
     _check_face(portrait, face, _is_upside_down(pixels, detection, landmarker))
     reason = occlusion.measure_lips(pixels, face).why_covered
     if reason:
-        raise _refuse(
-            portrait, "the mouth is covered", expected="lips that can be seen", got=reason
-        )
+        expected = "lips that can be seen"
+        raise _refuse(portrait, "the mouth is covered", expected=expected, got=reason)
     return face
+
+
+def _find_faces(pixels: np.ndarray, landmarker: Landmarker) -> list[tuple[FaceDetection, Face]]:
+    """Find all faces of which the mesh is sure, each once."""
+    faces = [
+        (detection, landmarker.fit_mesh(pixels, detection))
+        for detection in landmarker.survey(pixels, LEAST_FACE)
+    ]
+    return _drop_doubles([pair for pair in faces if pair[1].confidence >= LEAST_CONFIDENCE])
 
 
 def _lay_on_backdrop(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -86,26 +82,19 @@ def _lay_on_backdrop(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.add(cv2.multiply(rgb, share, scale=1 / 255), behind))
 
 
-def _check_face(portrait: Portrait, face: Face, on_head: bool) -> None:
+def _check_face(portrait: Portrait, face: Face, is_upside_down: bool) -> None:
     """Refuse a face that is cut off, upside down or turned too far aside."""
     height, width = portrait.pixels.shape[:2]
     features = face.points[[*anatomy.EYE_POINTS, *anatomy.LIPS], :2]
     if (features < 0).any() or (features > (width - 1, height - 1)).any():
-        raise _refuse(
-            portrait,
-            "the face is cut off by the picture's edge",
-            expected="eyes and mouth inside the picture",
-        )
-    if on_head:
-        raise _refuse(portrait, "the face stands on its head", expected="an upright picture")
+        message, expected = "the picture's edge cuts the face off", "eyes and mouth in the picture"
+        raise _refuse(portrait, message, expected=expected)
+    if is_upside_down:
+        raise _refuse(portrait, "the face is upside down", expected="an upright picture")
     if abs(face.yaw_degrees) > MOST_YAW:
+        expected = f"at most {MOST_YAW:.0f} degrees"
         got = f"turned by {face.yaw_degrees:+.0f} degrees"
-        raise _refuse(
-            portrait,
-            "the face is turned too far aside",
-            expected=f"at most {MOST_YAW:.0f} degrees",
-            got=got,
-        )
+        raise _refuse(portrait, "the face is turned too far aside", expected=expected, got=got)
 
 
 def _is_upside_down(pixels: np.ndarray, detection: FaceDetection, landmarker: Landmarker) -> bool:
@@ -196,10 +185,7 @@ def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -
         cover = opaque if opaque.any() else np.ones_like(opaque)
     else:
         cover = networks.segmenter.segment_person(near, face.transform(1.0, (left, top)))
-    plate = rgb.copy() if picture.shape[2] == 3 else _lay_on_backdrop(rgb, picture[..., 3])
-    plate[top:bottom, left:right] = matte.fill_plate(
-        plate[top:bottom, left:right], cover, face.unit
-    )
+    plate = _make_plate(picture, reach, cover, face.unit)
     box = _find_person_box(cover, round(matte.BAND * face.unit))
     source = np.dstack([near, np.rint(cover * 255).astype(np.uint8)])[
         box[1] : box[3], box[0] : box[2]
@@ -212,6 +198,16 @@ def assemble_puppet(picture: np.ndarray, face: Face, networks: PrevisNetworks) -
         (plate, whole),
         (place, networks.irises),
     )
+
+
+def _make_plate(picture: np.ndarray, reach: Box, cover: np.ndarray, unit: float) -> np.ndarray:
+    """Make the picture without the person's edge."""
+    left, top, right, bottom = reach
+    rgb = np.ascontiguousarray(picture[..., :3])
+    plate = rgb if picture.shape[2] == 3 else _lay_on_backdrop(rgb, picture[..., 3])
+    plate = plate.copy()
+    plate[top:bottom, left:right] = matte.fill_plate(plate[top:bottom, left:right], cover, unit)
+    return plate
 
 
 def _solve_puppet(
@@ -253,14 +249,15 @@ def _collect_warnings(rgb: np.ndarray, face: Face) -> tuple[str, ...]:
     warnings = []
     if abs(face.yaw_degrees) > WARN_YAW:
         warnings.append(
-            f"the face is turned by {face.yaw_degrees:+.0f} degrees: its far side may look stretched"
+            f"the face is turned by {face.yaw_degrees:+.0f} degrees; "
+            "its far side may look stretched"
         )
     doubt = occlusion.measure_lips(rgb, face).why_doubtful
     if doubt:
         warnings.append(f"the mouth may be covered: {doubt}")
     if face.unit < WARN_UNIT:
         warnings.append(
-            f"the eyes are only {face.unit:.0f} px apart: teeth and lids will be coarse"
+            f"the eyes are only {face.unit:.0f} px apart; teeth and lids will be coarse"
         )
     return tuple(warnings)
 

@@ -100,28 +100,30 @@ def make_blocks(
 ) -> Iterator[SpeechBlock]:
     """Yield blocks of frames with what is heard in them."""
     samples, before = _take_span(speech)
-    level = visemes.measure_level(samples)
-    if speech.role == "speaking":
-        speaking, beat = (
-            gesture.find_phrases(level.open),
-            gesture.find_stress(level.db, level.reference),
-        )
-    else:
-        speaking, beat = np.zeros(len(level.db)), 0.7 * gesture.place_nods(level.open, seed)
+    speaking, beat = _find_gestures(speech, visemes.measure_level(samples), seed)
     rows = _VisemeRows(samples, phones, speech)
     for start in range(0, speech.frames, BLOCK_FRAMES):
         frames = np.arange(start, min(start + BLOCK_FRAMES, speech.frames))
         times = (frames + 0.5) / float(speech.rate)
         ticks = (times + before) * HZ - 0.5
         lived = times + speech.before_frames / float(speech.rate)
-        channels, stressed, open_mouth = (
-            rows.at(ticks),
-            _sample_track(beat, ticks),
-            _sample_track(speaking, ticks),
-        )
         yield SpeechBlock(
-            times=times, lived=lived, speech=channels, beat=stressed, speaking=open_mouth
+            times=times,
+            lived=lived,
+            speech=rows.at(ticks),
+            beat=_sample_track(beat, ticks),
+            speaking=_sample_track(speaking, ticks),
         )
+
+
+def _find_gestures(
+    speech: Speech, level: visemes.SpeechLevel, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find phrases and beats of the head at 100 Hz, of a speaker or a listener."""
+    if speech.role == "speaking":
+        beats = gesture.find_stress(level.db, level.reference)
+        return gesture.find_phrases(level.open), beats
+    return np.zeros(len(level.db)), 0.7 * gesture.place_nods(level.open, seed)
 
 
 def _take_span(speech: Speech) -> tuple[np.ndarray, float]:
@@ -165,6 +167,26 @@ class _VisemeRows:
         self._rows, self._first = self._rows[passed:], self._first + min(passed, len(self._rows))
         places = ticks - self._first
         return np.stack([_sample_track(column, places) for column in self._rows.T], axis=1)
+
+
+def _open_lips(
+    units: np.ndarray, opening: tuple[np.ndarray, np.ndarray], press: np.ndarray, bite: np.ndarray
+) -> None:
+    """Open jaw and lips by what is spoken, in place; pressed and bitten lips stay closed."""
+    (jaw, spread), free = opening, 1 - press
+
+    def column(name: str) -> np.ndarray:
+        return units[:, INDEX[name]]
+
+    column("AU26")[:] = (column("AU26") + JAW_SHARE * OPENING * jaw) * free * (1 - 0.5 * bite)
+    column("AU16")[:] += (1 - JAW_SHARE) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
+    parted = column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread
+    column("AU25")[:] = parted * free * (1 - 0.5 * bite)
+    for name in ("AU10", "AU16"):
+        column(name)[:] *= free
+    column("AU12")[:] *= 1 - 0.5 * press
+    # a smile pulls lips apart that a sound wants shut
+    column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))
 
 
 class PortraitActor:
@@ -241,33 +263,14 @@ class PortraitActor:
             units[:, INDEX[name]] *= 1 - 0.30 * block.speaking
         jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
         press, bite = (np.clip(1.6 * closing, 0, 1) for closing in (press, bite))
-        free = 1 - press
-
-        def column(name: str) -> np.ndarray:
-            return units[:, INDEX[name]]
-
-        column("AU26")[:] = (column("AU26") + JAW_SHARE * OPENING * jaw) * free * (1 - 0.5 * bite)
-        column("AU16")[:] += (1 - JAW_SHARE) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
-        column("AU25")[:] = (
-            (column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread)
-            * free
-            * (1 - 0.5 * bite)
-        )
-        for name in ("AU10", "AU16"):
-            column(name)[:] *= free
-        column("AU12")[:] *= 1 - 0.5 * press
-        # a smile pulls lips apart that a sound wants shut
-        column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))
+        _open_lips(units, (jaw, spread), press, bite)
         additions = {
-            "AU20": 0.40 * spread,
-            "AU18": 0.75 * rounded,
-            "AU24": 0.45 * press,
-            "AU32": 0.7 * bite,
+            **{"AU20": 0.40 * spread, "AU18": 0.75 * rounded},
+            **{"AU24": 0.45 * press, "AU32": 0.7 * bite, "AU10": 0.25 * bite},
+            **{"AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat},
         }
-        for name, amount in (
-            additions | {"AU10": 0.25 * bite, "AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat}
-        ).items():
-            column(name)[:] += amount
+        for name, amount in additions.items():
+            units[:, INDEX[name]] += amount
         return units
 
     def _move_head(self, block: SpeechBlock, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:

@@ -120,7 +120,7 @@ class PrevisTalker:
         if speech.frames < 1:
             raise InputError(
                 Problem(
-                    file=portrait.name, message="no frames are asked for", got=str(speech.frames)
+                    file=portrait.name, message="no frames are requested", got=str(speech.frames)
                 )
             )
         puppet = self.find_puppet(portrait)

@@ -64,13 +64,8 @@ def read_clips(corpus: Corpus, rows: Sequence[CorpusClip], space: FaceSpace) -> 
     Raises InputError when there is no clip, or a file is missing.
     """
     if not rows:
-        raise InputError(
-            Problem(
-                file=str(corpus.folder),
-                message="this split has no clips",
-                expected="train, val and test",
-            )
-        )
+        message, expected = "this split has no clips", "train, val and test"
+        raise InputError(Problem(file=str(corpus.folder), message=message, expected=expected))
     features = [extract_features(corpus.load(row), space) for row in rows]
     names = tuple(sorted({row.identity for row in rows}))
     lengths = torch.tensor([min(len(clip.audio), len(clip.video)) for clip in features])

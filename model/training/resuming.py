@@ -24,6 +24,9 @@ from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 
 HEADER = "training"
+ANOTHER = (
+    "the training in this folder started with another value. Use another folder, or delete this one"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +104,12 @@ def find_differences(
     path: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> list[Problem]:
     """List each fact in which the training saved at `path` differs from the wanted one."""
-    message = (
-        "the training in this folder started with another value. "
-        "Use another folder, or delete this one"
-    )
     old, new = _flatten(saved), _flatten(wanted)
     return [
         Problem(
             file=str(path),
             column=name,
-            message=message,
+            message=ANOTHER,
             expected=repr(old.get(name)),
             got=repr(new.get(name)),
         )

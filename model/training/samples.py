@@ -39,7 +39,7 @@ def _sample_pair(
     corpus, row = dataset.references.corpus, dataset.references.rows[clip]
     asked = SampleRequest(
         face=dataset.references.faces[clip],
-        heard=torch.from_numpy(corpus.array(row, "heard")),
+        states=torch.from_numpy(corpus.array(row, "heard")),
         prosody=torch.from_numpy(corpus.array(row, "prosody")),
         weights=dataset.weights(torch.tensor([clip])),
         frames=frames,

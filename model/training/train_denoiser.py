@@ -112,27 +112,27 @@ def train(
     learner = Learner(nano, seed=settings.seed)
     nano.unet.checkpointing = settings.checkpointing
 
-    def films(mean: nn.Module) -> dict[str, Video]:
-        worn = NanoNetworks.fresh(nano.sizes)
-        own = {
-            name: value
-            for name, value in mean.state_dict().items()
-            if not name.startswith("reader.")
-        }
-        worn.load_state_dict(nano.state_dict() | own)
-        return sample_strips(worn, data.shown)
-
     stage = TrainingStage(
         module=learner,
         draw=lambda step: draw(data.dataset, nano, settings, step),
         loss=lambda part: losses(learner, read_batch(data.dataset, nano, part), settings),
-        films=films,
+        films=lambda mean: sample_mean(nano, mean, data.shown),
         facts={"settings": asdict(settings), **data.facts},
     )
     mean = training_loop.run_stage(stage, LoopSettings.of(settings), run, show=show)
     learner.load_state_dict(mean.state_dict())
     nano.unet.checkpointing = False
     nano.eval()
+
+
+def sample_mean(nano: NanoNetworks, mean: nn.Module, shown: LatentDataset) -> dict[str, Video]:
+    """Sample clips with the running mean of the learner's weights."""
+    networks = NanoNetworks.fresh(nano.sizes)
+    own = {
+        name: value for name, value in mean.state_dict().items() if not name.startswith("reader.")
+    }
+    networks.load_state_dict(nano.state_dict() | own)
+    return sample_strips(networks, shown)
 
 
 def draw(

@@ -164,13 +164,10 @@ def train(
 
 def collect_facts(corpus: Corpus, stages: DiffusionStages) -> dict[str, Any]:
     """Collect the facts of a checkpoint: data, licences, settings, emotion checkpoints."""
+    chosen = stages.diffusion
+    folders = {"embedder": chosen.embedder, "bank": chosen.bank}
     digests = {
-        name: checkpoint.read_digest(Path(folder))
-        for name, folder in (
-            ("embedder", stages.diffusion.embedder),
-            ("bank", stages.diffusion.bank),
-        )
-        if folder
+        name: checkpoint.read_digest(Path(folder)) for name, folder in folders.items() if folder
     }
     facts = {
         "data": describe_data(corpus),
@@ -179,11 +176,7 @@ def collect_facts(corpus: Corpus, stages: DiffusionStages) -> dict[str, Any]:
         "seed": stages.emotion.seed,
         "told by": digests,
     }
-    return facts | (
-        {"begun after": _describe_origin(Path(stages.diffusion.start))}
-        if stages.diffusion.start
-        else {}
-    )
+    return facts | ({"begun after": _describe_origin(Path(chosen.start))} if chosen.start else {})
 
 
 def describe_data(corpus: Corpus) -> dict[str, Any]:

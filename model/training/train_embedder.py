@@ -192,15 +192,12 @@ def augment(
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Change features, faces and voices, and keep the emotion."""
-    audio = audio + settings.feature_noise * embedder.audio.scale * torch.randn(
-        audio.shape, generator=generator
-    )
-    video = video + settings.feature_noise * embedder.video.scale * torch.randn(
-        video.shape, generator=generator
-    )
-    others = torch.randn(len(audio), settings.axes, generator=generator) @ torch.from_numpy(
-        embedder.space.spread
-    )
+    spread = torch.from_numpy(embedder.space.spread)
+    noise = torch.randn(audio.shape, generator=generator)
+    audio = audio + settings.feature_noise * embedder.audio.scale * noise
+    noise = torch.randn(video.shape, generator=generator)
+    video = video + settings.feature_noise * embedder.video.scale * noise
+    others = torch.randn(len(audio), settings.axes, generator=generator) @ spread
     video[..., : settings.axes] += settings.identity_noise * others[:, None]
     voices = settings.pitch_noise * torch.randn(len(audio), 1, generator=generator)
     for column in PITCH_COLUMNS:

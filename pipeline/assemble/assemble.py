@@ -337,14 +337,15 @@ def _check_cover(shots: Sequence[Shot]) -> None:
     for end, shot in zip(ends, shots, strict=False):
         if shot.start_frame != end:
             raise ValueError(
-                f"shot {shot.number} starts at frame {shot.start_frame}, the one before it ends at {end}"
+                f"shot {shot.number} starts at frame {shot.start_frame}, "
+                f"but the shot before it ends at {end}"
             )
 
 
 def _find_take_problem(shot: Shot, take: Take | None) -> Problem | None:
     if take is None:
         return Problem(
-            file=shot.number, message="the shot has no take, so the episode cannot be assembled"
+            file=shot.number, message="the shot has no take yet, so the episode cannot be assembled"
         )
     if take.frames < shot.frames:
         wanted, got = f"{shot.frames} frames", f"{take.frames} frames"

@@ -25,33 +25,31 @@ def conform_cuts(cuts: Sequence[Cut], path: Path) -> list[Cut]:
     anew: ask for handles (`[cut] handle_frames`).
     """
     ours = {Path(cut.take_path).name: cut for cut in cuts} | {cut.shot_id: cut for cut in cuts}
-    events = sorted(read_timeline(path), key=lambda event: (event.start, event.layer))
-    found = [ours.get(event.shot_id or event.file) for event in events]
-    problems = [
-        problem
-        for event, cut in zip(events, found, strict=True)
-        for problem in _find_problems(event, cut, path)
-    ]
-    problems += _find_gaps([event for event in events if not event.layer], path)
+    clips = sorted(read_timeline(path), key=lambda clip: (clip.start, clip.layer))
+    pairs = [(clip, ours.get(clip.shot_id or clip.file)) for clip in clips]
+    problems = [problem for clip, cut in pairs for problem in _find_problems(clip, cut, path)]
+    problems += _find_gaps([clip for clip in clips if not clip.layer], path)
     if problems:
         raise InputError(problems)
     conformed = [
-        replace(
-            cut,
-            order=order,
-            start_frame=event.start,
-            end_frame=event.end,
-            take_frame=event.take_frame,
-            dissolve_frames=event.dissolve_frames,
-        )
-        for order, (event, cut) in enumerate(zip(events, found, strict=True))
-        if cut is not None
+        _conform_cut(cut, clip, order) for order, (clip, cut) in enumerate(pairs) if cut is not None
     ]
     try:
         split_segments(conformed)
     except ValueError as error:
         raise InputError(Problem(file=path.name, message=str(error))) from error
     return conformed
+
+
+def _conform_cut(cut: Cut, clip: TimelineClip, order: int) -> Cut:
+    return replace(
+        cut,
+        order=order,
+        start_frame=clip.start,
+        end_frame=clip.end,
+        take_frame=clip.take_frame,
+        dissolve_frames=clip.dissolve_frames,
+    )
 
 
 def find_moved_cuts(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tuple[Cut, int]]:
@@ -65,52 +63,46 @@ def find_moved_cuts(cuts: Sequence[Cut], shots: Mapping[str, Shot]) -> list[tupl
     return [(cut, late) for cut, late in apart if late and shots[cut.shot_id].role == "speaking"]
 
 
-def _find_problems(event: TimelineClip, cut: Cut | None, path: Path) -> list[Problem]:
+def _find_problems(clip: TimelineClip, cut: Cut | None, path: Path) -> list[Problem]:
     """Find everything that is wrong with one clip."""
-    found = [Problem(file=path.name, message=f"{event.name} {reason}") for reason in event.unfit]
+    problems = [Problem(file=path.name, message=f"{clip.name} {reason}") for reason in clip.unfit]
     if cut is None:
-        return found or [
-            Problem(
-                file=path.name, message=f"the clip {event.name!r} is no shot of this production"
-            )
-        ]
-    if event.layer != cut.layer:
-        message, expected = (
-            f"{event.name} lies on picture track {event.layer + 1}",
-            f"track {cut.layer + 1}",
-        )
-        found.append(Problem(file=path.name, message=message, expected=expected))
-    if event.end <= event.start:
-        found.append(Problem(file=path.name, message=f"{event.name} is empty"))
+        message = f"the clip {clip.name!r} is not a shot of this production"
+        return problems or [Problem(file=path.name, message=message)]
+    if clip.layer != cut.layer:
+        message = f"{clip.name} lies on picture track {clip.layer + 1}"
+        track = f"track {cut.layer + 1}"
+        problems.append(Problem(file=path.name, message=message, expected=track))
+    if clip.end <= clip.start:
+        problems.append(Problem(file=path.name, message=f"{clip.name} is empty"))
+    return problems + _find_rate_problems(clip, cut, path) + _find_range_problems(clip, cut, path)
+
+
+def _find_rate_problems(clip: TimelineClip, cut: Cut, path: Path) -> list[Problem]:
     rate = Fraction(cut.rate_num, cut.rate_den) if cut.rate_num else None
-    if rate and abs(event.rate - float(rate)) > RATE_TOLERANCE:
-        message = f"the times of {event.name} are in another frame rate"
-        found.append(
-            Problem(
-                file=path.name, message=message, expected=f"{float(rate):g}", got=f"{event.rate:g}"
-            )
-        )
+    if rate is None or abs(clip.rate - float(rate)) <= RATE_TOLERANCE:
+        return []
+    message, expected = f"{clip.name} has times in another frame rate", f"{float(rate):g}"
+    return [Problem(file=path.name, message=message, expected=expected, got=f"{clip.rate:g}")]
+
+
+def _find_range_problems(clip: TimelineClip, cut: Cut, path: Path) -> list[Problem]:
     available = cut.take_frames or cut.take_frame + cut.frames
-    last = event.take_frame + event.end - event.start
-    if event.take_frame < 0 or last > available:
-        message, got = (
-            f"{event.name} reaches outside its take",
-            f"frames {event.take_frame} to {last}",
-        )
-        found.append(
-            Problem(file=path.name, message=message, expected=f"0 to {available}", got=got)
-        )
-    return found
+    last = clip.take_frame + clip.end - clip.start
+    if clip.take_frame >= 0 and last <= available:
+        return []
+    message, got = f"{clip.name} reaches outside its take", f"frames {clip.take_frame} to {last}"
+    return [Problem(file=path.name, message=message, expected=f"0 to {available}", got=got)]
 
 
-def _find_gaps(events: Sequence[TimelineClip], path: Path) -> list[Problem]:
-    ends = [0, *(event.end for event in events)]
+def _find_gaps(clips: Sequence[TimelineClip], path: Path) -> list[Problem]:
+    ends = [0, *(clip.end for clip in clips)]
     return [
         Problem(
             file=path.name,
-            message=f"{event.name} starts at frame {event.start}",
+            message=f"{clip.name} starts at frame {clip.start}",
             expected=f"frame {end}",
         )
-        for end, event in zip(ends, events, strict=False)
-        if event.start != end
+        for end, clip in zip(ends, clips, strict=False)
+        if clip.start != end
     ]

@@ -127,10 +127,11 @@ def _check_base(base: Sequence[Cut]) -> None:
     for end, cut in zip(ends, base, strict=False):
         if cut.start_frame != end:
             raise ValueError(
-                f"event {cut.number} starts at frame {cut.start_frame}, the one before it ends at {end}"
+                f"shot {cut.number} starts at frame {cut.start_frame}, "
+                f"but the shot before it ends at {end}"
             )
         if cut.frames <= 0:
-            raise ValueError(f"event {cut.number} is empty")
+            raise ValueError(f"shot {cut.number} is empty")
     for number, cut in enumerate(base):
         _check_dissolve(
             cut,
@@ -145,6 +146,6 @@ def _check_dissolve(cut: Cut, before: Cut | None, after: Cut | None) -> None:
     if cut.dissolve_frames and (
         before is None or start < dissolve_span(before)[1] or start < before.start_frame
     ):
-        raise ValueError(f"the dissolve into {cut.number} is longer than the event before it")
+        raise ValueError(f"the dissolve into {cut.number} is longer than the shot before it")
     if end > following:
-        raise ValueError(f"the dissolve into {cut.number} is longer than the event")
+        raise ValueError(f"the dissolve into {cut.number} is longer than the shot")

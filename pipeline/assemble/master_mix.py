@@ -85,15 +85,16 @@ def render_master(
         gain_db, missed = settle_gain(mix, before, settings)
         blocks, factor = _read_blocks(recordings, samples, root), 10 ** (gain_db / 20)
         _write_sound(partial, blocks, gain=factor, subtype="PCM_24")
-        sound = MasterSound(
-            sound_id=name,
-            path=path.relative_to(root).as_posix(),
-            samples=samples,
-            gain_db=gain_db,
-            before=before,
-            after=measure_loudness(partial),
-            missed_lu=missed,
-        )
+        after = measure_loudness(partial)
+    sound = MasterSound(
+        sound_id=name,
+        path=path.relative_to(root).as_posix(),
+        samples=samples,
+        gain_db=gain_db,
+        before=before,
+        after=after,
+        missed_lu=missed,
+    )
     with atomic_write(facts) as partial:
         partial.write_text(json.dumps(dataclasses.asdict(sound)))
     return sound

@@ -111,29 +111,32 @@ def _build_fcp_timeline(programme: Programme, folder: Path) -> Any:
     timeline = _build_picture_timeline(programme, folder)
     drop = format_timecode(0, programme.rate)[-3] == ";"
     width, height = programme.size
-    shape = {
-        "samplecharacteristics": {"width": width, "height": height, "pixelaspectratio": "square"}
-    }
+    shape = {"width": width, "height": height, "pixelaspectratio": "square"}
     timeline.metadata[FCP] = {
         "timecode": {"displayformat": "DF" if drop else "NDF"},
-        "media": {"video": {"format": shape}},
+        "media": {"video": {"format": {"samplecharacteristics": shape}}},
     }
     for clip in timeline.find_clips():
         about = clip.metadata[KEY]
         scene, text = (to_single_line(about.get(name, "")) for name in ("scene", "text"))
         clip.metadata[FCP] = {"logginginfo": {"scene": scene, "description": text}}
-        clip.media_reference.metadata[FCP] = {
-            "media": {"video": {"duration": _count_media_frames(clip)}}
-        }
+        length = {"duration": _count_media_frames(clip)}
+        clip.media_reference.metadata[FCP] = {"media": {"video": length}}
     for recording in programme.recordings:
-        channels = min(2, recording.source_channels)
-        for channel in range(1, channels + 1):
-            track = _build_sound_track(recording, programme, folder, ticks=programme.rate)
-            clip = track[-1]
-            clip.metadata[FCP] = {"sourcetrack": {"mediatype": "audio", "trackindex": channel}}
-            clip.media_reference.metadata[FCP] = {"media": {"audio": {"channelcount": channels}}}
-            timeline.tracks.append(track)
+        timeline.tracks.extend(_build_channel_tracks(recording, programme, folder))
     return timeline
+
+
+def _build_channel_tracks(recording: Recording, programme: Programme, folder: Path) -> list[Any]:
+    """Build a track for each channel of a recording, counted in frames."""
+    tracks, channels = [], min(2, recording.source_channels)
+    for channel in range(1, channels + 1):
+        track = _build_sound_track(recording, programme, folder, ticks=programme.rate)
+        clip = track[-1]
+        clip.metadata[FCP] = {"sourcetrack": {"mediatype": "audio", "trackindex": channel}}
+        clip.media_reference.metadata[FCP] = {"media": {"audio": {"channelcount": channels}}}
+        tracks.append(track)
+    return tracks
 
 
 def _count_media_frames(clip: Any) -> int:

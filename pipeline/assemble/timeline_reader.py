@@ -14,6 +14,16 @@ from manifests.errors import InputError, Problem
 from pipeline.assemble.timeline import KEY, to_single_line
 
 LONGEST_FILE = 64 << 20
+# what the library raises over files that it cannot read, beside its own errors
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    TypeError,
+    OverflowError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +57,20 @@ def read_timeline(path: Path) -> list[TimelineClip]:
     import opentimelineio as otio
 
     _check_form(path)
-    unreadable: tuple[type[Exception], ...] = (
-        otio.exceptions.OTIOError,
-        OSError,
-        ValueError,
-        LookupError,
-    )
-    unreadable += (AttributeError, RuntimeError, TypeError, OverflowError)
     try:
         timeline = otio.adapters.read_from_file(str(path))
-        events = [
-            event
+        clips = [
+            clip
             for layer, track in enumerate(timeline.video_tracks())
-            for event in _read_track(track, layer)
+            for clip in _read_track(track, layer)
         ]
-    except unreadable as error:
+    except (otio.exceptions.OTIOError, *UNREADABLE) as error:
         raise InputError(
             Problem(file=str(path), message="not an OpenTimelineIO timeline", got=str(error))
         ) from error
-    if not events:
+    if not clips:
         raise InputError(Problem(file=str(path), message="the timeline holds no picture"))
-    return events
+    return clips
 
 
 def _check_form(path: Path) -> None:
@@ -95,41 +98,41 @@ def _read_track(track: Any, layer: int) -> list[TimelineClip]:
     """Read the clips of one track, with the dissolves between them."""
     import opentimelineio as otio
 
-    events: list[TimelineClip] = []
+    clips: list[TimelineClip] = []
     children = list(track)
     for before, item, after in zip(
         [None, *children], children, [*children[1:], None], strict=False
     ):
         if isinstance(item, otio.schema.Transition):
-            if after is None and events:
-                events[-1] = replace(events[-1], unfit=(*events[-1].unfit, "fades out"))
+            if after is None and clips:
+                clips[-1] = replace(clips[-1], unfit=(*clips[-1].unfit, "fades out"))
         elif not isinstance(item, otio.schema.Gap):
-            events.append(_read_clip(item, layer=layer))
+            clips.append(_read_clip(item, layer=layer))
             if isinstance(before, otio.schema.Transition):
-                events[-2:] = _apply_dissolve(events[-2:], before)
-    return events
+                clips[-2:] = _apply_dissolve(clips[-2:], before)
+    return clips
 
 
-def _apply_dissolve(events: list[TimelineClip], dissolve: Any) -> list[TimelineClip]:
+def _apply_dissolve(clips: list[TimelineClip], dissolve: Any) -> list[TimelineClip]:
     """Apply a transition to the clip that comes up in it, and to the clip before it, if any.
 
     Our dissolves are centred on the edit point. One that is not centred shows the same frames as a
     centred one on another edit point.
     """
-    *earlier, event = events
+    *earlier, clip = clips
     early, late = (
-        round(side.rescaled_to(event.rate).value)
+        round(side.rescaled_to(clip.rate).value)
         for side in (dissolve.in_offset, dissolve.out_offset)
     )
     shift = (early + late) // 2 - early
     comes_up = replace(
-        event,
-        start=event.start + shift,
-        take_frame=event.take_frame + shift,
+        clip,
+        start=clip.start + shift,
+        take_frame=clip.take_frame + shift,
         dissolve_frames=early + late,
-        unfit=(*event.unfit, *_find_unfit_transition(dissolve)),
+        unfit=(*clip.unfit, *_find_unfit_transition(dissolve)),
     )
-    return [*(replace(one, end=one.end + shift) for one in earlier), comes_up]
+    return [*(replace(before, end=before.end + shift) for before in earlier), comes_up]
 
 
 def _read_clip(clip: Any, *, layer: int) -> TimelineClip:
@@ -154,12 +157,12 @@ def _find_unfit(clip: Any) -> Iterator[str]:
     import opentimelineio as otio
 
     if not isinstance(clip, otio.schema.Clip):
-        yield "is a sequence of its own, not a clip"
+        yield "is a nested sequence, not a clip"
     if any(
         "TimeWarp" in effect.schema_name() or effect.schema_name() == "FreezeFrame"
         for effect in clip.effects
     ):
-        yield "is played at another speed"
+        yield "plays at another speed"
     if not clip.enabled:
         yield "is switched off"
 
@@ -168,4 +171,5 @@ def _find_unfit_transition(transition: Any) -> Iterator[str]:
     import opentimelineio as otio
 
     if transition.transition_type != otio.schema.TransitionTypes.SMPTE_Dissolve:
-        yield f"comes in by {to_single_line(transition.transition_type) or 'a transition'}, which is no dissolve"
+        name = to_single_line(transition.transition_type) or "a transition"
+        yield f"comes in by {name}, which is not a dissolve"

@@ -54,50 +54,37 @@ def read_levels(path: Path, master: Levels, *, lead: Fraction = Fraction(0)) -> 
     )
 
 
-def check_offset(hearing: SoundLevels, *, version: str, profile: str, rate: Fraction) -> Check:
+def check_offset(levels: SoundLevels, *, version: str, profile: str, rate: Fraction) -> Check:
     """Check that the sound lies where the master lies, to a frame.
 
     The offset is where the level curves agree best.
     """
-    offset = _measure_offset(hearing.file, hearing.master)
-    about = {
-        "version": version,
-        "profile": profile,
-        "name": "sound offset",
-        "limit": "less than one frame",
-    }
+    limit = "less than one frame"
+    about = {"version": version, "profile": profile, "name": "sound offset", "limit": limit}
+    offset = _measure_offset(levels.file, levels.master)
     if offset is None:
         return Check(**about, value="not measurable: no sound that changes", verdict="pass")
     frames = offset / HZ * float(rate)
-    verdict = "fail" if abs(frames) >= 1 else "pass"
-    advice = (
-        f"the sound is {'late' if offset > 0 else 'early'}: render again"
-        if verdict == "fail"
-        else ""
-    )
-    return Check(
-        **about,
-        value=f"{1000 * offset / HZ:+.0f} ms ({frames:+.1f} frames)",
-        verdict=verdict,
-        advice=advice,
-    )
+    value = f"{1000 * offset / HZ:+.0f} ms ({frames:+.1f} frames)"
+    if abs(frames) < 1:
+        return Check(**about, value=value, verdict="pass")
+    advice = f"the sound is {'late' if offset > 0 else 'early'}: render again"
+    return Check(**about, value=value, verdict="fail", advice=advice)
 
 
 def check_lines(
-    hearing: SoundLevels, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
+    levels: SoundLevels, cues: Sequence[Cue], *, version: str, profile: str, rate: Fraction
 ) -> Check:
     """Check that every line is heard.
 
     A lost line is much softer than in the master, or silent in both.
     """
-    lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(hearing, cue)]
-    first = lost[0] if lost else None
-    at = (
-        format_timecode(round_half_up(Fraction(first.start, MASTER_HZ) * rate), rate)
-        if first
-        else ""
-    )
-    advice = f"{first.character}: {first.text[:60]}" if first else ""
+    lost = [cue for cue in cues if cue.end > cue.start >= 0 and _is_lost(levels, cue)]
+    timecode = advice = ""
+    if lost:
+        first = lost[0]
+        frame = round_half_up(Fraction(first.start, MASTER_HZ) * rate)
+        timecode, advice = format_timecode(frame, rate), f"{first.character}: {first.text[:60]}"
     return Check(
         version=version,
         profile=profile,
@@ -105,16 +92,17 @@ def check_lines(
         value=f"{len(lost)} lines are not heard",
         limit="0 lines",
         verdict="fail" if lost else "pass",
-        timecode=at,
+        timecode=timecode,
         advice=advice,
     )
 
 
 def measure_levels(path: Path) -> Levels:
     """Measure the level of a file's sound each 10 ms. Raises ToolError."""
-    parts = []
-    for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
-        parts.append(level_curve.measure_power(block[:, 0]))
+    parts = [
+        level_curve.measure_power(block[:, 0])
+        for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1)
+    ]
     power = np.concatenate(parts) if parts else np.zeros(1)
     found: Levels = np.maximum(level_curve.to_decibels(power, floor=1e-12), FLOOR_DB)
     return found
@@ -131,11 +119,11 @@ def _measure_offset(file: Levels, master: Levels) -> float | None:
     The result is None when one of them is flat.
     """
     count = min(len(file), len(master))
-    one, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()
-    if count <= 2 * LONGEST_OFFSET or one.std() < 0.5 or other.std() < 0.5:
+    curve, other = file[:count] - file[:count].mean(), master[:count] - master[:count].mean()
+    if count <= 2 * LONGEST_OFFSET or curve.std() < 0.5 or other.std() < 0.5:
         return None
     size = 1 << (2 * count - 1).bit_length()
-    agreement = np.fft.irfft(np.fft.rfft(one, size) * np.conj(np.fft.rfft(other, size)), size)
+    agreement = np.fft.irfft(np.fft.rfft(curve, size) * np.conj(np.fft.rfft(other, size)), size)
     near = np.concatenate([agreement[-LONGEST_OFFSET:], agreement[: LONGEST_OFFSET + 1]])
     peak = int(near.argmax())
     if 0 < peak < len(near) - 1:  # a parabola through the three highest places
@@ -144,10 +132,10 @@ def _measure_offset(file: Levels, master: Levels) -> float | None:
     return float(peak - LONGEST_OFFSET)
 
 
-def _is_lost(hearing: SoundLevels, cue: Cue) -> bool:
+def _is_lost(levels: SoundLevels, cue: Cue) -> bool:
     first, last = cue.start * HZ // MASTER_HZ, -(-cue.end * HZ // MASTER_HZ)
-    file, master = hearing.file[first:last], hearing.master[first:last]
+    file, master = levels.file[first:last], levels.master[first:last]
     if not len(file):
         return True
-    loudest = [float(np.sort(levels)[-10:].mean()) for levels in (file, master)]
+    loudest = [float(np.sort(curve)[-10:].mean()) for curve in (file, master)]
     return loudest[0] < SILENT_DB or loudest[1] - loudest[0] > LOST_DB

@@ -26,31 +26,33 @@ def check_captions(
     rate: Fraction,
 ) -> list[Check]:
     """Check captions against speech, and report what the lint found, one row per rule."""
-    late = [
-        cue
-        for cue in cues
-        if cue.start >= 0 and cue.text.strip() and not _is_captioned(cue, captions, rate)
-    ]
-    verdicts = [
-        CheckVerdict(
-            "captions against speech",
-            f"{len(late)} lines without",
-            "0 lines without",
-            "fail" if late else "pass",
-            at=late[0].start / MASTER_HZ if late else None,
-            advice="; ".join(cue.text[:40] for cue in late[:3]),
-        )
-    ]
+    verdicts = [_check_speech(captions, cues, rate)]
     for rule in sorted({finding.rule for finding in findings}):
         broken = [finding for finding in findings if finding.rule == rule]
-        first = broken[0]
-        value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
-        verdicts.append(
-            CheckVerdict(
-                f"caption {rule}", value, first.limit, "warn", at=float(first.frame / rate)
-            )
-        )
+        verdicts.append(_report_broken_rule(rule, broken, rate))
     return [build_check(verdict, version, "captions", rate) for verdict in verdicts]
+
+
+def _check_speech(captions: Sequence[Caption], cues: Sequence[Cue], rate: Fraction) -> CheckVerdict:
+    spoken = [cue for cue in cues if cue.start >= 0 and cue.text.strip()]
+    missing = [cue for cue in spoken if not _is_captioned(cue, captions, rate)]
+    return CheckVerdict(
+        "captions against speech",
+        f"{len(missing)} lines without",
+        "0 lines without",
+        "fail" if missing else "pass",
+        at=missing[0].start / MASTER_HZ if missing else None,
+        advice="; ".join(cue.text[:40] for cue in missing[:3]),
+    )
+
+
+def _report_broken_rule(
+    rule: str, broken: Sequence[CaptionFinding], rate: Fraction
+) -> CheckVerdict:
+    first = broken[0]
+    value = f"{len(broken)} captions, first no. {first.number}: {first.value}"
+    at = float(first.frame / rate)
+    return CheckVerdict(f"caption {rule}", value, first.limit, "warn", at=at)
 
 
 def _is_captioned(cue: Cue, captions: Sequence[Caption], rate: Fraction) -> bool:

@@ -27,39 +27,44 @@ def check_edit(
     It finds takes enlarged beyond their pixels, casts over the limit, and dissolves without
     handles.
     """
-    enlarged = {cut: _measure_enlargement(cut, size) for cut in cuts}
-    largest = max(cuts, key=lambda cut: enlarged[cut], default=None)
+    verdicts = [_check_grades(cuts, grades, rate), _check_held_frames(cuts)]
+    if cuts:
+        verdicts.append(_check_enlargement(cuts, size, rate))
+    return [build_check(verdict, version, "edit", rate) for verdict in verdicts]
+
+
+def _check_grades(cuts: Sequence[Cut], grades: Sequence[Grade], rate: Fraction) -> CheckVerdict:
     flagged = {grade.grade_id for grade in grades if grade.limited}
     limited = [cut for cut in cuts if cut.grade_id in flagged]
+    return CheckVerdict(
+        "grade limit",
+        _list_numbers(limited),
+        "none",
+        "warn" if limited else "pass",
+        at=_find_start(limited, rate),
+        advice="the colour cast is stronger than [look] limit allows: "
+        "correct the portrait or raise the limit",
+    )
+
+
+def _check_held_frames(cuts: Sequence[Cut]) -> CheckVerdict:
     held = edit_list.count_held_frames(cuts)
-    verdicts = [
-        CheckVerdict(
-            "grade limit",
-            _list_numbers(limited),
-            "none",
-            "warn" if limited else "pass",
-            at=_find_start(limited, rate),
-            advice="the cast is larger than [look] allows: mend the portrait or raise the limit",
-        ),
-        CheckVerdict(
-            "held frames",
-            f"{sum(held.values())} frames",
-            "0 frames",
-            "warn" if held else "pass",
-            advice="a dissolve reaches past the take: shorten it",
-        ),
-    ]
-    if largest is not None:
-        times = enlarged[largest]
-        verdict = "warn" if times > LARGEST_ENLARGEMENT else "pass"
-        value, limit = f"{times:.2f} times in {largest.number}", f"{LARGEST_ENLARGEMENT:g} times"
-        advice = "the picture is softer than it could be: generate larger, or use a larger portrait"
-        verdicts.append(
-            CheckVerdict(
-                "enlargement", value, limit, verdict, at=_find_start([largest], rate), advice=advice
-            )
-        )
-    return [build_check(verdict, version, "edit", rate) for verdict in verdicts]
+    verdict, value = "warn" if held else "pass", f"{sum(held.values())} frames"
+    advice = "a dissolve is longer than the handles of its take: shorten the dissolve"
+    return CheckVerdict("held frames", value, "0 frames", verdict, advice=advice)
+
+
+def _check_enlargement(cuts: Sequence[Cut], size: tuple[int, int], rate: Fraction) -> CheckVerdict:
+    enlarged = {cut: _measure_enlargement(cut, size) for cut in cuts}
+    largest = max(cuts, key=lambda cut: enlarged[cut])
+    return CheckVerdict(
+        "enlargement",
+        f"{enlarged[largest]:.2f} times in {largest.number}",
+        f"{LARGEST_ENLARGEMENT:g} times",
+        "warn" if enlarged[largest] > LARGEST_ENLARGEMENT else "pass",
+        at=_find_start([largest], rate),
+        advice="the picture looks soft: generate a larger one, or use a larger portrait",
+    )
 
 
 def _measure_enlargement(cut: Cut, size: tuple[int, int]) -> float:

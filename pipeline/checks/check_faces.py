@@ -35,7 +35,7 @@ MOST_SHOTS = 8  # shots of a film that are opened
 # of a shot, and how far apart: feelings come up over half a second, so the first is near rest
 FRAMES, APART = 5, 8
 UNLIKE = 0.6  # L2 beyond which the author of the network calls two faces two people's
-UNLIKE_ADVICE = "a face is far from its portrait and from all others: look at the shots"
+UNLIKE_ADVICE = "a face is far from its portrait and from all others: check the shots"
 MARGIN = 0.05  # L2 by which one portrait must be nearer than another
 HIGH = 540  # px of the height at which a film is looked at
 DARK = 12.0  # mean luma under which nothing can be found in a frame
@@ -172,7 +172,7 @@ def compare_faces(
         ]
         seen = _embed_faces(recogniser, frames, scene.middle)
         distances = {
-            name: min(measure_distance(one, home) for one in seen)
+            name: min(measure_distance(embedding, home) for embedding in seen)
             for name, home in cast.items()
             if seen
         }
@@ -189,47 +189,52 @@ def check_identity(
 
     A missing face is a warning, because heads turn away; another person is a failure.
     """
-    absent = [one for one in sightings if not one.found]
-    wrong = [one for one in sightings if _is_another(one)]
-    far = [
-        one.distances[one.scene.character]
-        for one in sightings
-        if one.scene.character in one.distances
-    ]
-    unlike = max(far, default=0.0) > UNLIKE
     about = {"version": version, "profile": profile}
+    checks = [_check_presence(sightings, about, rate)]
+    if any(sighting.scene.character in sighting.distances for sighting in sightings):
+        checks.append(_check_person(sightings, about, rate))
+    return checks
+
+
+def _check_presence(
+    sightings: Sequence[Sighting], about: Mapping[str, str], rate: Fraction
+) -> Check:
+    absent = [sighting for sighting in sightings if not sighting.found]
     first = absent[0] if absent else None
-    rows = [
-        Check(
-            **about,
-            name="face present",
-            value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
-            limit="all",
-            verdict="warn" if absent else "pass",
-            timecode=_format_timecode(first, rate),
-            advice=f"no face was found in {first.scene.cut.number}: look at it" if first else "",
-        )
+    return Check(
+        **about,
+        name="face present",
+        value=f"in {len(sightings) - len(absent)} of {len(sightings)} shots looked at",
+        limit="all",
+        verdict="warn" if absent else "pass",
+        timecode=_find_timecode(first, rate),
+        advice=f"no face was found in {first.scene.cut.number}: check the shot" if first else "",
+    )
+
+
+def _check_person(sightings: Sequence[Sighting], about: Mapping[str, str], rate: Fraction) -> Check:
+    """Check that the faces are nearest to their own portraits."""
+    own = [
+        sighting.distances[sighting.scene.character]
+        for sighting in sightings
+        if sighting.scene.character in sighting.distances
     ]
-    if far or wrong:
-        first = wrong[0] if wrong else None
-        value = f"{len(wrong)} of {len(far) or len(wrong)} shots show another; at most {max(far, default=0):.2f} from the own portrait"
-        advice = (
-            f"{first.scene.cut.number} should show {first.scene.character} and looks like {first.nearest}"
-            if first
-            else ""
-        )
-        rows.append(
-            Check(
-                **about,
-                name="identity",
-                value=value,
-                limit=f"none nearer by {MARGIN:g} to another's portrait",
-                verdict="fail" if wrong else "warn" if unlike else "pass",
-                timecode=_format_timecode(first, rate),
-                advice=advice,
-            )
-        )
-    return rows
+    wrong = [sighting for sighting in sightings if _is_another(sighting)]
+    first = wrong[0] if wrong else None
+    advice = UNLIKE_ADVICE if max(own) > UNLIKE else ""
+    if first:
+        shot, character = first.scene.cut.number, first.scene.character
+        advice = f"{shot} should show {character} but looks like {first.nearest}"
+    share = f"{len(wrong)} of {len(own)} shots show another"
+    return Check(
+        **about,
+        name="identity",
+        value=f"{share}; at most {max(own):.2f} from the own portrait",
+        limit=f"none nearer by {MARGIN:g} to another's portrait",
+        verdict="fail" if wrong else "warn" if max(own) > UNLIKE else "pass",
+        timecode=_find_timecode(first, rate),
+        advice=advice,
+    )
 
 
 def read_window(
@@ -281,13 +286,13 @@ def _embed_faces(
     return seen
 
 
-def _is_another(one: Sighting) -> bool:
-    own = one.distances.get(one.scene.character)
-    return own is not None and own - one.distances[one.nearest] > MARGIN
+def _is_another(sighting: Sighting) -> bool:
+    own = sighting.distances.get(sighting.scene.character)
+    return own is not None and own - sighting.distances[sighting.nearest] > MARGIN
 
 
-def _format_timecode(one: Sighting | None, rate: Fraction) -> str:
-    return format_timecode(one.scene.cut.start_frame, rate) if one else ""
+def _find_timecode(sighting: Sighting | None, rate: Fraction) -> str:
+    return format_timecode(sighting.scene.cut.start_frame, rate) if sighting else ""
 
 
 def _viewing_size(size: tuple[int, int]) -> tuple[int, int]:

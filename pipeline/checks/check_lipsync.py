@@ -13,10 +13,11 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from manifests.delivery_rows import Check
 from manifests.timebase import ANALYSIS_HZ, format_timecode
@@ -93,40 +94,34 @@ def find_best_lag(gap: Series, opening: Series) -> tuple[int, float]:
     best = (0.0, 0)
     for lag in range(-LONGEST_LAG, LONGEST_LAG + 1):
         seen = gap[max(lag, 0) : len(gap) + min(lag, 0)]
-        heard = opening[max(-lag, 0) : len(opening) + min(-lag, 0)]
-        if seen.std() > 1e-6 and heard.std() > 1e-6:
-            best = max(best, (float(np.corrcoef(seen, heard)[0, 1]), -abs(lag), lag)[::2])
+        predicted = opening[max(-lag, 0) : len(opening) + min(-lag, 0)]
+        if seen.std() > 1e-6 and predicted.std() > 1e-6:
+            best = max(best, (float(np.corrcoef(seen, predicted)[0, 1]), -abs(lag), lag)[::2])
     return best[1], best[0]
 
 
 def check_lag(lags: Sequence[Lag], *, version: str, profile: str, rate: Fraction) -> Check:
     """Check the median lag of the shots in which picture and sound agree well enough to measure."""
-    sure = [lag for lag in lags if lag.correlation >= SURE]
     limit = f"{float(WARN_SECONDS * rate):.0f} frames ({1000 * WARN_SECONDS:.0f} ms)"
     about = {"version": version, "profile": profile, "name": "lip-sync", "limit": limit}
+    sure = [lag for lag in lags if lag.correlation >= SURE]
+    if not lags:
+        return Check(**about, value="no speaking shot is long enough", verdict="pass")
     if not sure:
-        value = (
-            f"not measurable in {len(lags)} shots" if lags else "no speaking shot is long enough"
-        )
-        return Check(
-            **about,
-            value=value,
-            verdict="warn" if lags else "pass",
-            advice="watch the lips" if lags else "",
-        )
+        value = f"not measurable in {len(lags)} shots"
+        return Check(**about, value=value, verdict="warn", advice="watch the lips")
     median = statistics.median(lag.frames for lag in sure)
-    off = abs(median) / float(rate)
-    verdict = "fail" if off > FAIL_SECONDS else "warn" if off > WARN_SECONDS else "pass"
-    value = (
-        f"{median:+g} frames ({1000 * median / float(rate):+.0f} ms), median of {len(sure)} shots"
+    seconds = median / float(rate)
+    value = f"{median:+g} frames ({1000 * seconds:+.0f} ms), median of {len(sure)} shots"
+    if abs(seconds) <= WARN_SECONDS:
+        return Check(**about, value=value, verdict="pass")
+    return Check(
+        **about,
+        value=value,
+        verdict="fail" if abs(seconds) > FAIL_SECONDS else "warn",
+        timecode=format_timecode(sure[0].scene.cut.start_frame, rate),
+        advice=f"the picture is {'late' if median > 0 else 'early'}: check the place of the sound",
     )
-    advice = (
-        f"the picture is {'late' if median > 0 else 'early'}: is the sound in its place?"
-        if verdict != "pass"
-        else ""
-    )
-    at = format_timecode(sure[0].scene.cut.start_frame, rate) if verdict != "pass" else ""
-    return Check(**about, value=value, verdict=verdict, timecode=at, advice=advice)
 
 
 def _measure_gap(
@@ -159,17 +154,20 @@ def _predict_opening(screen: ScreenedFile, first: int, count: int) -> Series:
     begin = Fraction(first) / screen.rate
     lead = min(begin, CONTEXT_SECONDS)
     wanted = round((lead + Fraction(count) / screen.rate) * ANALYSIS_HZ)
-    blocks, have = [], 0
-    for block in media.read_audio(
-        screen.path, hz=ANALYSIS_HZ, channels=1, block_seconds=1.0, start=begin - lead
-    ):
-        blocks.append(block[:, 0])
-        have += len(block)
-        if have >= wanted:
-            break
-    samples = np.concatenate(blocks)[:wanted] if blocks else np.zeros(wanted, np.float32)
+    samples = _read_samples(screen.path, begin - lead, wanted)
     rows = np.concatenate(list(visemes.stream_channels(samples, PhoneDecoder())))
     opening = rows[:, 0] * (1 - 0.95 * rows[:, 3])  # jaw, less where the lips press
     ticks = (float(lead) + (np.arange(count) + 0.5) / float(screen.rate)) * HZ - 0.5
     series: Series = np.interp(ticks, np.arange(len(opening)), opening)
     return series
+
+
+def _read_samples(path: Path, start: Fraction, count: int) -> Float32[np.ndarray, " samples"]:
+    """Read at most `count` mono samples from `start` (seconds) on; silence when there are none."""
+    blocks, have = [], 0
+    for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1, block_seconds=1.0, start=start):
+        blocks.append(block[:, 0])
+        have += len(block)
+        if have >= count:
+            break
+    return np.concatenate(blocks)[:count] if blocks else np.zeros(count, np.float32)

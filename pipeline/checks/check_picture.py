@@ -77,20 +77,14 @@ def measure_picture(path: Path) -> PictureMeasures:
 
 
 def check_cuts(
-    viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
+    measures: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Check that every visible plain cut lies on its frame.
 
     The result is one row; a misplaced cut fails with its timecode.
     """
-    wrong = [
-        cut
-        for cut in cuts
-        if cut.start_frame
-        and not cut.layer
-        and not cut.dissolve_frames
-        and _is_misplaced(viewing.change, cut)
-    ]
+    plain = [cut for cut in cuts if cut.start_frame and not cut.layer and not cut.dissolve_frames]
+    wrong = [cut for cut in plain if _is_misplaced(measures.change, cut)]
     return [
         Check(
             version=version,
@@ -106,7 +100,7 @@ def check_cuts(
 
 
 def check_steadiness(
-    viewing: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
+    measures: PictureMeasures, cuts: Sequence[Cut], *, version: str, profile: str, rate: Fraction
 ) -> list[Check]:
     """Check how far the upper corners wander in brightness within a shot, at worst.
 
@@ -118,18 +112,18 @@ def check_steadiness(
         for cut, after in itertools.pairwise(base)
     }
     wander = {
-        cut: _measure_wander(viewing.corner, cut, ends.get(cut, cut.end_frame))
+        cut: _measure_wander(measures.corner, cut, ends.get(cut, cut.end_frame))
         for cut in base
         if cut.frames > 2
     }
     about = {"version": version, "profile": profile, "name": "background steadiness"}
     return _report_worst(
-        wander, STILL, about, rate=rate, advice="the background pumps or moves: look at the take"
+        wander, STILL, about, rate=rate, advice="the background pumps or moves: check the take"
     )
 
 
 def check_flicker(
-    viewing: PictureMeasures,
+    measures: PictureMeasures,
     scenes: Sequence[ExpectedFace],
     *,
     version: str,
@@ -143,15 +137,11 @@ def check_flicker(
     restless = {
         scene.cut: found
         for scene in scenes
-        if (found := _measure_flicker(viewing.blocks, scene)) is not None
+        if (found := _measure_flicker(measures.blocks, scene)) is not None
     }
     about = {"version": version, "profile": profile, "name": "flicker outside the face"}
     return _report_worst(
-        restless,
-        FLICKER,
-        about,
-        rate=rate,
-        advice="what stands still in the shot flickers: look at the take",
+        restless, FLICKER, about, rate=rate, advice="the background flickers: check the take"
     )
 
 

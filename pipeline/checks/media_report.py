@@ -24,7 +24,10 @@ FREEZE_NOISE = 0.0003
 FILTERS_PICTURE = (
     f"blackdetect=d={BLACK_SECONDS}:pix_th=0.08,freezedetect=n={FREEZE_NOISE}:d={FREEZE_SECONDS}"
 )
-FILTERS_SOUND = f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,ebur128=peak=true:framelog=quiet"
+FILTERS_SOUND = (
+    f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,"
+    "ebur128=peak=true:framelog=quiet"
+)
 Interval = tuple[float, float]
 
 
@@ -66,72 +69,64 @@ def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -
     info = media.probe(path)
     if info.video is None or info.audio is None:
         raise ToolError(f"{path.name} has no {'picture' if info.video is None else 'sound'}")
-    arguments = [
-        "-i",
-        f"file:{path.resolve()}",
-        "-map",
-        "0:v:0",
-        "-map",
-        "0:a:0",
-        "-fps_mode",
-        "passthrough",
-    ]
-    arguments += ["-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND, "-f", "null", "-"]
-    said = media.run(arguments, progress=count)
+    source = ["-i", f"file:{path.resolve()}", "-map", "0:v:0", "-map", "0:a:0"]
+    filters = ["-fps_mode", "passthrough", "-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND]
+    text = media.run([*source, *filters, "-f", "null", "-"], progress=count)
+    return _parse_report(text, video=info.video, hz=info.audio.hz, frames=frames)
+
+
+def _parse_report(text: str, *, video: media.VideoInfo, hz: int, frames: int) -> MediaReport:
+    seconds = float(Fraction(frames) / (video.rate or 1))
     return MediaReport(
-        width=info.video.width,
-        height=info.video.height,
-        rate=info.video.rate,
+        width=video.width,
+        height=video.height,
+        rate=video.rate,
         frames=frames,
-        samples=_count_samples(said),
-        hz=info.audio.hz,
-        colour=_read_colour_tags(said),
-        errors=_find_errors(said),
-        black=_find_intervals(said, r"black_start:(\S+) black_end:(\S+)"),
-        freeze=_pair_intervals(
-            said, "freeze_start", "freeze_end", float(Fraction(frames) / (info.video.rate or 1))
-        ),
-        silence=_pair_intervals(
-            said, "silence_start", "silence_end", float(Fraction(frames) / (info.video.rate or 1))
-        ),
-        loudness=loudness.parse_loudness(said),
-        clipped=_count_clipped(said),
+        samples=_count_samples(text),
+        hz=hz,
+        colour=_read_colour_tags(text),
+        errors=_find_errors(text),
+        black=_find_intervals(text, r"black_start:(\S+) black_end:(\S+)"),
+        freeze=_pair_intervals(text, "freeze_start", "freeze_end", seconds),
+        silence=_pair_intervals(text, "silence_start", "silence_end", seconds),
+        loudness=loudness.parse_loudness(text),
+        clipped=_count_clipped(text),
     )
 
 
-def _count_samples(said: str) -> int:
-    found = re.findall(r"Number of samples: (\d+)", said)
+def _count_samples(text: str) -> int:
+    found = re.findall(r"Number of samples: (\d+)", text)
     return int(found[-1]) if found else 0
 
 
-def _count_clipped(said: str) -> int:
+def _count_clipped(text: str) -> int:
     """Count samples at full scale, as astats counts peaks: only when the peak is full scale."""
-    level = re.search(r"Peak level dB: (\S+)", said)
-    count = re.search(r"Peak count: ([\d.]+)", said)
+    level = re.search(r"Peak level dB: (\S+)", text)
+    count = re.search(r"Peak count: ([\d.]+)", text)
     return round(float(count[1])) if level and count and float(level[1]) >= -0.0005 else 0
 
 
-def _read_colour_tags(said: str) -> str:
+def _read_colour_tags(text: str) -> str:
     """Read the colour tags: `tv, bt709` when range, matrix, primaries and transfer all say so."""
-    found = re.search(r"Video: .*?\((tv|pc), (bt709|[a-z0-9/]+)[,)]", said)
+    found = re.search(r"Video: .*?\((tv|pc), (bt709|[a-z0-9/]+)[,)]", text)
     return f"{found[1]}, {found[2]}" if found else "untagged"
 
 
-def _find_errors(said: str) -> tuple[str, ...]:
+def _find_errors(text: str) -> tuple[str, ...]:
     """Find the lines in which a decoder or demuxer reports an error."""
     complaint = re.compile(r"^\[[^\]]+\] .*(error|invalid|corrupt|missing|truncat)", re.IGNORECASE)
-    return tuple(line for line in said.splitlines() if complaint.match(line))
+    return tuple(line for line in text.splitlines() if complaint.match(line))
 
 
-def _find_intervals(said: str, pattern: str) -> tuple[Interval, ...]:
-    return tuple((float(start), float(end)) for start, end in re.findall(pattern, said))
+def _find_intervals(text: str, pattern: str) -> tuple[Interval, ...]:
+    return tuple((float(start), float(end)) for start, end in re.findall(pattern, text))
 
 
-def _pair_intervals(said: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
+def _pair_intervals(text: str, begin: str, finish: str, length: float) -> tuple[Interval, ...]:
     """Pair starts and ends that ffmpeg prints on separate lines.
 
     An interval that is open at the end lasts to the end.
     """
-    starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", said)]
-    ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", said)]
+    starts = [float(value) for value in re.findall(rf"{begin}: (-?[\d.]+)", text)]
+    ends = [float(value) for value in re.findall(rf"{finish}: (-?[\d.]+)", text)]
     return tuple(zip(starts, [*ends, *[length] * (len(starts) - len(ends))], strict=False))

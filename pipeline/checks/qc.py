@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Check
 from manifests.errors import InputError, ToolError
@@ -60,15 +61,9 @@ def check_file(
     try:
         report = measure_file(path, progress=progress)
     except (ToolError, InputError) as error:
-        why = str(error).splitlines()[-1]
-        return [
-            build_check(
-                CheckVerdict("decodes", why, "whole file", "fail", advice="render again"),
-                version,
-                profile,
-                expected.rate,
-            )
-        ]
+        reason = str(error).splitlines()[-1]
+        verdict = CheckVerdict("decodes", reason, "whole file", "fail", advice="render again")
+        return [build_check(verdict, version, profile, expected.rate)]
     return check_report(report, expected, version=version, profile=profile)
 
 
@@ -158,7 +153,7 @@ def write_checks(
         failed = select_failures(checks)
         counts["waived"] = sum((check.profile, check.name) in waivers for check in failed)
     rows = [dataclasses.asdict(check) | _describe_waiver(check, waivers) for check in checks]
-    path = folder / "checks.json"
+    path = folder / layout.CHECKS
     text = json.dumps({"summary": counts, "checks": rows}, indent=2, ensure_ascii=False) + "\n"
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8")

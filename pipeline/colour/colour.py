@@ -200,14 +200,9 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
     A 1D LUT, or a LUT with another domain, is resampled. Raises ValueError with the reason when the
     file is not a readable LUT.
     """
-    if path.stat().st_size > LARGEST_CUBE:
-        raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
-    lines = [
-        line.split("#")[0].split()
-        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    ]
-    keys = {words[0].upper(): words[1:] for words in lines if words and words[0][0].isalpha()}
-    rows = [words for words in lines if words and words[0][0] in "0123456789-+."]
+    lines = _read_cube_lines(path)
+    keys = {words[0].upper(): words[1:] for words in lines if words[0][0].isalpha()}
+    rows = [words for words in lines if words[0][0] in "0123456789-+."]
     sizes = [key for key in ("LUT_3D_SIZE", "LUT_1D_SIZE") if key in keys]
     if len(sizes) != 1:
         raise ValueError(
@@ -225,6 +220,15 @@ def read_cube(path: Path) -> Float64[np.ndarray, "points points points 3"]:
         return apply_cube(table, place) if dimensions == 3 else _apply_curves(table, place)
 
     return sample_cube(mapping, max(CUBE_POINTS, points if dimensions == 3 else 0))
+
+
+def _read_cube_lines(path: Path) -> list[list[str]]:
+    """Read the words of each line that is not empty, without comments."""
+    if path.stat().st_size > LARGEST_CUBE:
+        raise ValueError(f"not a .cube: larger than {LARGEST_CUBE >> 20} MB")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = (line.split("#")[0].split() for line in text.splitlines())
+    return [words for words in lines if words]
 
 
 def read_cube_comment(path: Path) -> str:
@@ -263,7 +267,7 @@ def _parse_cube_size(words: list[str], most: int) -> int:
         or not 2 <= int(words[0]) <= most
     ):
         raise ValueError(
-            f"not a .cube: its size is {' '.join(words)[:40]!r}, not a number of 2 to {most}"
+            f"not a .cube: its size is {' '.join(words)[:40]!r}, not a number from 2 to {most}"
         )
     return int(words[0])
 
@@ -271,14 +275,14 @@ def _parse_cube_size(words: list[str], most: int) -> int:
 def _parse_cube_numbers(rows: list[list[str]], count: int) -> Float64[np.ndarray, "rows 3"]:
     if len(rows) != count or any(len(row) != 3 for row in rows):
         raise ValueError(
-            f"a .cube of its size needs {count} rows of three numbers, this has {len(rows)}"
+            f"a .cube of this size needs {count} rows of three numbers; it has {len(rows)}"
         )
     try:
         values = np.array(rows, dtype=np.float64)
     except ValueError as error:
-        raise ValueError(f"a .cube holds something that is no number: {error}") from error
+        raise ValueError(f"the .cube holds a value that is not a number: {error}") from error
     if not np.isfinite(values).all():
-        raise ValueError("a .cube of numbers that are not finite")
+        raise ValueError("the .cube holds numbers that are not finite")
     return values
 
 
@@ -289,7 +293,7 @@ def _parse_cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vec
     try:
         first, last = (np.array([float(word) for word in words]) for words in (low, high))
     except ValueError as error:
-        raise ValueError(f"a .cube whose domain is no number: {error}") from error
+        raise ValueError(f"the domain of the .cube is not a number: {error}") from error
     if (
         len(first) != 3
         or len(last) != 3
@@ -297,7 +301,8 @@ def _parse_cube_domain(keys: dict[str, list[str]], dimensions: int) -> tuple[Vec
         or (first >= last).any()
     ):
         raise ValueError(
-            f"a .cube of domain {' '.join(low)} to {' '.join(high)}: each needs three numbers that rise"
+            f"the domain of the .cube is {' '.join(low)} to {' '.join(high)}; "
+            "both need three numbers, and the second must be larger"
         )
     return first, last
 

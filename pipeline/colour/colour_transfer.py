@@ -25,16 +25,8 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 
 from pipeline.colour import colour
+from pipeline.colour.skin_tone import FaceBox, build_skin_axes, measure_cast, weigh_skin
 
-# Median sRGB of the light and dark skin patches of the ColorChecker chart: complexion runs along
-# the difference of their logs.
-LIGHT_SKIN, DARK_SKIN = np.array([194.0, 150.0, 130.0]), np.array([115.0, 82.0, 68.0])
-# Where skin lies in neutral light along the axes of `_build_skin_axes` (log of R'G'B', from the light
-# patch): darker skin is ruddier, tint is constant. Fitted to tones 1 to 6 of the Monk scale (2022)
-# and six portraits, which lie within 0.035; darker tones scatter widely.
-WARMTH, WARMTH_PER_DEPTH, TINT = 0.02, -0.21, 0.01
-SPREAD = np.array([0.035, 0.02])
-DARK_DEPTH, WARMTH_SPREAD_OF_DARK = -0.5, 0.25
 FLAT_THUMB = 1e-3  # a picture without structure looks like any other
 LARGEST_LOG_GAIN = 0.7  # a factor of two; more than any honest cast
 
@@ -42,8 +34,6 @@ Method = Literal["monge-kantorovich", "reinhard", "none"]
 Pixels = Float64[np.ndarray, "count 3"]
 Weights = Float64[np.ndarray, " count"]
 Thumb = Float64[np.ndarray, "16 16"]
-Two = Float64[np.ndarray, "2"]
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,14 +154,14 @@ def estimate_transfer(
 
 
 def sample_pictures(
-    pictures: UInt8[np.ndarray, "frames height width 3"], face: Box | None
+    pictures: UInt8[np.ndarray, "frames height width 3"], face: FaceBox | None
 ) -> ColourSample:
     """Pool the colours of pictures that share one face box.
 
     `face` is in fractions of the picture; with None, nothing counts as skin.
     """
     rgb = pictures.astype(np.float64) / 255
-    skin = np.zeros(rgb.shape[:3]) if face is None else _weigh_skin(rgb, face)
+    skin = np.zeros(rgb.shape[:3]) if face is None else weigh_skin(rgb, face)
     return ColourSample(
         pixels=rgb.reshape(-1, 3), skin=skin.reshape(-1), thumb=_make_thumb(rgb.mean(axis=0))
     )
@@ -298,41 +288,15 @@ def _estimate_log_gains(
     """
     if not sample.has_skin or (look is not None and not look.has_skin):
         return np.zeros(3) if look is None else _measure_log_ratio(look.rest_mean, sample.rest_mean)
-    cast, spread = _measure_cast(sample.skin_mean)
+    cast, spread = measure_cast(sample.skin_mean)
     if look is not None:
-        goal, goal_spread = _measure_cast(look.skin_mean)
+        goal, goal_spread = measure_cast(look.skin_mean)
         cast, spread = cast - goal, np.hypot(spread, goal_spread)
     certain = cast * cast**2 / (cast**2 + spread**2)
     gains: colour.Vector = np.clip(
-        -certain @ _build_skin_axes()[1:], -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN
+        -certain @ build_skin_axes()[1:], -LARGEST_LOG_GAIN, LARGEST_LOG_GAIN
     )
     return gains
-
-
-def _measure_cast(skin: colour.Vector) -> tuple[Two, Two]:
-    """Measure the warmth and tint that skin of this depth does not explain.
-
-    The second result is how far each of the two spreads from person to person.
-    """
-    depth, warmth, tint = _build_skin_axes() @ np.log(np.maximum(skin, 0.01) * 255 / LIGHT_SKIN)
-    wide = WARMTH_SPREAD_OF_DARK * max(0.0, DARK_DEPTH - depth)
-    return np.array([warmth - WARMTH - WARMTH_PER_DEPTH * depth, tint - TINT]), SPREAD + np.array(
-        [wide, 0.0]
-    )
-
-
-def _build_skin_axes() -> colour.Matrix:
-    """Build three unit vectors in log R'G'B', one a row.
-
-    They lead from light to dark skin, from pale to ruddy (red against blue), and from magenta to
-    green across both.
-    """
-    depth = np.log(LIGHT_SKIN / DARK_SKIN)
-    depth /= np.linalg.norm(depth)
-    warmth = np.array([1.0, 0.0, -1.0])
-    warmth -= (warmth @ depth) * depth
-    warmth /= np.linalg.norm(warmth)
-    return np.stack([depth, warmth, np.cross(depth, warmth)])
 
 
 def _measure_log_ratio(target: colour.Vector, source: colour.Vector) -> colour.Vector:
@@ -367,30 +331,6 @@ def _measure_difference(
     moved = colour.rgb_to_lab(np.clip(means @ matrix.T + offset, 0, 1))
     difference = colour.delta_e(moved, goal)
     return float(difference.mean() if sample.has_skin and look.has_skin else difference[1])
-
-
-def _weigh_skin(
-    rgb: Float64[np.ndarray, "frames height width 3"], face: Box
-) -> Float64[np.ndarray, "frames height width"]:
-    """Weigh pixels by how likely they are skin.
-
-    Skin lies inside the face's ellipse and near the median chromaticity there, which excludes hair,
-    eyes and lips.
-    """
-    height, width = rgb.shape[1:3]
-    left, top, right, bottom = face
-    y, x = np.mgrid[0:height, 0:width]
-    across = ((x + 0.5) / width - (left + right) / 2) / max((right - left) * 0.42, 1e-6)
-    down = ((y + 0.5) / height - (top + bottom) / 2) / max((bottom - top) * 0.42, 1e-6)
-    inside = across**2 + down**2 < 1
-    if not inside.any():
-        return np.zeros(rgb.shape[:3])
-    logs = np.log(rgb + 0.02)
-    chroma = logs - logs.mean(axis=-1, keepdims=True)
-    middle = np.median(chroma[:, inside], axis=(0, 1))
-    near = np.exp(-((chroma - middle) ** 2).sum(axis=-1) / (2 * 0.1**2))
-    weights: Float64[np.ndarray, "frames height width"] = near * inside
-    return weights
 
 
 def _make_thumb(picture: Float64[np.ndarray, "height width 3"]) -> Thumb:

@@ -204,18 +204,10 @@ def _write_grade(
     look: LookSettings,
     root: Path,
 ) -> Grade:
-    path = _locate_cube(grade_id, root)
-    facts = {
-        "limited": transform.limited,
-        "before": round(transform.before, 4),
-        "after": round(transform.after, 4),
-    }
-    colour.write_cube(
-        path,
-        colour.sample_cube(transform),
-        title=f"{shot.number} {look.method}",
-        note=json.dumps(facts),
-    )
+    before, after = round(transform.before, 4), round(transform.after, 4)
+    note = json.dumps({"limited": transform.limited, "before": before, "after": after})
+    cube, title = colour.sample_cube(transform), f"{shot.number} {look.method}"
+    colour.write_cube(_locate_cube(grade_id, root), cube, title=title, note=note)
     return _read_grade(shot, grade_id, look, root)
 
 

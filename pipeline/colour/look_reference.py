@@ -19,6 +19,7 @@ from manifests.errors import InputError, Problem, find_nearest
 from model import weights
 from model.weights import FETCH
 from pipeline.colour import colour, colour_transfer
+from pipeline.colour.skin_tone import FaceBox
 
 SAMPLE_SIZE = 160  # longest edge of the pooled frames, in pixels: statistics need no more
 SEARCHED_SIZE = 1280  # longest edge of a still in which its face is looked for
@@ -37,7 +38,7 @@ class ReferenceStill:
     """
 
     path: Path
-    face: colour_transfer.Box | None = None
+    face: FaceBox | None = None
 
     @property
     def is_cube(self) -> bool:
@@ -58,7 +59,7 @@ class LookSettings:
     method: colour_transfer.Method = "monge-kantorovich"
     strength: float = 1.0
     reference: Path | None = None
-    reference_face: colour_transfer.Box | None = None
+    reference_face: FaceBox | None = None
     reference_shot: str = ""
     stills: Mapping[str, ReferenceStill] = field(default_factory=dict)
     limit: float = 14.0
@@ -76,13 +77,13 @@ class LookSettings:
 def check_reference_shot(numbers: Sequence[str], wanted: str) -> None:
     """Raise InputError when the cut does not contain the shot that others are to be matched to."""
     if wanted not in numbers:
-        message, near = f"no shot is numbered {wanted!r}", find_nearest(wanted, list(numbers))
+        message, near = f"there is no shot {wanted!r}", find_nearest(wanted, list(numbers))
         raise InputError(
             Problem(file="production.toml", column="look.reference", message=message, nearest=near)
         )
 
 
-def read_reference(path: Path, face: colour_transfer.Box | None) -> colour_transfer.ColourSample:
+def read_reference(path: Path, face: FaceBox | None) -> colour_transfer.ColourSample:
     """Sample a reference still; find its face when no face box is set.
 
     Raises InputError when it is not a picture, or when the weights to find a face are missing.
@@ -139,17 +140,17 @@ def _report_unreadable(path: Path) -> Iterator[None]:
         raise InputError(Problem(file=str(path), message=message, got=str(error))) from error
 
 
-def _find_face(picture: Picture, path: Path) -> colour_transfer.Box | None:
+def _find_face(picture: Picture, path: Path) -> FaceBox | None:
     """Find the largest face of a still; None when it shows none."""
     missing = [name for name in FACE_WEIGHTS if not weights.is_present(name)]
     if missing:
-        message = "the weights that find the face in the look's reference still are not here"
+        message = "the weights that find the face in the look's reference still are missing"
         expected = f"look.reference_face, or `{FETCH} {' '.join(missing)}`"
         raise InputError(Problem(file=str(path), message=message, expected=expected))
     from model.previs.landmarks import Landmarker
 
     landmarker = Landmarker(*map(weights.locate, FACE_WEIGHTS))
-    found = max(landmarker.detect(picture), key=lambda one: one.size, default=None)
+    found = max(landmarker.detect(picture), key=lambda face: face.size, default=None)
     face = landmarker.fit_mesh(picture, found) if found else None
     if face is None or face.confidence < SURE_OF_A_FACE:
         return None

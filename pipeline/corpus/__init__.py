@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from manifests import layout
 from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.store import Store
@@ -36,4 +37,4 @@ def read(folder: Path) -> Corpus:
 
 def open_record(folder: Path) -> Store:
     """Open the tables of a corpus."""
-    return Store(folder / "manifests")
+    return Store(folder / layout.RECORD)

@@ -10,7 +10,7 @@ Callsheet. This is the one door to c2pa.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -105,15 +105,27 @@ def verify_credentials(path: Path) -> Credentials:
         with c2pa.Reader(str(path)) as reader:
             store = json.loads(reader.json())
     except c2pa.C2paError as error:
-        if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
-            return Credentials(
-                state="missing", trusted=False, signer="", detail="the file holds no credentials"
-            )
-        signed = _contains_store(path)  # what holds no credentials is only unreadable
-        state: State = "tampered" if signed else "missing"
+        return _judge_unread(path, error)
+    return _judge_store(store)
+
+
+def _judge_unread(path: Path, error: Exception) -> Credentials:
+    """Judge a file whose credentials could not be read."""
+    if "ManifestNotFound" in type(error).__name__ or "ManifestNotFound" in str(error):
         return Credentials(
-            state=state, trusted=False, signer="", detail=_explain_unreadable(path, str(error))
+            state="missing", trusted=False, signer="", detail="the file holds no credentials"
         )
+    signed = _contains_store(path)  # what holds no credentials is only unreadable
+    return Credentials(
+        state="tampered" if signed else "missing",
+        trusted=False,
+        signer="",
+        detail=_explain_unreadable(path, str(error)),
+    )
+
+
+def _judge_store(store: Mapping[str, Any]) -> Credentials:
+    """Judge the credentials that a file holds."""
     failures = [status["code"] for status in store.get("validation_status", [])]
     broken = [code for code in failures if code != UNTRUSTED]
     signature = store["manifests"][store["active_manifest"]].get("signature_info", {})
@@ -125,10 +137,11 @@ def verify_credentials(path: Path) -> Credentials:
     )
 
 
-def _explain_unreadable(path: Path, said: str) -> str:
-    if "NotSupported" in said:
-        return f"{path.suffix or 'a file without a suffix'} is no kind of file that can hold credentials"
-    return f"it cannot be read as {path.suffix}: {said}"
+def _explain_unreadable(path: Path, reason: str) -> str:
+    if "NotSupported" in reason:
+        kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
+        return f"{kind} cannot hold credentials"
+    return f"it cannot be read as {path.suffix}: {reason}"
 
 
 def _contains_store(path: Path) -> bool:
@@ -148,35 +161,31 @@ def build_manifest(claim: Claim, *, media_type: str) -> dict[str, Any]:
     It says that a trained model created the file, that it was composed, from what, and under which
     licences of weights.
     """
+    edited = {"digitalSourceType": COMPOSED, "description": "assembled, graded and mixed"}
     actions = [
         {"action": "c2pa.created", "digitalSourceType": GENERATED},
-        {
-            "action": "c2pa.edited",
-            "digitalSourceType": COMPOSED,
-            "description": "assembled, graded and mixed",
-        },
+        {"action": "c2pa.edited", **edited},
     ]
+    production = {
+        "made_by": sorted(set(claim.labels)),
+        "weights_licences": sorted(set(claim.licences)),
+    }
     return {
         "claim_generator_info": [{"name": "callsheet", "version": claim.version}],
         "title": claim.title,
         "format": media_type,
-        "ingredients": [
-            {
-                "title": ingredient.title,
-                "format": ingredient.format,
-                "instance_id": f"xmp:iid:{ingredient.digest}",
-                "relationship": "inputTo",
-            }
-            for ingredient in claim.ingredients
-        ],
+        "ingredients": [_describe_ingredient(ingredient) for ingredient in claim.ingredients],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
-            {
-                "label": "callsheet.production",
-                "data": {
-                    "made_by": sorted(set(claim.labels)),
-                    "weights_licences": sorted(set(claim.licences)),
-                },
-            },
+            {"label": "callsheet.production", "data": production},
         ],
+    }
+
+
+def _describe_ingredient(ingredient: Ingredient) -> dict[str, str]:
+    return {
+        "title": ingredient.title,
+        "format": ingredient.format,
+        "instance_id": f"xmp:iid:{ingredient.digest}",
+        "relationship": "inputTo",
     }

@@ -37,7 +37,6 @@ def write_ass(
     import pysubs2
 
     width, height = size
-    letters = min(height * 0.055, width * 0.043)
     file = pysubs2.SSAFile()
     file.info |= {
         "PlayResX": str(width),
@@ -45,7 +44,18 @@ def write_ass(
         "WrapStyle": "2",
         "YCbCr Matrix": "TV.709",
     }
-    file.styles["Default"] = pysubs2.SSAStyle(
+    file.styles["Default"] = _build_style(size, font)
+    file.extend(_build_events(captions, "ass", rate))
+    path.write_text(str(file.to_string("ass")), encoding="utf-8")
+    return path
+
+
+def _build_style(size: tuple[int, int], font: str) -> Any:
+    import pysubs2
+
+    width, height = size
+    letters = min(height * 0.055, width * 0.043)
+    return pysubs2.SSAStyle(
         fontname=font,
         fontsize=letters,
         outline=letters * 0.055,
@@ -55,9 +65,6 @@ def write_ass(
         outlinecolor=pysubs2.Color(16, 16, 16),
         alignment=pysubs2.Alignment.BOTTOM_CENTER,
     )
-    file.extend(_build_events(captions, "ass", rate))
-    path.write_text(str(file.to_string("ass")), encoding="utf-8")
-    return path
 
 
 def _format_captions(captions: Sequence[Caption], form: str, rate: Fraction) -> str:

@@ -54,37 +54,34 @@ def _find_broken_rules(
     changes: Sequence[int],
     rules: CaptionRules,
 ) -> Iterable[tuple[str, str, str]]:
-    seconds = Fraction(caption.end - caption.start) / rate
     longest = max(map(count_characters, caption.lines))
-    speed = float(sum(map(count_characters, caption.lines)) / seconds)
+    if longest > rules.line_characters:
+        yield "line length", f"{longest} characters", f"{rules.line_characters}"
+    if len(caption.lines) > rules.lines:
+        yield "lines", f"{len(caption.lines)}", f"{rules.lines}"
+    yield from _find_broken_times(caption, rate, rules)
+    if after is not None and after - caption.end < rules.gap_frames:
+        yield "gap", f"{after - caption.end} frames", f"{rules.gap_frames}"
     hanging = [
         change
         for change in changes
         if 0 < caption.end - change < rate / 2 and caption.spoken_end <= change
     ]
-    if longest > rules.line_characters:
-        yield "line length", f"{longest} characters", f"{rules.line_characters}"
-    if len(caption.lines) > rules.lines:
-        yield "lines", f"{len(caption.lines)}", f"{rules.lines}"
-    if seconds < rules.shortest_seconds:
-        yield (
-            "shortest duration",
-            f"{float(seconds):.2f} s",
-            f"{float(rules.shortest_seconds):.2f} s",
-        )
-    if seconds > rules.longest_seconds:
-        yield "longest duration", f"{float(seconds):.2f} s", f"{float(rules.longest_seconds):.2f} s"
-    if speed > rules.characters_per_second:
-        yield (
-            "reading speed",
-            f"{speed:.1f} characters a second",
-            f"{rules.characters_per_second:g}",
-        )
-    if after is not None and after - caption.end < rules.gap_frames:
-        yield "gap", f"{after - caption.end} frames", f"{rules.gap_frames}"
     if hanging:
-        yield (
-            "shot change",
-            f"{caption.end - hanging[0]} frames over the cut",
-            "0, or half a second",
-        )
+        value = f"{caption.end - hanging[0]} frames over the cut"
+        yield "shot change", value, "0, or half a second"
+
+
+def _find_broken_times(
+    caption: Caption, rate: Fraction, rules: CaptionRules
+) -> Iterable[tuple[str, str, str]]:
+    seconds = Fraction(caption.end - caption.start) / rate
+    speed = float(sum(map(count_characters, caption.lines)) / seconds)
+    value, limit = f"{float(seconds):.2f} s", rules.shortest_seconds
+    if seconds < limit:
+        yield "shortest duration", value, f"{float(limit):.2f} s"
+    if seconds > rules.longest_seconds:
+        yield "longest duration", value, f"{float(rules.longest_seconds):.2f} s"
+    if speed > rules.characters_per_second:
+        value = f"{speed:.1f} characters a second"
+        yield "reading speed", value, f"{rules.characters_per_second:g}"

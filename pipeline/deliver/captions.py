@@ -131,14 +131,11 @@ def _extend_captions(
 
     The next caption, the shot change and the end of the programme limit them.
     """
-    fitted: list[Caption] = []
+    extended: list[Caption] = []
     for caption, after in itertools.zip_longest(captions, captions[1:]):
-        limit = after.start - rules.gap_frames if after else frames
-        reading = Fraction(sum(map(count_characters, caption.lines))) / Fraction(
-            rules.characters_per_second
-        ).limit_denominator(100)
-        needed = caption.start + round_half_up(max(reading, rules.shortest_seconds) * rate)
+        needed = caption.start + _count_reading_frames(caption, rate, rules)
         wanted = max(caption.spoken_end + round_half_up(Fraction(LINGER, MASTER_HZ) * rate), needed)
+        limit = after.start - rules.gap_frames if after else frames
         longest = min(limit, caption.start + round_half_up(rules.longest_seconds * rate))
         end = min(wanted, longest)
         hanging = [
@@ -148,5 +145,12 @@ def _extend_captions(
             early = max(hanging[0] - rules.gap_frames, caption.spoken_end)
             late = hanging[0] + round_half_up(rate / 2 + Fraction(1, 2))
             end = early if early >= needed else min(late, longest)
-        fitted.append(replace(caption, end=max(end, min(caption.start + 1, frames))))
-    return [caption for caption in fitted if caption.end > caption.start]
+        extended.append(replace(caption, end=max(end, min(caption.start + 1, frames))))
+    return [caption for caption in extended if caption.end > caption.start]
+
+
+def _count_reading_frames(caption: Caption, rate: Fraction, rules: CaptionRules) -> int:
+    """Count the frames for which a caption must stand to be read."""
+    speed = Fraction(rules.characters_per_second).limit_denominator(100)
+    reading = Fraction(sum(map(count_characters, caption.lines))) / speed
+    return round_half_up(max(reading, rules.shortest_seconds) * rate)

@@ -18,11 +18,11 @@ class FileChapter:
 
 
 def format_chapters(chapters: Sequence[FileChapter], *, end: int, rate: Fraction) -> str:
-    """Format chapters as an ffmetadata file; the last chapter lasts until frame `end`.
+    r"""Format chapters as an ffmetadata file; the last chapter lasts until frame `end`.
 
     >>> chapters = [FileChapter(frame=0, title="One; two")]
     >>> print(format_chapters(chapters, end=50, rate=Fraction(25)).replace(chr(10), "|"))
-    ;FFMETADATA1|[CHAPTER]|TIMEBASE=1/25|START=0|END=50|title=One\\; two|
+    ;FFMETADATA1|[CHAPTER]|TIMEBASE=1/25|START=0|END=50|title=One\; two|
     """
     lines = [";FFMETADATA1"]
     ends = [*(chapter.frame for chapter in chapters[1:]), end]

@@ -22,6 +22,7 @@ from manifests.timebase import format_timecode
 from pipeline.media import read_frames
 
 INK, QUIET, PAPER = (235, 235, 235), (150, 150, 150), (24, 24, 26)
+MARGIN, TEXT = 12, 44  # pixels around pictures, and for the text below them
 FONTS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -29,6 +30,7 @@ FONTS = (
     "Arial.ttf",
 )  # wider than Pillow's own, when there
 
+Colour = tuple[int, int, int]
 Frame = UInt8[np.ndarray, "height width 3"]
 
 
@@ -103,28 +105,27 @@ def tile_pictures(pictures: Iterable[tuple[Frame, str, str]], path: Path, *, col
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     heights = [max(picture.shape[0] for picture, _, _ in row) for row in rows]
     wide = max((picture.shape[1] for row in rows for picture, _, _ in row), default=320)
-    margin, text = 12, 44
-    tall = sum(heights) + len(heights) * (text + margin) + margin
-    image = Image.new("RGB", (columns * (wide + margin) + margin, tall), PAPER)
+    tall = sum(heights) + len(heights) * (TEXT + MARGIN) + MARGIN
+    image = Image.new("RGB", (columns * (wide + MARGIN) + MARGIN, tall), PAPER)
     draw = ImageDraw.Draw(image)
-    top = margin
+    top = MARGIN
     for row, high in zip(rows, heights, strict=True):
         for place, (picture, title, note) in enumerate(row):
-            left = margin + place * (wide + margin)
+            left = MARGIN + place * (wide + MARGIN)
             image.paste(Image.fromarray(picture), (left, top))
-            draw.text(
-                (left, top + high + 4), shorten_text(title, 15, wide), font=load_font(15), fill=INK
-            )
-            draw.text(
-                (left, top + high + 24),
-                shorten_text(note, 13, wide),
-                font=load_font(13),
-                fill=QUIET,
-            )
-        top += high + text + margin
+            _draw_text(draw, (left, top + high + 4), title, width=wide, style=(15, INK))
+            _draw_text(draw, (left, top + high + 24), note, width=wide, style=(13, QUIET))
+        top += high + TEXT + MARGIN
     with atomic_write(path) as partial:
         image.save(partial)
     return path
+
+
+def _draw_text(
+    draw: Any, place: tuple[int, int], text: str, *, width: int, style: tuple[int, Colour]
+) -> None:
+    size, ink = style
+    draw.text(place, shorten_text(text, size, width), font=load_font(size), fill=ink)
 
 
 def resize_to_width(picture: Frame, width: int) -> Frame:

@@ -40,44 +40,39 @@ def render_profiles(
     `progress(frames done, frames)`. Raises ToolError that names the cut whose take cannot be read,
     or quotes the encoder's last words.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for profile in job.profiles:
-        (folder / profile.file).parent.mkdir(exist_ok=True)
-    listed = folder / ".chapters.txt"
-    listed.write_text(format_job_chapters(cuts, job), encoding="utf-8")
+    files = {profile.name: folder / profile.file for profile in job.profiles}
+    for file in files.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+    chapters = folder / ".chapters.txt"
+    chapters.write_text(format_job_chapters(cuts, job), encoding="utf-8")
     if job.code:
+        pixel_format = job.reader_settings.pixel_format
         watermark.write_pattern(
-            folder / PATTERN,
-            job.code,
-            size=job.picture.size,
-            pixel_format=job.reader_settings.pixel_format,
+            folder / PATTERN, job.code, size=job.picture.size, pixel_format=pixel_format
         )
+    encoder = build_encoder(cuts, job, folder=folder, chapters=chapters)
     try:
-        media.run_piped(
-            build_sources(cuts, job),
-            build_encoder(cuts, job, folder=folder, chapters=listed),
-            progress=progress,
-        )
+        media.run_piped(build_sources(cuts, job), encoder, progress=progress)
     finally:
-        listed.unlink(missing_ok=True)
+        chapters.unlink(missing_ok=True)
         (folder / PATTERN).unlink(missing_ok=True)
-    return {profile.name: folder / profile.file for profile in job.profiles}
+    return files
 
 
 def build_sources(cuts: Sequence[Cut], job: DeliveryJob) -> list[media.FrameSource]:
     """Build the inputs of the encoder: the slate, every segment of the edit list, the end card."""
     settings = job.reader_settings
-    poured = []
+    inputs = []
     for segment in edit_list.split_segments(cuts):
         name = " over ".join(
             f"{layer.cut.number} ({layer.cut.take_path})" for layer in reversed(segment.layers)
         )
         arguments = assemble.build_reader(segment, settings, overlays=build_overlays(segment, job))
-        poured.append(
+        inputs.append(
             media.FrameSource(name=name, arguments=tuple(arguments), frames=segment.frames)
         )
     before, after = (_build_card_sources(card, settings) for card in (job.slate, job.end_card))
-    return [*before, *poured, *after]
+    return [*before, *inputs, *after]
 
 
 def build_encoder(
@@ -89,43 +84,42 @@ def build_encoder(
     """
     import ffmpeg
 
-    picture = ffmpeg.input(
-        "pipe:0", **assemble.build_input_options(job.reader_settings)
-    ).video.filter("setparams", **TAGS)
+    options = assemble.build_input_options(job.reader_settings)
+    picture = ffmpeg.input("pipe:0", **options).video.filter("setparams", **TAGS)
     if job.captions is not None:
         path = job.captions[0].resolve()
         picture = picture.filter("ass", filename=str(path), fontsdir=str(path.parent))
     if job.code:
         picture = _add_watermark(picture, job, folder / PATTERN)
     copies = picture.filter_multi_output("split", len(job.profiles))
-    heard = _split_sound(cuts, job)
+    sounds = _split_sound(cuts, job)
     outputs = [
-        ffmpeg.output(
-            _fit_profile(copies.stream(number), profile),
-            heard[number],
-            f"file:{(folder / profile.file).resolve()}",
-            **{**profile.picture, **BT709, **profile.sound},
-            **{
-                "metadata": f"title={job.title}",
-                "fflags": "+bitexact",
-                "map_chapters": 3 if job.code else 2,
-                **profile.container,
-            },
-        )
+        _build_output(copies.stream(number), sounds[number], profile, job, folder)
         for number, profile in enumerate(job.profiles)
     ]
     arguments = list(ffmpeg.merge_outputs(*outputs).get_args())
     first_output = arguments.index("-filter_complex")
-    return [
-        "-v",
-        "error",
-        *arguments[:first_output],
-        "-f",
-        "ffmetadata",
-        "-i",
-        f"file:{chapters.resolve()}",
-        *arguments[first_output:],
-    ]
+    listed = ["-f", "ffmetadata", "-i", f"file:{chapters.resolve()}"]
+    return ["-v", "error", *arguments[:first_output], *listed, *arguments[first_output:]]
+
+
+def _build_output(
+    picture: Any, sound: Any, profile: Profile, job: DeliveryJob, folder: Path
+) -> Any:
+    import ffmpeg
+
+    return ffmpeg.output(
+        _fit_profile(picture, profile),
+        sound,
+        f"file:{(folder / profile.file).resolve()}",
+        **{**profile.picture, **BT709, **profile.sound},
+        **{
+            "metadata": f"title={job.title}",
+            "fflags": "+bitexact",
+            "map_chapters": 3 if job.code else 2,
+            **profile.container,
+        },
+    )
 
 
 def _add_watermark(picture: Any, job: DeliveryJob, pattern: Path) -> Any:

@@ -101,38 +101,30 @@ def deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> s
     watermark counts by its text, so that an existing film is not encoded again for the number of a
     new version.
     """
-    events = [
-        [
-            cut.shot_id,
-            cut.grade_id,
-            cut.start_frame,
-            cut.end_frame,
-            cut.take_frame,
-            cut.crop,
-            cut.dissolve_frames,
-            cut.layer,
-            cut.place,
-        ]
-        for cut in cuts
-    ]
-    picture = [
-        job.picture.width,
-        job.picture.height,
-        job.picture.rate,
-        job.reader_settings.pixel_format,
-    ]
+    width, height = job.picture.size
+    picture = [width, height, job.picture.rate, job.reader_settings.pixel_format]
     cards = [[card.frames, card.digest] if card else None for card in (job.slate, job.end_card)]
-    named = [[chapter.frame, chapter.title] for chapter in job.chapters]
-    extras = [
-        job.burn_in,
-        job.label,
-        job.title,
-        cards,
-        named,
-        job.captions[1] if job.captions else "",
-    ]
+    chapters = [[chapter.frame, chapter.title] for chapter in job.chapters]
+    captions = job.captions[1] if job.captions else ""
+    extras = [job.burn_in, job.label, job.title, cards, chapters, captions]
     extras += [job.watermark] if job.watermark else []
+    events = [_identify_cut(cut) for cut in cuts]
     return identity.digest([VERSION, events, picture, job.sound_id, profile.plain(), extras])
+
+
+def _identify_cut(cut: Cut) -> list[object]:
+    """List what the identity of a file depends on in a cut."""
+    return [
+        cut.shot_id,
+        cut.grade_id,
+        cut.start_frame,
+        cut.end_frame,
+        cut.take_frame,
+        cut.crop,
+        cut.dissolve_frames,
+        cut.layer,
+        cut.place,
+    ]
 
 
 def total_frames(cuts: Sequence[Cut], job: DeliveryJob) -> int:

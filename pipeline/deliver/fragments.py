@@ -19,6 +19,15 @@ from manifests.errors import InputError, Problem
 
 LARGEST_BOX = 64 << 20  # of those that are read whole: a header, a fragment's index
 NOT_SYNC = 0x10000  # of sample flags: not a key frame
+UNREADABLE = (
+    OSError,
+    StopIteration,
+    struct.error,
+    IndexError,
+    KeyError,
+    ZeroDivisionError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,33 +82,26 @@ def read_fragments(path: Path) -> FragmentedFile:
     """Read a file's boxes. Raises InputError when it is not a fragmented MP4 with H.264."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            boxes = list(_read_boxes(data))
-            header = next(box for box in boxes if box.kind == b"moov")
-            tracks = _read_tracks(_read_body(data, header))
-            picture = next(track for track in tracks if track.codec.startswith("avc1"))
-            moofs = [box for box in boxes if box.kind == b"moof"]
-            last = max(box.end for box in boxes if box.kind == b"mdat")
-            ends = [*(box.start for box in moofs[1:]), last]
-            fragments = tuple(
-                _read_fragment(
-                    _read_body(data, box), picture, start=box.start, size=end - box.start
-                )
-                for box, end in zip(moofs, ends, strict=True)
-            )
-    except (
-        OSError,
-        StopIteration,
-        struct.error,
-        IndexError,
-        KeyError,
-        ZeroDivisionError,
-        ValueError,
-    ) as error:
-        message = f"not a fragmented MP4 that can be read: {error}"
+            return _parse_file(data)
+    except UNREADABLE as error:
+        message = f"not a readable fragmented MP4: {error}"
         raise InputError(Problem(file=str(path), message=message)) from error
-    return FragmentedFile(
-        header=header.end, fragments=fragments, codecs=",".join(track.codec for track in tracks)
+
+
+def _parse_file(data: mmap.mmap) -> FragmentedFile:
+    boxes = list(_read_boxes(data))
+    header = next(box for box in boxes if box.kind == b"moov")
+    tracks = _read_tracks(_read_body(data, header))
+    picture = next(track for track in tracks if track.codec.startswith("avc1"))
+    moofs = [box for box in boxes if box.kind == b"moof"]
+    last = max(box.end for box in boxes if box.kind == b"mdat")
+    ends = [*(box.start for box in moofs[1:]), last]
+    fragments = tuple(
+        _read_fragment(_read_body(data, box), picture, start=box.start, size=end - box.start)
+        for box, end in zip(moofs, ends, strict=True)
     )
+    codecs = ",".join(track.codec for track in tracks)
+    return FragmentedFile(header=header.end, fragments=fragments, codecs=codecs)
 
 
 def _read_boxes(data: bytes | mmap.mmap) -> Iterator[Mp4Box]:
@@ -137,7 +139,7 @@ def _read_tracks(header: bytes) -> list[Mp4Track]:
 
     `trex` gives the flags of their samples where fragments give none.
     """
-    extends = [struct.unpack(">5I", one[4:24]) for one in _find_boxes(header, b"mvex", b"trex")]
+    extends = [struct.unpack(">5I", box[4:24]) for box in _find_boxes(header, b"mvex", b"trex")]
     defaults = {number: flags for number, _, _, _, flags in extends}
     tracks = []
     for track in _find_boxes(header, b"trak"):

@@ -65,7 +65,7 @@ def open_rendition(path: Path) -> Rendition:
     """Measure a rendition's file. Raises InputError when it is not a rendition."""
     info = media.probe(path)
     if info.video is None or info.audio is None:
-        raise InputError(Problem(file=str(path), message="a rendition needs picture and sound"))
+        raise InputError(Problem(file=str(path), message="a rendition needs a picture and sound"))
     size = (info.video.width, info.video.height)
     return Rendition(
         path=path, content=fragments.read_fragments(path), size=size, rate=info.video.rate
@@ -84,27 +84,26 @@ def write_playlists(
     `captions`: a WebVTT file on the frames of the renditions, copied with the clock that players
     need.
     """
-    length = sum(renditions[0].lengths, start=Fraction(0))
     for rendition in renditions:
         (folder / rendition.playlist).write_text(
             _join_lines(build_media_playlist(rendition)), encoding="utf-8"
         )
     if captions is not None:
-        said = captions.read_text(encoding="utf-8").removeprefix("WEBVTT")
-        timed = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0{said}"
-        (folder / captions.name).write_text(timed, encoding="utf-8")
-        listing = [
-            *HEAD,
-            *_head_lines([length]),
-            f"#EXTINF:{_format_seconds(length)},",
-            captions.name,
-            "#EXT-X-ENDLIST",
-        ]
-        (folder / CAPTIONS).write_text(_join_lines(listing), encoding="utf-8")
+        length = sum(renditions[0].lengths, start=Fraction(0))
+        _write_caption_playlist(captions, folder, length)
     master = folder / MASTER
     lines = build_master_playlist(renditions, captions=language if captions is not None else "")
     master.write_text(_join_lines(lines), encoding="utf-8")
     return master
+
+
+def _write_caption_playlist(captions: Path, folder: Path, length: Fraction) -> None:
+    cues = captions.read_text(encoding="utf-8").removeprefix("WEBVTT")
+    timed = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0{cues}"
+    (folder / captions.name).write_text(timed, encoding="utf-8")
+    segment = [f"#EXTINF:{_format_seconds(length)},", captions.name]
+    listing = [*HEAD, *_head_lines([length]), *segment, "#EXT-X-ENDLIST"]
+    (folder / CAPTIONS).write_text(_join_lines(listing), encoding="utf-8")
 
 
 def build_media_playlist(rendition: Rendition) -> list[str]:
@@ -125,8 +124,9 @@ def build_master_playlist(renditions: Sequence[Rendition], *, captions: str = ""
     """Build the lines of the master playlist. `captions`: their language, "" without captions."""
     lines = [*HEAD, "#EXT-X-INDEPENDENT-SEGMENTS"]
     if captions:
-        shown = f'GROUP-ID="captions",NAME="{captions}",LANGUAGE="{captions}",AUTOSELECT=YES,DEFAULT=NO,FORCED=NO'
-        lines.append(f'#EXT-X-MEDIA:TYPE=SUBTITLES,{shown},URI="{CAPTIONS}"')
+        group = f'GROUP-ID="captions",NAME="{captions}",LANGUAGE="{captions}"'
+        flags = f'AUTOSELECT=YES,DEFAULT=NO,FORCED=NO,URI="{CAPTIONS}"'
+        lines.append(f"#EXT-X-MEDIA:TYPE=SUBTITLES,{group},{flags}")
     for rendition in renditions:
         facts = ",".join(
             f"{name}={value}" for name, value in _describe_rendition(rendition).items()
@@ -160,33 +160,43 @@ def inspect_playlists(master: Path) -> Ladder:
     """
     folder, lines = master.parent, _read_lines(master)
     if lines[:1] != ["#EXTM3U"]:
-        return Ladder(renditions=(), playlists=(f"{master.name} is no playlist",))
-    said = {
+        return Ladder(renditions=(), playlists=(f"{master.name} is not a playlist",))
+    listed = {
         uri: _parse_attributes(tag)
         for tag, uri in itertools.pairwise(lines)
         if tag.startswith("#EXT-X-STREAM-INF:")
     }
-    wrong, found = [], list[Rendition]()
-    for uri in said:
+    problems = [] if listed else [f"{master.name} names no rendition"]
+    renditions = list[Rendition]()
+    for uri in listed:
         try:
-            listed = _parse_playlist(folder, uri)
-            found.append(open_rendition(folder / listed.file))
-            wrong += [f"{uri}: {problem}" for problem in _find_differences(listed, found[-1])]
+            playlist = _parse_playlist(folder, uri)
+            renditions.append(open_rendition(folder / playlist.file))
+            differences = _find_differences(playlist, renditions[-1])
+            problems += [f"{uri}: {difference}" for difference in differences]
         except (InputError, ValueError) as error:
-            wrong.append(f"{uri}: {str(error).splitlines()[0]}")
-    if not said:
-        wrong.append(f"{master.name} names no rendition")
+            problems.append(f"{uri}: {str(error).splitlines()[0]}")
     return Ladder(
-        renditions=tuple(found),
-        playlists=tuple(wrong),
-        segments=tuple(_find_unaligned(found)),
-        attributes=tuple(
-            f"{rendition.playlist}: {name} is {said.get(rendition.playlist, {}).get(name)}, measured {value}"
-            for rendition in found
-            for name, value in _describe_rendition(rendition).items()
-            if said.get(rendition.playlist, {}).get(name) != value
-        ),
+        renditions=tuple(renditions),
+        playlists=tuple(problems),
+        segments=tuple(_find_unaligned(renditions)),
+        attributes=tuple(_find_wrong_attributes(listed, renditions)),
     )
+
+
+def _find_wrong_attributes(
+    listed: Mapping[str, Mapping[str, str]], renditions: Sequence[Rendition]
+) -> list[str]:
+    """Find attributes of the master playlist that differ from the measured ones."""
+    wrong = []
+    for rendition in renditions:
+        stated = listed.get(rendition.playlist, {})
+        wrong += [
+            f"{rendition.playlist}: {name} is {stated.get(name)}, measured {value}"
+            for name, value in _describe_rendition(rendition).items()
+            if stated.get(name) != value
+        ]
+    return wrong
 
 
 def play_rendition(master: Path, number: int) -> int:
@@ -239,12 +249,12 @@ def _parse_playlist(folder: Path, uri: str) -> _ListedRendition:
     target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
     head = re.search(r'^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$', text, re.MULTILINE)
     if lines[:1] != ["#EXTM3U"] or target is None or head is None:
-        raise ValueError("no playlist with a target duration and a header")
+        raise ValueError("it is not a playlist with a target duration and a header")
     segments = re.findall(
         r"^#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)$", text, re.MULTILINE
     )
     if {name for *_, name in segments} != {head[1]}:
-        raise ValueError("its segments do not lie in one file")
+        raise ValueError("its segments lie in several files")
     listed = [(seconds, int(size), int(start)) for seconds, size, start, _ in segments]
     return _ListedRendition(
         _check_local(head[1]),
@@ -260,20 +270,20 @@ def _find_differences(listed: _ListedRendition, rendition: Rendition) -> list[st
     content = rendition.content
     wrong = [] if listed.ended else ["it does not end"]
     if listed.header != (content.header, 0):
-        wrong.append(
-            f"the header is {content.header} bytes, the playlist says {listed.header[0]} from {listed.header[1]} on"
-        )
-    lengths = [_format_seconds(seconds) for seconds in rendition.lengths]
+        size, start = listed.header
+        stated = f"the playlist says {size} from {start} on"
+        wrong.append(f"the header is {content.header} bytes, {stated}")
     measured = [
-        (length, one.size, one.start)
-        for length, one in zip(lengths, content.fragments, strict=True)
+        (_format_seconds(seconds), fragment.size, fragment.start)
+        for seconds, fragment in zip(rendition.lengths, content.fragments, strict=True)
     ]
     if len(measured) != len(listed.segments):
         wrong.append(f"{len(listed.segments)} segments, the file has {len(measured)}")
+    pairs = enumerate(zip(listed.segments, measured, strict=False), start=1)
     wrong += [
-        f"segment {number} is {real}, the playlist says {said}"
-        for number, (said, real) in enumerate(zip(listed.segments, measured, strict=False), start=1)
-        if said != real
+        f"segment {number} is {real}, the playlist says {stated}"
+        for number, (stated, real) in pairs
+        if stated != real
     ]
     if any(round(seconds) > listed.target for seconds in rendition.lengths):
         wrong.append("a segment is longer than the target duration")
@@ -299,7 +309,8 @@ def _find_unaligned(renditions: Sequence[Rendition]) -> list[str]:
             wrong.append(f"{rendition.path.name}: segments do not follow one another")
         if rendition.lengths != renditions[0].lengths:
             wrong.append(
-                f"{rendition.path.name}: segments begin at other times than in {renditions[0].path.name}"
+                f"{rendition.path.name}: segments begin at other times "
+                f"than in {renditions[0].path.name}"
             )
     return wrong
 
@@ -353,7 +364,7 @@ def _format_seconds(length: Fraction) -> str:
 def _check_local(uri: str) -> str:
     """Return a name of a file in the same folder. Raises ValueError for anything else."""
     if not re.fullmatch(r"[\w-][\w.-]*", uri):
-        raise ValueError(f"{uri!r} is no file beside it")
+        raise ValueError(f"{uri!r} is not a file in the same folder")
     return uri
 
 

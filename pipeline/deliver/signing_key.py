@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import functools
 import os
 import shutil
 import stat
@@ -98,7 +97,7 @@ def find_algorithm(path: Path) -> bytes:
         return b"ed25519"
     if isinstance(key, rsa.RSAPrivateKey):
         return b"ps256"
-    message = "C2PA does not sign with this kind of key"
+    message = "C2PA cannot sign with this kind of key"
     raise InputError(
         Problem(
             file=str(path), message=message, expected="EC P-256, P-384 or P-521, Ed25519 or RSA"
@@ -124,8 +123,9 @@ def _check_certificate(key: Path, chain: Path) -> None:
         )
     now = datetime.datetime.now(datetime.UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        days = f"{certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
-        message = "the certificate of the signing key does not hold today"
+        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        days = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        message = "the certificate of the signing key is not valid today"
         raise InputError(Problem(file=str(chain), message=message, got=days))
 
 
@@ -135,6 +135,26 @@ def _make_test_key(folder: Path) -> None:
     The root's key is thrown away. Key and certificates appear together; when another process makes
     them at the same time, those of the first count.
     """
+    key, chain = _generate_test_key()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # a mounted volume's parent is not ours
+    parent = folder.parent if os.access(folder.parent, os.W_OK) else folder
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=parent))  # mode 0700
+    try:
+        _write_private(partial / KEY, key)
+        (partial / CHAIN).write_bytes(chain)
+        # the folder may exist already, with a key or something else in it
+        with contextlib.suppress(OSError):
+            partial.replace(folder)
+        if not (folder / KEY).exists():
+            for name in (CHAIN, KEY):
+                (partial / name).replace(folder / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _generate_test_key() -> tuple[bytes, bytes]:
+    """Generate the leaf's private key and the chain of certificates, both as PEM."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -143,26 +163,9 @@ def _make_test_key(folder: Path) -> None:
         _build_certificate(leaf, root, authority=False),
         _build_certificate(root, root, authority=True),
     ]
-    chain = b"".join(
-        certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
-    )
-    plain = serialization.NoEncryption()
-    key = leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # a mounted volume's parent is not ours
-    beside = folder.parent if os.access(folder.parent, os.W_OK) else folder
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=beside))  # mode 0700
-    try:
-        _write_private(made / KEY, key)
-        (made / CHAIN).write_bytes(chain)
-        # it is there already, with a key or something else in it
-        with contextlib.suppress(OSError):
-            made.replace(folder)
-        if not (folder / KEY).exists():
-            for name in (CHAIN, KEY):
-                (made / name).replace(folder / name)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    chain = b"".join(certificate.public_bytes(pem) for certificate in certificates)
+    return leaf.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain), chain
 
 
 def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
@@ -174,15 +177,6 @@ def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
     from cryptography.hazmat.primitives import hashes
 
     now = datetime.datetime.now(datetime.UTC)
-    usage = functools.partial(
-        x509.KeyUsage,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     builder = (
         x509.CertificateBuilder()
         .subject_name(_build_name("root" if authority else "installation"))
@@ -192,10 +186,7 @@ def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(
-            usage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority),
-            critical=True,
-        )
+        .add_extension(_build_key_usage(authority=authority), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False
@@ -205,6 +196,22 @@ def _build_certificate(key: Any, issuer: Any, *, authority: bool) -> Any:
         purposes = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.EMAIL_PROTECTION])
         builder = builder.add_extension(purposes, critical=False)
     return builder.sign(issuer, hashes.SHA256())
+
+
+def _build_key_usage(*, authority: bool) -> Any:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _build_name(role: str) -> Any:

@@ -51,6 +51,7 @@ def build_document(
 ) -> ElementTree.Element:
     """Build the document as a tree: one paragraph per caption."""
     frame_rate, multiplier = express_rate(rate)
+    ratio = f"{multiplier.numerator} {multiplier.denominator}"
     root = ElementTree.Element(
         f"{{{TT}}}tt",
         {
@@ -58,7 +59,7 @@ def build_document(
             f"{{{PARAMETERS}}}contentProfiles": TEXT_PROFILE,
             f"{{{PARAMETERS}}}timeBase": "media",
             f"{{{PARAMETERS}}}frameRate": str(frame_rate),
-            f"{{{PARAMETERS}}}frameRateMultiplier": f"{multiplier.numerator} {multiplier.denominator}",
+            f"{{{PARAMETERS}}}frameRateMultiplier": ratio,
         },
     )
     _add_head(root)

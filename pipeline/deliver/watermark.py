@@ -119,8 +119,8 @@ def find_watermark(path: Path) -> FoundWatermark | None:
 
 def _find_strongest(sums: list[Plane], scales: Sequence[float]) -> tuple[float, Tile]:
     """Find the tile that stands out most, over all phases of the slots and all scales."""
-    tried = (_align_tile(plane, scale) for plane in _build_phases(sums) for scale in scales)
-    return max(tried, key=lambda one: one[0])
+    tiles = (_align_tile(plane, scale) for plane in _build_phases(sums) for scale in scales)
+    return max(tiles, key=lambda tile: tile[0])
 
 
 def _average_parts(path: Path, size: tuple[int, int], rate: Fraction) -> Iterator[Plane]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manifests.errors import InputError, Problem, find_nearest
@@ -186,3 +186,21 @@ def _section(title: str, lines: Sequence[Line], number: int, problems: list[Prob
 def is_markdown(path: Path) -> bool:
     """Whether a lesson's script is Markdown, by its name."""
     return path.suffix.lower() in {".md", ".markdown"}
+
+
+def replace_texts(
+    script: LessonScript, titles: dict[str, str], texts: dict[str, str]
+) -> LessonScript:
+    """The script with other titles (by section's number from 1, as text) and texts (by line id), as
+    a translation brings them.
+    """
+    sections = tuple(
+        replace(section, title=titles.get(str(number), section.title))
+        for number, section in enumerate(script.sections, start=1)
+    )
+    title_of = {line_id: section.title for section in sections for line_id in section.line_ids}
+    lines = tuple(
+        replace(line, text=texts.get(line.line_id, line.text), scene=title_of[line.line_id])
+        for line in script.lines
+    )
+    return LessonScript(sections=sections, lines=lines)

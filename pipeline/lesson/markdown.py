@@ -23,7 +23,6 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,34 +38,25 @@ from pipeline.lesson.lesson_script import (
     SlideStep,
     parse_directive,
 )
+from pipeline.lesson.markdown_blocks import LIST_ITEM, OPEN_ASIDE, RULE, restore_marks, split_blocks
 from pipeline.script import fountain
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint, parse_parenthetical
 from pipeline.script.text_files import read_text
 
 LARGEST = 4 << 20  # bytes of a script
-_ESCAPED = 0xE000  # escaped marks stand in Unicode's private use area while the text is read
-_MARKS = r"""!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~"""
-_ESCAPE = re.compile(rf"\\([{re.escape(_MARKS)}])")
-_PRIVATE = re.compile("[\ue000-\ue07f]")
 _ASIDE = re.compile(r"<!--(?P<comment>.*?)-->|\[\[(?P<note>.*?)\]\]", re.DOTALL)
-_OPEN = re.compile(r"<!--(?!.*-->)|\[\[(?!.*\]\])", re.DOTALL)
 _SPEAKER = re.compile(
     r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)(?:\s+(?P<rest>.*))?",
     re.DOTALL,
 )
 _HEADING = re.compile(r"#\s+(?P<title>.*?)(?:\s+#+)?")
-_PLAIN_MARKS = re.compile(r"([\\`*_\[\]<>&|])")
-_FIRST_MARKS = re.compile(r"^(?=[#+\-=~(]|\d+[.)]|[A-Z][A-Z0-9 .'-]{1,40}:)")
 _PARENTHETICAL = re.compile(r"\((?P<inside>[^()]{1,200})\)\s*(?P<rest>.*)", re.DOTALL)
 _EMOTION = re.compile(r"emotion\s*[:=]\s*(?P<curve>.*)", re.IGNORECASE | re.DOTALL)
-_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s+(?P<rest>.*)", re.DOTALL)
 _LINK = re.compile(r"!?\[(?P<text>[^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]+\]")
 _NAMED_LINK = re.compile(r"\[(?P<text>[^\[\]]+)\]\[[^\[\]]*\]")
 _DEFINITION = re.compile(r"\[[^\[\]]+\]:\s.*", re.DOTALL)  # a footnote's text, or where links lead
-_UNDERLINE = re.compile("={2,}")  # under a heading of the first level
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_RULE = re.compile(r"([-*_])(?:\s*\1){2,}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,14 +123,14 @@ def parse(
 ) -> LessonScript:
     """The script in a text; see `read`."""
     reader = _MarkdownReader(file=file, words=words, narrator=narrator)
-    for number, block in _blocks(text):
-        _take(reader, number, block)
+    for number, block in split_blocks(text):
+        _read_block(reader, number, block)
     if not reader.chapters and not reader.problems:
         reader.wrong(
             1, "nothing is said in this script", expected="'# Title' and under it what is spoken"
         )
     for chapter in reader.chapters:
-        _tell_unspoken(reader, chapter)
+        _check_waiting_slides(reader, chapter)
         if not any(draft.text for draft in chapter.drafts):
             reader.wrong(
                 chapter.source_line,
@@ -149,78 +139,12 @@ def parse(
             )
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda problem: problem.line or 0))
-    return _finished(reader, language)
+    return _build_script(reader, language)
 
 
-def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
-    """The script as Markdown that `read` reads as the same script (line numbers and ids of its own
-    aside).
-    """
-    parts = []
-    for section in script.sections:
-        head = [f"# {_escaped_title(section.title)}"]
-        head += [f"<!-- layout: {section.layout} -->"] if section.layout else []
-        parts.append("\n".join(head))
-        speaking = narrator
-        for line in script.lines_of(section):
-            parts += [
-                f"<!-- slide {step.slide} -->"
-                for step in section.steps
-                if step.line_id == line.line_id
-            ]
-            parts.append(_paragraph(line, speaking))
-            speaking = line.character
-    return "\n\n".join(parts) + "\n"
-
-
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Blocks with the number of their first line: headings, rules and quotations by line,
-    paragraphs and list items whole.
-    """
-    block: list[str] = []
-    begins, fence = 0, ""
-    for number, raw in enumerate(_without_front_matter(text.splitlines()), start=1):
-        line = _ESCAPE.sub(lambda found: chr(_ESCAPED + ord(found[1])), raw.strip())
-        inside = bool(block) and bool(_OPEN.search("\n".join(block)))
-        if fence or (not inside and line.startswith(("```", "~~~"))):
-            fence = "" if fence and line.startswith(fence) else fence or line[:3]
-            line = ""
-            inside = False
-        if block and not inside and _UNDERLINE.fullmatch(line):
-            yield begins, f"# {' '.join(block)}"
-            line, block = "", []
-        alone = not inside and (line.startswith(("#", ">", "|")) or bool(_RULE.fullmatch(line)))
-        if block and not inside and (not line or alone or _ITEM.fullmatch(line)):
-            yield begins, "\n".join(block)
-            block = []
-        if alone:
-            yield number, line
-        elif line or inside:
-            begins = begins if block else number
-            block.append(line)
-    if block:
-        yield begins, "\n".join(block)
-
-
-def _without_front_matter(lines: list[str]) -> list[str]:
-    """The lines, a YAML table before them emptied: it tells programs about the script."""
-    if lines and lines[0].rstrip() == "---":
-        end = next(
-            (
-                number
-                for number, line in enumerate(lines[1:], start=1)
-                if line.rstrip() in {"---", "..."}
-            ),
-            0,
-        )
-        if not any(line.startswith("#") for line in lines[:end]):
-            return [""] * (end + 1) + lines[end + 1 :]
-    return lines
-
-
-def _take(reader: _MarkdownReader, number: int, block: str) -> None:
+def _read_block(reader: _MarkdownReader, number: int, block: str) -> None:
     if heading := _HEADING.fullmatch(block):
-        title = _plain(heading["title"])
+        title = _strip_marks(heading["title"])
         if not title:
             reader.wrong(number, "a section without a title", expected="# Title")
         reader.chapters.append(
@@ -239,7 +163,7 @@ def _take(reader: _MarkdownReader, number: int, block: str) -> None:
             expected=r"a space after #; \# for the sign itself",
             got=repr(block[:40]),
         )
-    elif block.startswith(("#", ">")) or _RULE.fullmatch(block) or _DEFINITION.fullmatch(block):
+    elif block.startswith(("#", ">")) or RULE.fullmatch(block) or _DEFINITION.fullmatch(block):
         return
     elif not reader.chapters:
         if _ASIDE.sub("", block).strip():
@@ -250,30 +174,30 @@ def _take(reader: _MarkdownReader, number: int, block: str) -> None:
                 got=repr(block[:40]),
             )
     else:
-        _take_paragraph(reader, reader.chapters[-1], number, block)
+        _read_paragraph(reader, reader.chapters[-1], number, block)
 
 
-def _take_paragraph(
+def _read_paragraph(
     reader: _MarkdownReader, chapter: _SectionDraft, number: int, block: str
 ) -> None:
-    item = _ITEM.fullmatch(block)
+    item = LIST_ITEM.fullmatch(block)
     chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=number))
     place, text = 0, item["rest"] if item else block
     offset = len(block) - len(text)
     first = True
     for aside in _ASIDE.finditer(text):
-        first = _speak(reader, chapter, text[place : aside.start()], first=first) and first
+        first = _add_words(reader, chapter, text[place : aside.start()], first=first) and first
         line = number + block.count("\n", 0, offset + aside.start())
-        _take_comment(reader, chapter, aside["comment"], line) if aside[
+        _read_comment(reader, chapter, aside["comment"], line) if aside[
             "comment"
-        ] is not None else _take_note(reader, chapter, aside["note"], line)
+        ] is not None else _read_note(reader, chapter, aside["note"], line)
         place = aside.end()
-    _speak(reader, chapter, text[place:], first=first)
-    if _OPEN.search(text[place:]):
+    _add_words(reader, chapter, text[place:], first=first)
+    if OPEN_ASIDE.search(text[place:]):
         reader.wrong(number, "a comment or note that never ends", expected="--> or ]]")
 
 
-def _speak(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first: bool) -> bool:
+def _add_words(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first: bool) -> bool:
     """Add words to the line that is being read; whether the paragraph's first words are still to
     come.
     """
@@ -284,7 +208,7 @@ def _speak(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first:
         words = (speaker["rest"] or "").strip()
     draft = chapter.drafts[-1]
     if first and (aside := _PARENTHETICAL.fullmatch(words)):
-        curve, rest = parse_parenthetical(_plain(aside["inside"]), reader.words)
+        curve, rest = parse_parenthetical(_strip_marks(aside["inside"]), reader.words)
         draft.curve = str(curve) if curve else draft.curve
         draft.direction += [rest] if rest else []
         words = aside["rest"]
@@ -295,7 +219,7 @@ def _speak(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first:
             got=tag[0],
             expected=r"plain words; \< for the sign itself",
         )
-    spoken = _plain(words)
+    spoken = _strip_marks(words)
     if spoken:
         draft.text.append(spoken)
         draft.steps += chapter.waiting
@@ -303,9 +227,9 @@ def _speak(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first:
     return first and not spoken
 
 
-def _take_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str, line: int) -> None:
+def _read_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str, line: int) -> None:
     name, value = parse_directive(comment) or ("", "")
-    value = _restored(value)
+    value = restore_marks(value)
     if name == "slide" and not SLIDE_NAME.fullmatch(value):
         reader.wrong(
             line, "not a slide's name", expected="slide 3, or slide 3a for a build", got=repr(value)
@@ -313,7 +237,7 @@ def _take_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str,
     elif name == "slide":
         if chapter.drafts[-1].text:
             chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=line))
-        _tell_unspoken(reader, chapter)
+        _check_waiting_slides(reader, chapter)
         chapter.waiting = [(value, line)]
     elif name == "layout" and chapter.layout not in {None, value}:
         reader.wrong(
@@ -332,7 +256,7 @@ def _take_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str,
         )
 
 
-def _tell_unspoken(reader: _MarkdownReader, chapter: _SectionDraft) -> None:
+def _check_waiting_slides(reader: _MarkdownReader, chapter: _SectionDraft) -> None:
     """A slide waits for the first word after it: where there is none before the next slide or
     section, it would never be seen.
     """
@@ -344,8 +268,8 @@ def _tell_unspoken(reader: _MarkdownReader, chapter: _SectionDraft) -> None:
         )
 
 
-def _take_note(reader: _MarkdownReader, chapter: _SectionDraft, note: str, line: int) -> None:
-    note = _restored(" ".join(note.split()))
+def _read_note(reader: _MarkdownReader, chapter: _SectionDraft, note: str, line: int) -> None:
+    note = restore_marks(" ".join(note.split()))
     emotion = _EMOTION.fullmatch(note)
     if not emotion:
         chapter.drafts[-1].notes.append(note)
@@ -362,7 +286,7 @@ def _take_note(reader: _MarkdownReader, chapter: _SectionDraft, note: str, line:
         )
 
 
-def _finished(reader: _MarkdownReader, language: str) -> LessonScript:
+def _build_script(reader: _MarkdownReader, language: str) -> LessonScript:
     """Number and name the lines as an episode's are: by section, character, words and how often
     they were said.
     """
@@ -378,7 +302,7 @@ def _finished(reader: _MarkdownReader, language: str) -> LessonScript:
             order = len(lines) + len(own)
             own.append(
                 replace(
-                    _line(draft, chapter.title),
+                    _to_line(draft, chapter.title),
                     line_id=line_id,
                     order=order,
                     source=reader.file,
@@ -409,7 +333,7 @@ def _finished(reader: _MarkdownReader, language: str) -> LessonScript:
     return LessonScript(sections=tuple(sections), lines=tuple(lines))
 
 
-def _line(draft: _LessonLineDraft, scene: str) -> Line:
+def _to_line(draft: _LessonLineDraft, scene: str) -> Line:
     return Line(
         line_id="",
         order=0,
@@ -423,61 +347,11 @@ def _line(draft: _LessonLineDraft, scene: str) -> Line:
     )
 
 
-def _paragraph(line: Line, speaking: str) -> str:
-    """A line as a paragraph that names its speaker when that is another one than was speaking."""
-    name = f"**{line.character}:** " if line.character != speaking else ""
-    direction = f"({_escaped(line.direction)}) " if line.direction else ""
-    emotion = f"[[emotion: {line.performance}]] " if line.performance else ""
-    notes = "".join(f" [[{_escaped(note)}]]" for note in line.notes.split("; ") if note)
-    text = _escaped(line.text) if name or direction or emotion else _escaped_start(line.text)
-    return f"{name}{direction}{emotion}{text}{notes}"
-
-
-def _plain(text: str) -> str:
+def _strip_marks(text: str) -> str:
     """What is spoken of a text: without pictures, link targets, footnote marks, code ticks,
     emphasis and backslashes that break a line.
     """
     text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)
     text = _NAMED_LINK.sub(lambda found: found["text"], _FOOTNOTE.sub("", text))
-    return _restored(html.unescape(fountain.strip_emphasis(text.replace("`", ""))))
-
-
-def _restored(text: str) -> str:
-    return _PRIVATE.sub(lambda found: chr(ord(found[0]) - _ESCAPED), text)
-
-
-def _escaped(text: str) -> str:
-    """A text whose every mark is plain."""
-    return _PLAIN_MARKS.sub(r"\\\1", text)
-
-
-def _escaped_start(text: str) -> str:
-    """The same for a text that begins a paragraph, where more marks mean something."""
-    if not _FIRST_MARKS.match(text):
-        return _escaped(text)
-    mark = re.search(r"[^\w\s.'-]|(?<=\d)[.)]|^-", text)
-    at = mark.start() if mark else 0
-    return f"{_escaped(text[:at])}\\{text[at]}{_escaped(text[at + 1 :])}"
-
-
-def _escaped_title(title: str) -> str:
-    return re.sub(r"(?<=\s)#", r"\\#", re.sub("^#", r"\\#", _escaped(title)))
-
-
-def replace_texts(
-    script: LessonScript, titles: dict[str, str], texts: dict[str, str]
-) -> LessonScript:
-    """The script with other titles (by section's number from 1, as text) and texts (by line id), as
-    a translation brings them.
-    """
-    sections = tuple(
-        replace(section, title=titles.get(str(number), section.title))
-        for number, section in enumerate(script.sections, start=1)
-    )
-    title_of = {line_id: section.title for section in sections for line_id in section.line_ids}
-    lines = tuple(
-        replace(line, text=texts.get(line.line_id, line.text), scene=title_of[line.line_id])
-        for line in script.lines
-    )
-    return LessonScript(sections=sections, lines=lines)
+    return restore_marks(html.unescape(fountain.strip_emphasis(text.replace("`", ""))))

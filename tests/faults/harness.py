@@ -286,6 +286,7 @@ def _decide(folder: Path, tally: Tally) -> None:
             "note" if "text" in words else "priority",
             identify_places(shots)[index],
             shots[index],
+            by="harness",
             **words,
         )
         film.store.append([said])

@@ -17,8 +17,8 @@ import pytest
 
 from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
-from flows.farm.pool import FarmSettings, Hooks, make_takes
-from flows.farm.worker import Failure, Job
+from flows.farm.pool import FarmCallbacks, FarmSettings, make_takes
+from flows.farm.ray_actor import FarmJob, ShotFailure
 from flows.project import open_project
 from manifests.rows import Take
 from tests.faults.harness import RENDER, Result, check_record, fresh_copy, prepare, result_of
@@ -125,8 +125,8 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
     head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": own}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
-    results: list[Take | Failure] = []
-    job = Job(
+    results: list[Take | ShotFailure] = []
+    job = FarmJob(
         folder=film.folder,
         root=tmp_path,
         recordings=(),
@@ -136,7 +136,7 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
         load=farm_talkers.slow,
     )
     wanted = farm_talkers.silent_shots(30, portrait="portraits/alex.jpg", frames=25)
-    settings, hooks = FarmSettings(silence_seconds=30), Hooks(result=results.append)
+    settings, hooks = FarmSettings(silence_seconds=30), FarmCallbacks(result=results.append)
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     try:
         with ThreadPoolExecutor(1) as aside:
@@ -155,7 +155,7 @@ def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
     )
 
 
-def _slow_one_then_lose_one(cluster: Any, node: Any, results: list[Take | Failure]) -> None:
+def _slow_one_then_lose_one(cluster: Any, node: Any, results: list[Take | ShotFailure]) -> None:
     """Hold a worker still for some seconds; end a node, whatever it makes; start one in its
     place."""
     while len(results) < 3:

@@ -10,7 +10,7 @@ from typing import Any
 
 from manifests.rows import Shot, Take
 from manifests.run_rows import Event
-from pipeline.cut import breakdown
+from pipeline.cut import shot_identity
 
 NEUTRAL = [[0, 0, 0, 0, 0, 0, 1, 0, 0]]
 
@@ -47,7 +47,7 @@ def shot(line: str, *, character: str = "MARA", number: str = "", **changes: Any
         episode="e1",
     )
     changed = dataclasses.replace(unnamed, **changes)
-    return dataclasses.replace(changed, shot_id=breakdown.identify_shot(changed))
+    return dataclasses.replace(changed, shot_id=shot_identity.identify_shot(changed))
 
 
 def cut(*lines: str, **changes: Any) -> list[Shot]:

@@ -160,7 +160,7 @@ def test_init_writes_a_production_that_is_accepted(
     folder = tmp_path / "mine"
     assert run(["init", str(folder)]) == 0
     assert run(["plan", str(folder), "--inputs"]) == 0
-    assert "nothing is wrong" in capsys.readouterr().out
+    assert "no problems found" in capsys.readouterr().out
     assert run(["init", str(folder)]) == 2
 
 

@@ -32,4 +32,4 @@ def test_ctrl_c_of_a_terminal_stops_a_render_without_a_traceback(tmp_path: Path)
     os.killpg(render.pid, signal.SIGINT)
     assert render.wait(timeout=60) == 130
     assert "Traceback" not in told.read_text()
-    assert told.read_text().rstrip().endswith("the same command goes on from here.")
+    assert told.read_text().rstrip().endswith("run the same command again to continue.")

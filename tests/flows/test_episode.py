@@ -139,7 +139,7 @@ except SystemExit as leave:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     said, last = result.stdout.strip().splitlines()
-    assert said.startswith("Nothing to do: My First Scene stands as v001")
+    assert said.startswith("Nothing to do: My First Scene is up to date (v001, ")
     assert last == "0 []"
 
 

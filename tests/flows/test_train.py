@@ -121,7 +121,7 @@ def test_batches_that_do_not_divide_and_shares_that_exceed_the_whole_are_told(
     with pytest.raises(InputError) as caught:
         train("diffusion", config)
     assert [problem.message for problem in caught.value.problems] == [
-        "together more than the whole"
+        "these shares add up to more than 1"
     ] * 2
 
 

@@ -43,13 +43,13 @@ def test_nights_are_deployed_with_schedule_and_limit_and_run_as_flows(
 ) -> None:
     from prefect.client.orchestration import get_client
 
-    from flows.night.deployments import POOL, deploy, nightly  # after the engines are settled
+    from flows.night.deployments import POOL, deploy_flows, nightly  # after the engines are settled
 
     monkeypatch.setenv("PREFECT_API_URL", engines.prefect)
     monkeypatch.setenv("CALLSHEET_ROOT", str(root))
     monkeypatch.setenv("CALLSHEET_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("CALLSHEET_RAY", "")
-    deploy(INFRA / "prefect.yaml")
+    deploy_flows(INFRA / "prefect.yaml")
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("nightly/every-night")
         (schedule,) = deployed.schedules

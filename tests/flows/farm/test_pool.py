@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 from flows.farm import shared
-from flows.farm.cluster import children, end
-from flows.farm.pool import FarmSettings, Hooks, _gpus_each, make_takes
+from flows.farm.cluster import kill_processes, list_children
+from flows.farm.pool import FarmCallbacks, FarmSettings, _count_gpus_per_worker, make_takes
+from flows.farm.ray_actor import FarmJob, ShotFailure, scratch_folder
 from flows.farm.steering import Steering
-from flows.farm.worker import Failure, Job, scratch
 from flows.project import open_project
 from manifests.rows import Recording, Shot, Take
 from pipeline.storage import Storage
@@ -30,7 +30,7 @@ from tests.conftest import Engines, Rendered
 from tests.flows.farm import farm_talkers
 
 
-def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
+def job_of(film: Rendered, root: Path) -> tuple[list[Shot], FarmJob]:
     """The shots of the small film, to be made anew under `root`."""
     made = open_project(film.folder)
     shots = made.store.read_current(Shot)
@@ -38,7 +38,7 @@ def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
     (root / "media").mkdir()
     (root / "media" / "recordings").symlink_to(made.root / "media" / "recordings")
     recordings = tuple(made.store.read_current(Recording))
-    job = Job(
+    job = FarmJob(
         folder=film.folder,
         root=root,
         recordings=recordings,
@@ -51,10 +51,12 @@ def job_of(film: Rendered, root: Path) -> tuple[list[Shot], Job]:
 
 def test_a_worker_that_dies_costs_no_shot(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     killer = threading.Thread(target=_kill_a_busy_worker, args=(job.root,))
     killer.start()
-    make_takes(shots, job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append))
+    make_takes(
+        shots, job=job, settings=FarmSettings(workers=1), hooks=FarmCallbacks(result=results.append)
+    )
     killer.join()
     assert {result.shot_id for result in results if isinstance(result, Take)} == {
         shot.shot_id for shot in shots
@@ -83,14 +85,14 @@ def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_
         portrait=os.path.relpath(blank, job.folder),
         portrait_digest="blank",
     )
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     make_takes(
         [bad, shots[1]],
         job=job,
         settings=FarmSettings(workers=1),
-        hooks=Hooks(result=results.append),
+        hooks=FarmCallbacks(result=results.append),
     )
-    failed = [result for result in results if isinstance(result, Failure)]
+    failed = [result for result in results if isinstance(result, ShotFailure)]
     assert [(failure.shot_id, failure.kind) for failure in failed] == [("f" * 32, "input")]
     assert "no face" in failed[0].reason
     assert [result.shot_id for result in results if isinstance(result, Take)] == [shots[1].shot_id]
@@ -100,9 +102,12 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(
     film: Rendered, tmp_path: Path
 ) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     make_takes(
-        shots[:1], job=job, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+        shots[:1],
+        job=job,
+        settings=FarmSettings(workers=1),
+        hooks=FarmCallbacks(result=results.append),
     )
     (take,) = results
     assert isinstance(take, Take)
@@ -111,11 +116,14 @@ def test_the_same_shot_made_on_another_worker_is_the_same_take(
 
 
 def test_no_shots_need_no_ray(engines: Engines, tmp_path: Path) -> None:
-    job = Job(
+    job = FarmJob(
         folder=tmp_path, root=tmp_path, recordings=(), talker="previs", settings={}, run_id="r"
     )
     make_takes(
-        [], job=job, settings=FarmSettings(address="nowhere:1"), hooks=Hooks(result=lambda _: None)
+        [],
+        job=job,
+        settings=FarmSettings(address="nowhere:1"),
+        hooks=FarmCallbacks(result=lambda _: None),
     )
 
 
@@ -125,14 +133,14 @@ def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(
     shots, job = job_of(film, tmp_path / "build")
     running = threading.Event()
     held = Steering(held=frozenset({shots[0].shot_id}))
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     said: list[tuple[str, str]] = []
 
     def hear(name: str, shot: Shot, _detail: str) -> None:
         said.append((name, shot.shot_id))
         running.set()
 
-    hooks = Hooks(
+    hooks = FarmCallbacks(
         result=results.append, event=hear, steer=lambda: held if running.is_set() else Steering()
     )
     # 100 s at its pace
@@ -153,10 +161,10 @@ def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(
 
 def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     stopped: list[int] = []
 
-    def stop_the_worker(result: Take | Failure) -> None:
+    def stop_the_worker(result: Take | ShotFailure) -> None:
         results.append(result)
         if isinstance(result, Take) and len(results) == 2:  # by then the pace is known
             stopped.append(int(result.worker.rpartition("/")[2]))
@@ -164,7 +172,7 @@ def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None
 
     quick = replace(job, load=farm_talkers.quick)
     settings = FarmSettings(workers=1, silence_seconds=4)
-    make_takes(shots[:3], job=quick, settings=settings, hooks=Hooks(result=stop_the_worker))
+    make_takes(shots[:3], job=quick, settings=settings, hooks=FarmCallbacks(result=stop_the_worker))
     assert {result.shot_id for result in results if isinstance(result, Take)} == {
         s.shot_id for s in shots[:3]
     }
@@ -179,12 +187,15 @@ def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(
     film: Rendered, tmp_path: Path
 ) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     thirsty = replace(
         job, talker="dice", settings={"build": "tiny", "device": "cpu"}, load=farm_talkers.thirsty
     )
     make_takes(
-        shots[:1], job=thirsty, settings=FarmSettings(workers=2), hooks=Hooks(result=results.append)
+        shots[:1],
+        job=thirsty,
+        settings=FarmSettings(workers=2),
+        hooks=FarmCallbacks(result=results.append),
     )
     (take,) = results
     assert isinstance(take, Take)
@@ -195,7 +206,7 @@ def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(
     film: Rendered, tmp_path: Path
 ) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     many = [
         replace(shot, shot_id=f"{number}{shot.shot_id[1:]}")
         for number in range(4)
@@ -208,7 +219,10 @@ def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(
         load=farm_talkers.alone_on_its_gpu,
     )
     ended = make_takes(
-        many, job=alone, settings=FarmSettings(workers=4), hooks=Hooks(result=results.append)
+        many,
+        job=alone,
+        settings=FarmSettings(workers=4),
+        hooks=FarmCallbacks(result=results.append),
     )
     takes = [result for result in results if isinstance(result, Take)]
     assert (len(takes), ended.left) == (len(many), ())
@@ -227,10 +241,13 @@ def test_a_worker_without_a_gpu_does_not_see_that_of_another(
     film: Rendered, tmp_path: Path
 ) -> None:
     shots, job = job_of(film, tmp_path / "build")
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     blind = replace(job, load=farm_talkers.without_a_gpu)
     make_takes(
-        shots[:1], job=blind, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+        shots[:1],
+        job=blind,
+        settings=FarmSettings(workers=1),
+        hooks=FarmCallbacks(result=results.append),
     )
     assert [type(result) for result in results] == [Take]
 
@@ -255,10 +272,12 @@ def test_a_talker_that_wants_a_gpu_gets_one_that_is_there_or_to_come(
     device: str, settings: FarmSettings, there: float, each: int
 ) -> None:
     wanted = {"build": "tiny", "device": device}
-    job = Job(folder=Path(), root=Path(), recordings=(), talker="dice", settings=wanted, run_id="r")
-    assert _gpus_each({"GPU": there}, job=job, settings=settings) == each
+    job = FarmJob(
+        folder=Path(), root=Path(), recordings=(), talker="dice", settings=wanted, run_id="r"
+    )
+    assert _count_gpus_per_worker({"GPU": there}, job=job, settings=settings) == each
     assert (
-        _gpus_each(
+        _count_gpus_per_worker(
             {"GPU": there}, job=replace(job, talker="previs", settings={}), settings=settings
         )
         == 0
@@ -266,17 +285,19 @@ def test_a_talker_that_wants_a_gpu_gets_one_that_is_there_or_to_come(
 
 
 def test_what_a_ray_that_does_not_come_up_left_running_is_ended() -> None:
-    before = children()
+    before = list_children()
     with subprocess.Popen(["sleep", "60"]) as left:
-        assert left.pid in children() - before
-        end([left.pid])
+        assert left.pid in list_children() - before
+        kill_processes([left.pid])
         assert left.wait(timeout=10) == -signal.SIGKILL
 
 
 def test_a_deadline_that_is_past_leaves_everything(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
     settings = FarmSettings(workers=1, deadline=time.time() - 1)
-    ended = make_takes(shots, job=job, settings=settings, hooks=Hooks(result=lambda _: None))
+    ended = make_takes(
+        shots, job=job, settings=settings, hooks=FarmCallbacks(result=lambda _: None)
+    )
     assert (ended.stopped, len(ended.left)) == ("deadline", len(shots))
 
 
@@ -295,7 +316,7 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
     shots, job = job_of(film, tmp_path / "build")
     stores: list[float] = []
 
-    def look(_result: Take | Failure) -> None:
+    def look(_result: Take | ShotFailure) -> None:
         (node,) = ray.nodes()
         stats = node_stats(node["NodeManagerAddress"], node["NodeManagerPort"])
         stores.append(stats.store_stats.object_store_bytes_used)
@@ -304,7 +325,7 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
         shots[:2],
         job=replace(job, load=farm_talkers.quick),
         settings=FarmSettings(),
-        hooks=Hooks(result=look),
+        hooks=FarmCallbacks(result=look),
     )
     me = psutil.Process()
     sockets = [c for p in (me, *me.children(recursive=True)) for c in listening(p)]
@@ -323,22 +344,25 @@ def test_machines_without_a_common_disk_hand_takes_over_through_storage(
     )
     nowhere = Path("/nowhere")
     far = replace(job, folder=nowhere, root=nowhere, storage=storage.url, portraits=portraits)
-    results: list[Take | Failure] = []
+    results: list[Take | ShotFailure] = []
     make_takes(
-        shots[:2], job=far, settings=FarmSettings(workers=1), hooks=Hooks(result=results.append)
+        shots[:2],
+        job=far,
+        settings=FarmSettings(workers=1),
+        hooks=FarmCallbacks(result=results.append),
     )
     wanted = [shot.shot_id for shot in shots[:2]]
     assert [result.shot_id for result in results if isinstance(result, Take)] == wanted
-    assert list((scratch(storage.url) / "media/takes").iterdir()) == [], (
+    assert list((scratch_folder(storage.url) / "media/takes").iterdir()) == [], (
         "nothing stays on the worker's machine"
     )
-    brought = shared.bring(storage, wanted, root=tmp_path / "here")
+    brought = shared.fetch_takes(storage, wanted, root=tmp_path / "here")
     truth = {take.shot_id: take.media_digest for take in open_project(film.folder).store.read(Take)}
     assert {take.shot_id: take.media_digest for take in brought} == {
         shot_id: truth[shot_id] for shot_id in wanted
     }
     (tmp_path / "shared" / "takes" / f"{wanted[0]}.mkv").write_bytes(b"damaged")
     assert [
-        take.shot_id for take in shared.bring(storage, wanted, root=tmp_path / "there")
+        take.shot_id for take in shared.fetch_takes(storage, wanted, root=tmp_path / "there")
     ] == wanted[1:]
-    shutil.rmtree(scratch(storage.url))
+    shutil.rmtree(scratch_folder(storage.url))

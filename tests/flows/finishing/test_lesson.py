@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw, ImageFont
 from flows.episode import Outcome, episode
 from flows.finishing.kinds import VersionInputs, standing
 from flows.inputs import read_inputs
-from flows.night.course import render
-from flows.night.nightly import Asked
+from flows.night.course import render_course
+from flows.night.nightly import NightOptions
 from flows.project import open_project
 from flows.verbs.translation import export_xliff, import_xliff
 from manifests.errors import InputError
@@ -274,7 +274,7 @@ def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_
     (broken / "lesson.md").write_text(LESSON.replace("slide 3", "slide 33"))
     shutil.copytree(lesson[0], course / "03-lately-broken", symlinks=True)
     (course / "03-lately-broken" / "lesson.md").write_text("no section\n")
-    made = render(course, Asked())
+    made = render_course(course, NightOptions())
     assert made.summary.exit_code == 1
     first, second, third = json.loads((course / "course.json").read_text())
     assert (first["name"], first["state"], first["version"]) == (

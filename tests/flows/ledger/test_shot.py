@@ -106,7 +106,7 @@ def test_shots_of_a_production_that_nobody_listened_to_cannot_be_decided_about(
     production: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["shot", "hold", str(production), "all"]) == 2
-    assert "not listened to yet" in capsys.readouterr().err
+    assert "there are no shots yet" in capsys.readouterr().err
 
 
 def test_what_is_held_is_neither_made_nor_delivered(
@@ -231,7 +231,7 @@ def test_what_nobody_renders_cannot_be_drained(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["drain", str(folder)]) == 0
-    assert capsys.readouterr().out == "nobody renders this\n"
+    assert capsys.readouterr().out == "no render is running\n"
     assert not open_project(folder).store.has(Event, name="drain")
 
 

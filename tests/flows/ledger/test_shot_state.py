@@ -20,13 +20,13 @@ from flows.ledger.decisions import (
     new_decision,
 )
 from flows.ledger.direction import apply_decisions
-from flows.ledger.live_decisions import compute_steering, request_drain, watch_decisions
+from flows.ledger.live_decisions import compute_steering, new_drain_request, watch_decisions
 from flows.ledger.marks import check_marks
 from flows.ledger.record import RUN
 from flows.ledger.select import select_by_query
 from flows.ledger.shot_diff import (
-    CAUSES,
-    DRAWN_BY,
+    INPUT_NAMES,
+    TALKER_FIELDS,
     describe_reviewed_take,
     list_changes_since_review,
     list_differences,
@@ -60,7 +60,9 @@ DETAIL = {"priority": {"priority": 3}, "note": {"text": "n"}, "seed": {"seed": 9
 
 def decided(name: str, made: Shot, at: int, **detail: object) -> Event:
     """A decision at a second, on a shot that is the first of its lines."""
-    one = new_decision(name, identify_places([made])[0], made, **(detail or DETAIL.get(name, {})))
+    one = new_decision(
+        name, identify_places([made])[0], made, by="Anna", **(detail or DETAIL.get(name, {}))
+    )
     return replace(one, happened_at=said(name, "", at).happened_at, event_id=f"{at:06}")
 
 
@@ -182,14 +184,14 @@ def test_shots_with_the_same_lines_and_shots_without_any_have_places_of_their_ow
     assert len(set(identify_places(shots))) == len(shots)
 
 
-@pytest.mark.parametrize("field", [name for name in CAUSES if name not in DRAWN_BY])
+@pytest.mark.parametrize("field", [name for name in INPUT_NAMES if name not in TALKER_FIELDS])
 def test_a_changed_input_withdraws_an_approval_with_its_name(field: str) -> None:
     one = shot("a")
     approved = fold_decisions([decided("approved", one, 1, **describe_reviewed_take(one))])
     changed = shot("a", **{field: 77 if field == "seed" else "other"})
     (entry,) = compute_states([changed], done=ids([changed]), decisions=approved)
-    assert (entry.approved, entry.withdrawn) == (False, (CAUSES[field],))
-    assert CAUSES[field] in list_differences(changed, one)
+    assert (entry.approved, entry.withdrawn) == (False, (INPUT_NAMES[field],))
+    assert INPUT_NAMES[field] in list_differences(changed, one)
     (entry,) = compute_states([one], done=ids([one]), decisions=approved)
     assert (entry.approved, entry.withdrawn, entry.marks) == (True, (), ("approved",))
 
@@ -262,8 +264,8 @@ def test_a_released_shot_is_as_it_was_and_notes_add_up() -> None:
 
 
 def test_only_known_decisions_can_be_made() -> None:
-    with pytest.raises(ValueError, match="is no decision"):
-        new_decision("aproved", "p", shot("a"))
+    with pytest.raises(ValueError, match="is not a decision"):
+        new_decision("aproved", "p", shot("a"), by="Anna")
     assert set(DETAIL) < set(DECISION_NAMES)
 
 
@@ -292,12 +294,12 @@ def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_clea
 def test_a_run_is_drained_by_who_asks_for_it_while_it_goes_on(tmp_path: Path) -> None:
     production = Production(title="T", recordings=["x.wav"], folder=tmp_path)
     film = Project(production=production, root=tmp_path, store=Store(tmp_path / "manifests"))
-    request_drain(film)  # the run before
+    film.store.append([new_drain_request("e1", by="Anna")])  # the run before
     begins = new_event(RUN, "r2", actor="callsheet")
     film.store.append([begins])
     steer = watch_decisions(film, cut("a", "b"), began=begins.happened_at)
     assert not steer().stop
-    request_drain(film)
+    film.store.append([new_drain_request("e1", by="Anna")])
     assert steer().stop
 
 
@@ -392,7 +394,7 @@ def test_shots_are_named_by_number_range_and_query(wanted: list[str], numbers: s
         ("character=MARIA", "did you mean 'MARA'"),
         ("state=faild", "did you mean 'failed'"),
         ("", "no shot ''"),
-        ("=", "nothing is called ''"),
+        ("=", "cannot be selected by ''"),
         ("..", "no shot ''"),
     ],
 )
@@ -427,11 +429,11 @@ def test_slates_and_several_talkers_mark_a_version() -> None:
 
 
 def test_events_of_decisions_can_be_read_by_people() -> None:
-    one = new_decision("held", "p", shot("a", number="sc01_sh010"))
+    one = new_decision("held", "p", shot("a", number="sc01_sh010"), by="Anna")
     assert json.loads(one.detail) == {"number": "sc01_sh010", "character": "MARA"}
-    assert one.actor
+    assert one.actor == "Anna"
 
 
 def test_every_input_that_shapes_a_shot_has_a_word_for_its_change() -> None:
     own = {"frames", "rate"}  # both are told as the length
-    assert {*shot_identity.SHAPING, "before_frames"} - own == set(CAUSES)
+    assert {*shot_identity.SHAPING, "before_frames"} - own == set(INPUT_NAMES)

@@ -13,18 +13,18 @@ import pytest
 
 from flows import cli
 from flows.lease import held
-from flows.night.look import scan
 from flows.night.nightly import (
     DONE,
     SOME_LEFT,
     TOOL_FAILED,
-    Asked,
     Candidate,
-    exit_code,
-    in_turn,
-    night,
+    NightOptions,
+    choose_exit_code,
+    run_night,
+    sort_candidates,
 )
-from flows.night.summary import Report, State, Summary
+from flows.night.pending import find_productions
+from flows.night.summary import NightSummary, ProductionReport, State
 from flows.project import open_project
 from manifests import layout
 from manifests.errors import InputError
@@ -37,9 +37,9 @@ class Slate:
     """A folder of productions, and the night that was done over it."""
 
     root: Path
-    summary: Summary
+    summary: NightSummary
 
-    def report(self, name: str) -> Report:
+    def report(self, name: str) -> ProductionReport:
         return next(report for report in self.summary.reports if report.name == name)
 
 
@@ -68,7 +68,7 @@ def slate(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Slate:
     urgent(busy, 5)
     assert stands.is_dir()
     with held(open_project(busy).root, purpose="somebody's render"):
-        summary = night(root, Asked(price="1.50 EUR"))
+        summary = run_night(root, NightOptions(price="1.50 EUR"))
     return Slate(root, summary)
 
 
@@ -128,7 +128,7 @@ def test_the_summary_stands_as_a_page_and_as_json(slate: Slate) -> None:
 
 
 def test_a_second_night_remembers_since_when_work_waits(slate: Slate) -> None:
-    again = night(slate.root, Asked(hours=1e-9))
+    again = run_night(slate.root, NightOptions(hours=1e-9))
     assert again.night == f"{slate.summary.night}.02"
     states = {report.name: (report.state, report.waiting_since) for report in again.reports}
     assert states["busy"] == ("left", slate.summary.night)
@@ -156,11 +156,11 @@ def test_bad_limits_and_an_empty_root_are_bad_input_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(InputError, match="--deadline"):
-        night(tmp_path, Asked(deadline="soon", webhook="http://example.com"))
+        run_night(tmp_path, NightOptions(deadline="soon", webhook="http://example.com"))
     with pytest.raises(InputError, match="no production within 4 folders"):
-        night(tmp_path, Asked())
+        run_night(tmp_path, NightOptions())
     with pytest.raises(InputError, match="no such folder"):
-        night(tmp_path / "nowhere", Asked())
+        run_night(tmp_path / "nowhere", NightOptions())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,9 +171,12 @@ def test_productions_are_found_within_bounds_and_links_are_not_followed(tmp_path
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "production.toml").touch()
     (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
-    found = [path.relative_to(tmp_path / "root").as_posix() for path in scan(tmp_path / "root")]
+    found = [
+        path.relative_to(tmp_path / "root").as_posix()
+        for path in find_productions(tmp_path / "root")
+    ]
     assert found == ["a", "b/c"]
-    assert len(scan(tmp_path / "root", depth=5)) == 3
+    assert len(find_productions(tmp_path / "root", depth=5)) == 3
 
 
 def test_a_production_file_that_is_a_link_out_of_root_is_refused(
@@ -181,13 +184,13 @@ def test_a_production_file_that_is_a_link_out_of_root_is_refused(
 ) -> None:
     (tmp_path / "root" / "sly").mkdir(parents=True)
     (tmp_path / "root" / "sly" / "production.toml").symlink_to(film.folder / "production.toml")
-    (report,) = night(tmp_path / "root", Asked()).reports
+    (report,) = run_night(tmp_path / "root", NightOptions()).reports
     assert report.state == "refused"
     assert "leads outside" in report.advice[0]
 
 
 def candidate(name: str, *, priority: int = 0, since: str = "2026-11-22") -> Candidate:
-    report = Report(name=name, state="left", priority=priority, waiting_since=since)
+    report = ProductionReport(name=name, state="left", priority=priority, waiting_since=since)
     return Candidate(folder=Path(name), report=report)
 
 
@@ -198,7 +201,7 @@ def test_urgent_comes_first_then_what_waits_longest() -> None:
         candidate("old", since="2026-11-20"),
         candidate("urgent", priority=1),
     ]
-    assert [one.report.name for one in in_turn(given)] == ["urgent", "old", "a", "b"]
+    assert [one.report.name for one in sort_candidates(given)] == ["urgent", "old", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -215,6 +218,8 @@ def test_urgent_comes_first_then_what_waits_longest() -> None:
 )
 def test_the_exit_code_of_a_night(states: list[State], code: int) -> None:
     assert (
-        exit_code([Report(name=state, state=state, tool=state == "failed") for state in states])
+        choose_exit_code(
+            [ProductionReport(name=state, state=state, tool=state == "failed") for state in states]
+        )
         == code
     )

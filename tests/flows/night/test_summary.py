@@ -9,11 +9,18 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.night.limits import Limits
-from flows.night.summary import Report, Summary, duration, for_others, page, without_paths
+from flows.night.budget import NightLimits
+from flows.night.summary import (
+    NightSummary,
+    ProductionReport,
+    build_webhook_body,
+    format_duration,
+    render_page,
+    strip_paths,
+)
 
 ROOT = Path("/srv/show")
-NASTY = Report(
+NASTY = ProductionReport(
     name='a/<img src=x onerror="alert(1)">',
     state="failed",
     title="<script>alert(1)</script>",
@@ -22,8 +29,8 @@ NASTY = Report(
 )
 
 
-def summary(*reports: Report) -> Summary:
-    return Summary(
+def summary(*reports: ProductionReport) -> NightSummary:
+    return NightSummary(
         night="2026-11-22",
         root=ROOT,
         began="2026-11-22T22:00:00+00:00",
@@ -33,14 +40,14 @@ def summary(*reports: Report) -> Summary:
 
 
 def test_what_people_wrote_is_text_and_never_markup() -> None:
-    text = page(summary(NASTY), ROOT / ".callsheet/nights/2026-11-22")
+    text = render_page(summary(NASTY), ROOT / ".callsheet/nights/2026-11-22")
     assert "<script" not in text
     assert "<img" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
 def test_a_webhook_learns_no_path_of_this_machine() -> None:
-    body = for_others(summary(NASTY)).decode()
+    body = build_webhook_body(summary(NASTY)).decode()
     assert "/srv" not in body
     assert "/home" not in body
     assert "/usr/bin" not in body
@@ -65,31 +72,33 @@ def test_no_absolute_path_survives(parts: list[str]) -> None:
         if part.strip(".")
     ]
     if len(plain) >= 2:
-        assert without_paths(f"lost '/{'/'.join(plain)}'", ROOT) == f"lost '{plain[-1]}'"
+        assert strip_paths(f"lost '/{'/'.join(plain)}'", ROOT) == f"lost '{plain[-1]}'"
 
 
 def test_an_unchanged_production_takes_one_line_of_the_page() -> None:
-    text = page(summary(Report(name="a", state="standing")), ROOT)
+    text = render_page(summary(ProductionReport(name="a", state="standing")), ROOT)
     assert "nothing to do" in text
     assert "<section" not in text
 
 
 def test_a_long_list_is_cut_on_the_page_and_whole_in_the_json() -> None:
-    report = Report(name="a", state="done", ear=[f"line {number}" for number in range(40)])
-    assert "and 28 more" in page(summary(report), ROOT)
-    assert len(json.loads(for_others(summary(report)))["productions"][0]["ear"]) == 40
+    report = ProductionReport(
+        name="a", state="done", ear=[f"line {number}" for number in range(40)]
+    )
+    assert "and 28 more" in render_page(summary(report), ROOT)
+    assert len(json.loads(build_webhook_body(summary(report)))["productions"][0]["ear"]) == 40
 
 
 def test_cost_and_limits_are_said() -> None:
-    limits = Limits(worker_seconds=7200, price=3, currency="EUR")
-    one = Summary(
+    limits = NightLimits(worker_seconds=7200, price=3, currency="EUR")
+    one = NightSummary(
         night="n",
         root=ROOT,
         began="b",
         limits=limits,
-        reports=[Report(name="a", state="done", seconds=1800)],
+        reports=[ProductionReport(name="a", state="done", seconds=1800)],
     )
-    text = page(one, ROOT)
+    text = render_page(one, ROOT)
     assert "1.50 EUR at 3 EUR an hour" in text
     assert "budget 2 h 0 min" in text
-    assert duration(59.6) == "1 min 0 s"
+    assert format_duration(59.6) == "1 min 0 s"

@@ -21,7 +21,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.night.webhook import DELIVERY, SECRET, SIGNATURE, Webhook, post, signature, webhook
+from flows.night.webhook import (
+    DELIVERY,
+    SECRET,
+    SIGNATURE,
+    Webhook,
+    post_message,
+    read_webhook,
+    sign_body,
+)
 from manifests.errors import InputError, ToolError
 
 KEY = "a secret of both sides"
@@ -103,7 +111,7 @@ def _certificate(folder: Path) -> Path:
 
 
 def test_the_receiver_can_verify_who_sent_it_and_when(receiver: Receiver) -> None:
-    post(receiver.hook(), b'{"night": "2026-11-22"}')
+    post_message(receiver.hook(), b'{"night": "2026-11-22"}')
     ((headers, body),) = receiver.got
     at, _, given = headers[SIGNATURE].removeprefix("t=").partition(",v1=")
     expected = hmac.new(KEY.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
@@ -114,7 +122,7 @@ def test_the_receiver_can_verify_who_sent_it_and_when(receiver: Receiver) -> Non
 
 def test_a_side_that_fails_is_tried_again_with_the_same_delivery(receiver: Receiver) -> None:
     receiver.answers += [503]
-    post(receiver.hook(), b"{}")
+    post_message(receiver.hook(), b"{}")
     assert len(receiver.got) == 2
     assert len({headers[DELIVERY] for headers, _ in receiver.got}) == 1
 
@@ -125,13 +133,13 @@ def test_a_redirect_is_not_followed_and_a_refusal_is_final(
 ) -> None:
     receiver.answers += [status]
     with pytest.raises(ToolError, match=said):
-        post(receiver.hook(), b"{}")
+        post_message(receiver.hook(), b"{}")
     assert len(receiver.got) == 1
 
 
 def test_private_addresses_are_refused_unless_allowed(receiver: Receiver) -> None:
     with pytest.raises(ToolError, match="--webhook-private"):
-        post(replace(receiver.hook(), private=False), b"{}")
+        post_message(replace(receiver.hook(), private=False), b"{}")
     assert receiver.got == []
 
 
@@ -143,7 +151,7 @@ def test_an_address_in_place_of_a_name_is_refused_when_private(address: str) -> 
     ip_address(address.strip("[]"))
     hook = Webhook(host=address.strip("[]"), port=9, path="/", secret=KEY.encode())
     with pytest.raises(ToolError, match="private"):
-        post(hook, b"{}")
+        post_message(hook, b"{}")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_final(
@@ -151,7 +159,7 @@ def test_a_certificate_that_nobody_vouches_for_is_final(
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ToolError, match="certificate"):
-        post(receiver.hook(), b"{}")
+        post_message(receiver.hook(), b"{}")
     assert receiver.got == []
 
 
@@ -169,18 +177,18 @@ def test_a_certificate_that_nobody_vouches_for_is_final(
 def test_only_plain_https_is_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, KEY)
     with pytest.raises(InputError, match="https://HOST/PATH"):
-        webhook(url)
+        read_webhook(url)
 
 
 def test_a_webhook_without_a_secret_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, "short")
     with pytest.raises(InputError, match=SECRET):
-        webhook("https://example.com/hook")
+        read_webhook("https://example.com/hook")
     monkeypatch.setenv(SECRET, KEY)
-    assert webhook("https://example.com/hook?a=1#b").path == "/hook?a=1"
+    assert read_webhook("https://example.com/hook?a=1#b").path == "/hook?a=1"
 
 
 def test_the_signature_is_as_documented() -> None:
-    assert signature(b"secret", b"{}", at=1700000000) == (
+    assert sign_body(b"secret", b"{}", at=1700000000) == (
         "t=1700000000,v1=" + hmac.new(b"secret", b"1700000000.{}", "sha256").hexdigest()
     )

@@ -14,11 +14,11 @@ import pytest
 
 from flows.cut import cut_recordings
 from flows.inputs import read_inputs
-from flows.ledger import shot_decisions
+from flows.ledger.place_takes import list_takes
+from flows.ledger.retakes import AS_WRITTEN
 from flows.listening import find_ingested_recordings
-from flows.plan import PlannedShot
+from flows.plan import PlannedShot, compare_with_record
 from flows.project import Project, open_project
-from flows.render import compare_with_record
 from flows.review.review_session import ReviewSession
 from flows.selection import Selection, select_shots
 from flows.trust import waivers
@@ -40,7 +40,7 @@ def scene(film: Rendered, tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def desk(scene: Project) -> ReviewSession:
+def session(scene: Project) -> ReviewSession:
     """Anna reviews it."""
     return ReviewSession(scene, reviewer="Anna")
 
@@ -57,9 +57,9 @@ def chosen(film: Project, number: str) -> Selection:
     return select_shots(film.folder, [number], out=None)
 
 
-def _told(desk: ReviewSession, seen: str) -> list[tuple[str, str, list[str]]]:
+def describe_changes(session: ReviewSession, seen: str) -> list[tuple[str, str, list[str]]]:
     return [
-        (one["number"], one["state"], one["states"]) for one in desk.find_changes(seen)["shots"]
+        (one["number"], one["state"], one["states"]) for one in session.find_changes(seen)["shots"]
     ]
 
 
@@ -69,37 +69,39 @@ def newest(film: Project, count: int) -> list[tuple[str, str]]:
     return [(row.name, row.actor) for row in rows[-count:]]
 
 
-def decided(desk: ReviewSession, name: str, number: str = SECOND, **words: Any) -> dict[str, Any]:
-    return dict(desk.decide({"name": name, "shots": [number], "words": words}))
+def decided(
+    session: ReviewSession, name: str, number: str = SECOND, **words: Any
+) -> dict[str, Any]:
+    return dict(session.decide({"name": name, "shots": [number], "words": words}))
 
 
 def test_held_skipped_released_and_approved_shots_are_planned_so(
-    scene: Project, desk: ReviewSession
+    scene: Project, session: ReviewSession
 ) -> None:
-    decided(desk, "hold", FIRST)
-    decided(desk, "skip", FOURTH)
-    decided(desk, "approve", SECOND)
-    decided(desk, "priority", THIRD, priority=7)
-    decided(desk, "note", THIRD, text=" <b>look</b> ")
+    decided(session, "hold", FIRST)
+    decided(session, "skip", FOURTH)
+    decided(session, "approve", SECOND)
+    decided(session, "priority", THIRD, priority=7)
+    decided(session, "note", THIRD, text=" <b>look</b> ")
     assert newest(scene, 5) == [
         (name, "Anna") for name in ("held", "skipped", "approved", "priority", "note")
     ]
     assert [entry.state for entry in planned(scene)] == ["held", "cached", "cached", "skipped"]
-    told = desk.read_document()["shots"]
+    told = session.read_document()["shots"]
     assert [one["state"] for one in told] == ["held", "done", "done", "skipped"]
     assert (told[1]["states"], told[3]["pending"]) == (["approved"], ["slate"])
     assert (told[2]["priority"], told[2]["notes"]) == (7, ["<b>look</b>"])
-    decided(desk, "release", FIRST)
-    decided(desk, "release", FOURTH)
+    decided(session, "release", FIRST)
+    decided(session, "release", FOURTH)
     assert {entry.state for entry in planned(scene)} == {"cached"}
 
 
 def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_taken_back(
-    scene: Project, desk: ReviewSession
+    scene: Project, session: ReviewSession
 ) -> None:
-    answer = decided(desk, "retry", emotion="furious -> sad", intensity=0.5, note="hotter")
+    answer = decided(session, "retry", emotion="furious -> sad", intensity=0.5, note="hotter")
     assert answer["says"] == [
-        f"{SECOND}: performed angry 1.2 -> sad 1 times 0.5",
+        f"{SECOND}: will perform angry 1.2 -> sad 1 times 0.5",
         f"{SECOND}: noted: hotter",
     ]
     assert newest(scene, 3) == [("retry", "Anna"), ("directed", "Anna"), ("note", "Anna")]
@@ -107,19 +109,19 @@ def test_a_retake_with_another_emotion_is_planned_as_changed_by_it_and_can_be_ta
     assert (entry.state, entry.why) == ("changed", ("emotion",))
     keys = json.loads(entry.shot.performance)
     assert [max(row[1:]) for row in keys] == [0.6, 0.5]
-    told = desk.read_document()["shots"][1]
+    told = session.read_document()["shots"][1]
     # what is seen is the take that stands
     assert (told["pending"], told["emotion"]) == (["emotion"], "happy 0.8")
-    decided(desk, "retry", emotion=shot_decisions.AS_WRITTEN)
+    decided(session, "retry", emotion=AS_WRITTEN)
     assert planned(scene)[1].state == "cached"
-    assert desk.read_document()["shots"][1]["pending"] == []
+    assert session.read_document()["shots"][1]["pending"] == []
 
 
 def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
-    scene: Project, desk: ReviewSession
+    scene: Project, session: ReviewSession
 ) -> None:
-    before = desk.read_document()["shots"][1]
-    decided(desk, "retry", emotion="angry", seed="new")
+    before = session.read_document()["shots"][1]
+    decided(session, "retry", emotion="angry", seed="new")
     entry = planned(scene)[1]
     assert (entry.why, entry.shot.seed) == (("emotion", "seed"), before["seed"] + 1)
     (old,) = scene.store.read(Take, shot_id=before["shot_id"])
@@ -128,18 +130,18 @@ def test_a_take_that_performs_otherwise_can_be_circled_and_approved_again(
     scene.store.append([_as(old, entry.shot.shot_id, entry.shot.seed)])
     scene.store.append([new_event("done", entry.shot.shot_id, actor="callsheet")])
     assert planned(scene)[1].state == "cached"
-    desk.read_snapshot(now=True)
-    takes = desk.read_document()["shots"][1]["takes"]
+    session.read_snapshot(now=True)
+    takes = session.read_document()["shots"][1]["takes"]
     assert [(take["emotion"], take["seed"]) for take in takes] == [("happy 0.8", 2), ("angry 1", 3)]
-    assert len(shot_decisions.list_takes(chosen(scene, SECOND))) == 2
-    decided(desk, "approve", take_id=before["shot_id"])  # the old one was right after all
+    assert len(list_takes(scene, chosen(scene, SECOND).shots)) == 2
+    decided(session, "approve", take_id=before["shot_id"])  # the old one was right after all
     assert newest(scene, 2) == [("approved", "Anna"), ("circled", "Anna")]
     now = planned(scene)[1]
     assert (now.state, now.shot.shot_id, now.withdrawn) == ("cached", before["shot_id"], ())
-    decided(desk, "circle", take_id=entry.shot.shot_id)
+    decided(session, "circle", take_id=entry.shot.shot_id)
     assert planned(scene)[1].shot.shot_id == entry.shot.shot_id
     # the cut that is looked at is still the old one
-    assert desk.read_document()["shots"][1]["withdrawn"] == []
+    assert session.read_document()["shots"][1]["withdrawn"] == []
 
 
 def _as(take: Take, shot_id: str, seed: int) -> Take:
@@ -147,15 +149,15 @@ def _as(take: Take, shot_id: str, seed: int) -> Take:
 
 
 def test_a_corrected_cue_moves_its_shot_in_the_next_plan(
-    scene: Project, desk: ReviewSession
+    scene: Project, session: ReviewSession
 ) -> None:
-    cue = desk.read_document()["cues"][1]
+    cue = session.read_document()["cues"][1]
     assert cue["start"] is not None
-    answer = desk.decide(
+    answer = session.decide(
         {"name": "cue", "line_id": cue["line_id"], "words": {"start": cue["start"] - 0.6}}
     )
     assert len(answer["event_ids"]) == 1
-    now = desk.read_document()["cues"][1]
+    now = session.read_document()["cues"][1]
     assert (now["start"], now["pending"], now["reasons"][0]) == (
         pytest.approx(cue["start"] - 0.6),
         True,
@@ -163,15 +165,15 @@ def test_a_corrected_cue_moves_its_shot_in_the_next_plan(
     )
     moved = planned(scene)
     assert moved[1].state == "changed"
-    assert moved[1].shot.start_frame < desk.read_document()["shots"][1]["first_frame"]
+    assert moved[1].shot.start_frame < session.read_document()["shots"][1]["first_frame"]
     (row,) = scene.store.read(Event, name="cue")
     assert json.loads(row.detail)["value"] == str(round((cue["start"] - 0.6) * MASTER_HZ))
     assert row.actor == "Anna"
-    desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"ignore": True}})
-    assert desk.read_document()["cues"][1]["state"] == "missing"
+    session.decide({"name": "cue", "line_id": cue["line_id"], "words": {"ignore": True}})
+    assert session.read_document()["cues"][1]["state"] == "missing"
 
 
-def test_a_waived_check_publishes_the_version(scene: Project, desk: ReviewSession) -> None:
+def test_a_waived_check_publishes_the_version(scene: Project, session: ReviewSession) -> None:
     failed = Check(
         version="v001", profile="web", name="loudness", value="-9 LUFS", limit="-16", verdict="fail"
     )
@@ -179,14 +181,14 @@ def test_a_waived_check_publishes_the_version(scene: Project, desk: ReviewSessio
     qc.write_checks(scene.store.read(Check, version="v001"), scene.root / "deliverables" / "v001")
     (scene.root / "deliverables" / "latest").unlink()
     with pytest.raises(InputError, match="'web: loudness'"):
-        desk.decide({"name": "waive", "words": {"check": "web: loudnes", "reason": "loud"}})
-    answer = desk.decide(
+        session.decide({"name": "waive", "words": {"check": "web: loudnes", "reason": "loud"}})
+    answer = session.decide(
         {"name": "waive", "words": {"check": "web: loudness", "reason": "the client wants it"}}
     )
-    assert answer["says"] == ["waived: web: loudness; latest is v001"]
+    assert answer["says"] == ["waived: web: loudness; latest is now v001"]
     assert len(answer["event_ids"]) == 1
     assert waivers.waived(scene.store, "v001")["web", "loudness"]["by"] == "Anna"
-    (told,) = [check for check in desk.read_document()["checks"] if check["state"] == "waived"]
+    (told,) = [check for check in session.read_document()["checks"] if check["state"] == "waived"]
     assert told["waived"] is not None
     assert (told["waived"]["who"], told["waived"]["why"], told["ok"]) == (
         "Anna",
@@ -196,23 +198,25 @@ def test_a_waived_check_publishes_the_version(scene: Project, desk: ReviewSessio
 
 
 def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
-    scene: Project, desk: ReviewSession
+    scene: Project, session: ReviewSession
 ) -> None:
     other = ReviewSession(scene, reviewer="Ben")
-    seen = desk.read_document()["revision"]
+    seen = session.read_document()["revision"]
     assert other.read_document()["revision"] == seen
-    desk.decide({"name": "hold", "shots": [SECOND], "seen": seen})
-    desk.decide({"name": "hold", "shots": [THIRD], "seen": seen})
+    session.decide({"name": "hold", "shots": [SECOND], "seen": seen})
+    session.decide({"name": "hold", "shots": [THIRD], "seen": seen})
     answer = other.decide({"name": "approve", "shots": [SECOND], "seen": seen})
     assert [(one["who"], one["name"], one["shot"]) for one in answer["follows"]] == [
         ("Anna", "held", SECOND)
     ]
     assert newest(scene, 3) == [("held", "Anna"), ("held", "Anna"), ("approved", "Ben")]
     wanted = [(SECOND, "held", ["approved"]), (THIRD, "held", [])]
-    deadline = time.monotonic() + 30  # a desk looks again after some times what its last look took
-    while _told(desk, seen) != wanted and time.monotonic() < deadline:
+    deadline = (
+        time.monotonic() + 30
+    )  # a session refreshes after some times what its last refresh took
+    while describe_changes(session, seen) != wanted and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert _told(desk, seen) == wanted
+    assert describe_changes(session, seen) == wanted
     assert (
         other.decide({"name": "release", "shots": [SECOND], "seen": answer["revision"]})["follows"]
         == []
@@ -222,7 +226,7 @@ def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
 @pytest.mark.parametrize(
     ("body", "field", "says"),
     [
-        ({"name": "retry", "shots": [SECOND]}, "shots", "same seed"),
+        ({"name": "retry", "shots": [SECOND]}, "shots", "the same seed"),
         ({"name": "retry", "shots": [SECOND], "words": {"emotion": "angri"}}, "emotion", "'angry'"),
         (
             {"name": "retry", "shots": [SECOND], "words": {"emotion": "angry", "intensity": 1.6}},
@@ -232,19 +236,19 @@ def test_what_two_people_decide_is_all_recorded_and_the_later_one_is_told(
         (
             {"name": "retry", "shots": [SECOND], "words": {"emotion": "happy 0.8"}},
             "shots",
-            "performed so already",
+            "already performs happy 0.8",
         ),
         ({"name": "circle", "shots": [SECOND], "words": {"seed": 99}}, "seed", "no such take"),
-        ({"name": "circle", "shots": [SECOND]}, "take_id", "which take"),
+        ({"name": "circle", "shots": [SECOND]}, "take_id", "name the take"),
         ({"name": "note", "shots": [SECOND], "words": {"text": "  "}}, "text", "1 to 2000"),
         ({"name": "priority", "shots": [SECOND], "words": {"priority": 5000}}, "priority", "1000"),
-        ({"name": "cue", "line_id": "nobody"}, "line_id", "no line"),
+        ({"name": "cue", "line_id": "nobody"}, "line_id", "there is no line"),
         (
             {"name": "waive", "words": {"check": "web: loudness", "reason": ""}},
             "check",
             "no check failed",
         ),
-        ({"name": "hold", "shots": []}, "shots", "no shot is named"),
+        ({"name": "hold", "shots": []}, "shots", "at least one shot"),
     ],
 )
 def test_what_cannot_be_is_refused_as_on_the_command_line(
@@ -259,8 +263,8 @@ def test_what_cannot_be_is_refused_as_on_the_command_line(
 
 
 def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: Rendered) -> None:
-    desk = ReviewSession(open_project(film.folder), reviewer="Anna")
-    cue = desk.read_document()["cues"][0]
+    session = ReviewSession(open_project(film.folder), reviewer="Anna")
+    cue = session.read_document()["cues"][0]
     for words, field in (
         ({"end": 0.0}, "end"),
         ({"start": 9999}, "start"),
@@ -268,7 +272,7 @@ def test_a_cue_cannot_end_before_it_begins_or_lie_outside_the_recordings(film: R
         ({"start": "1"}, "start"),
     ):
         with pytest.raises(InputError) as refused:
-            desk.decide({"name": "cue", "line_id": cue["line_id"], "words": words})
+            session.decide({"name": "cue", "line_id": cue["line_id"], "words": words})
         assert {problem.column for problem in refused.value.problems} == {field}
     with pytest.raises(InputError, match="did you mean 'ALEX'"):
-        desk.decide({"name": "cue", "line_id": cue["line_id"], "words": {"character": "ALEXX"}})
+        session.decide({"name": "cue", "line_id": cue["line_id"], "words": {"character": "ALEXX"}})

@@ -146,7 +146,7 @@ def test_an_export_goes_nowhere_where_something_is(
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     assert run("review", str(film.folder), "--export", str(tmp_path / "mine")) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
-    with pytest.raises(InputError, match="nothing was rendered"):
+    with pytest.raises(InputError, match="nothing has been rendered"):
         export.export_page(
             read_snapshot(open_project(production)), tmp_path / "page", reviewer="Anna"
         )
@@ -229,7 +229,9 @@ def test_every_wrong_row_of_notes_is_named_and_nothing_is_written(
     ]
     before = len(scene.store.read(Event))
     with pytest.raises(InputError) as refused:
-        notes.import_notes(scene, written(tmp_path / "notes.json", told, rows, digest="other"))
+        notes.import_notes(
+            scene, written(tmp_path / "notes.json", told, rows, digest="other"), by="Anna"
+        )
     found = {(problem.row, problem.column) for problem in refused.value.problems}
     assert found == {
         (None, "digest"),
@@ -263,4 +265,4 @@ def test_a_file_that_is_no_notes_is_refused(film: Rendered, tmp_path: Path, text
     path = tmp_path / "notes.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError):
-        notes.import_notes(open_project(film.folder), path)
+        notes.import_notes(open_project(film.folder), path, by="Anna")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.review import lengthened
+from benchmarks.review import lengthen_production
 from flows.project import Project
 from flows.review.review_session import ReviewSession
 from tests.conftest import Rendered
@@ -19,17 +19,17 @@ MANY = 1000
 
 @pytest.fixture
 def long_film(film: Rendered, tmp_path: Path) -> Project:
-    return lengthened(film.copy(tmp_path / "scene"), MANY)
+    return lengthen_production(film.copy(tmp_path / "scene"), MANY)
 
 
 def test_a_thousand_shots_are_told_and_a_decision_alone(long_film: Project) -> None:
     ReviewSession(long_film, reviewer="").encode_document()  # what is imported is imported
-    desk = ReviewSession(long_film, reviewer="Anna")
-    told = json.loads(desk.encode_document())
+    session = ReviewSession(long_film, reviewer="Anna")
+    told = json.loads(session.encode_document())
     assert len(told["shots"]) == len(told["cues"]) == MANY
     assert sum(shot["states"] == ["approved"] for shot in told["shots"]) == 0.6 * MANY
     assert told["shots"][-1]["video_frame"] == told["shots"][-1]["first_frame"]
-    desk.decide({"name": "hold", "shots": [told["shots"][700]["shot_id"]]})
-    changed = desk.find_changes(told["revision"])
+    session.decide({"name": "hold", "shots": [told["shots"][700]["shot_id"]]})
+    changed = session.find_changes(told["revision"])
     assert [shot["number"] for shot in changed["shots"]] == [told["shots"][700]["number"]]
     assert len(changed["decisions"]) == 1

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from flows.farm.ray_actor import scratch_folder
 from flows.farm.shared import fetch_recordings, send_inputs
-from flows.farm.worker import scratch
 from flows.finishing import episode
 from flows.inputs import read_inputs
 from flows.lease import BusyError, held
@@ -280,12 +280,12 @@ def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
     for take in film.store.read(Take):
         storage.put(film.root / take.path, f"takes/{take.shot_id}.mkv")
         storage.put(film.root / take.path, f"takes/{take.shot_id}.json")
-    fetch_recordings(storage, recordings, root=scratch(url))
-    shutil.copytree(f"{url}/inputs/portraits", scratch(url) / "inputs" / "portraits")
-    shutil.copytree(f"{url}/takes", scratch(url) / "media" / "takes")
+    fetch_recordings(storage, recordings, root=scratch_folder(url))
+    shutil.copytree(f"{url}/inputs/portraits", scratch_folder(url) / "inputs" / "portraits")
+    shutil.copytree(f"{url}/takes", scratch_folder(url) / "media" / "takes")
     purge.carry_out(film, purge.plan(film, ALEX), by="Anna")
     robins = {shot.shot_id for shot in shots if shot.actor == ROBIN}
-    for place in (Path(url), scratch(url)):
+    for place in (Path(url), scratch_folder(url)):
         assert {path.stem for path in place.rglob("takes/*")} == robins
         assert len(list(place.rglob("portraits/*"))) == 1
         assert not list(place.rglob("*.flac"))

@@ -208,11 +208,11 @@ def test_the_verbs_end_with_their_codes(scene: Project, capsys: pytest.CaptureFi
         return int(left.value.code)
 
     assert code("verify", web) == 0
-    assert "it is the file that was delivered" in capsys.readouterr().out
+    assert "this is the file that was delivered" in capsys.readouterr().out
     assert code("verify", "nowhere.mp4") == 2
     assert code("waive", folder, "v001", "loudnes", "--reason", "x") == 2
     assert code("waive", folder, "v001", "loudness", "--reason", "x") == 0
-    assert "latest is v001" in capsys.readouterr().out
+    assert "latest is now v001" in capsys.readouterr().out
     code("status", folder)
     assert f"waived loudness by {getpass.getuser()}: x" in capsys.readouterr().out
     assert code("consent", "list", "robin example", folder) == 0

@@ -12,9 +12,10 @@ import torch
 from manifests.errors import InputError
 from model.conversion import read_pickle, read_prior
 from model.dice import LABEL, checkpoint, describe, released
-from model.dice.checkpoint import find_key_problems, import_released, load_networks, rename_keys
+from model.dice.checkpoint import import_released, load_networks, rename_keys
 from model.dice.config import DiceSizes, tiny_sizes
 from model.dice.engine import DiceNetworks
+from model.state_keys import find_key_problems
 from tests.model.dice.dice_published import lay_out, own_sizes, write_prior
 
 MANIFESTS = Path(__file__).parent / "manifests"

@@ -104,7 +104,7 @@ def test_budgets_of_memory_change_no_picture(talker: DiceTalker) -> None:
         clip = talker.with_settings({"steps": 1} | settings).talk(
             portrait(), speech(2.1), performance(), 0
         )
-        return torch.stack(list(clip._latents()))
+        return torch.stack(list(clip._denoise_parts()))
 
     usual = made()
     for settings in ({"kept_megabytes": 0}, {"images_per_run": 1}, {"images_per_run": 1000}):
@@ -148,13 +148,13 @@ def test_progress_is_told_for_every_step_of_every_part(talker: DiceTalker) -> No
 def test_a_part_goes_on_from_the_frames_it_shares_with_the_part_before(talker: DiceTalker) -> None:
     quick = talker.with_settings({"segment_seconds": 4, "steps": 1})
     clip = quick.talk(portrait(), speech(5.0), performance(), 0)
-    latents = list(clip._latents())
+    latents = list(clip._denoise_parts())
     parts = clip._parts
     assert len(latents) == parts[-1].end
     again = quick.talk(portrait(), speech(5.0), performance(), 0)
-    next(again._latents())
+    next(again._denoise_parts())
     tail = torch.stack(latents[parts[0].end - 8 : parts[0].end])
-    job = again._job(parts[1], tail)
+    job = again._prepare_job(parts[1], tail)
     from model.dice.sampling import denoise
 
     denoise(talker._networks.unet, [job], again.plan())

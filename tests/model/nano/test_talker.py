@@ -271,7 +271,7 @@ def test_sampling_from_arrays_gives_bytes_of_the_right_shape(weights: Path) -> N
     generator = torch.Generator().manual_seed(0)
     asked = SampleRequest(
         face=torch.randint(0, 256, (64, 64, 3), generator=generator).to(torch.uint8),
-        heard=torch.randn(20, 384, generator=generator),
+        states=torch.randn(20, 384, generator=generator),
         prosody=torch.randn(10, 6, generator=generator),
         weights=torch.eye(8)[4:5],
         frames=11,

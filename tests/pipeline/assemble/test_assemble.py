@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edit list covers the timeline exactly, and framing keeps eyes and chin in the picture."""
+"""Test that the edit list covers the timeline and framing keeps eyes and chin in the picture."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pipeline.cut import framing
 from pipeline.deliver import burn_in
 from pipeline.deliver.captions import Caption
 from pipeline.deliver.delivery_job import DeliveryJob
+from pipeline.frame_writer import FrameWriter
 from tests.pipeline.tiny_film import TinyFilm
 
 GREY = np.full((72, 96, 3), 99, np.uint8)
@@ -26,10 +27,10 @@ GREY = np.full((72, 96, 3), 99, np.uint8)
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> TinyFilm:
-    made = TinyFilm(tmp_path_factory.mktemp("media"))
+    tiny = TinyFilm(tmp_path_factory.mktemp("media"))
     for frames in (3, 1, 4):
-        made.add([GREY] * frames)
-    return made
+        tiny.add([GREY] * frames)
+    return tiny
 
 
 def test_every_frame_of_the_timeline_belongs_to_one_event(film: TinyFilm) -> None:
@@ -141,7 +142,7 @@ def test_two_full_lines_of_burned_captions_stay_clear_of_the_corner_picture(
     )
     burned = burn_in.burn_captions([Caption(start=0, end=2, spoken_end=2, lines=lines)], job)
     assert burned.captions is not None
-    with media.FrameWriter(tmp_path / "black.mkv", size=size, rate=Fraction(25)) as writer:
+    with FrameWriter(tmp_path / "black.mkv", size=size, rate=Fraction(25)) as writer:
         writer.write(np.zeros((size[1], size[0], 3), np.uint8))
     drawn = f"ass=filename={burned.captions[0]}:fontsdir={burned.captions[0].parent}"
     (shown,) = media.read_frames(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit lists: any of them covers the programme exactly, on paper and when rendered."""
+"""Test that any edit list covers the programme exactly, on paper and when rendered."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ def event(number: int, start: int, frames: int, dissolve: int = 0) -> Cut:
 
 @st.composite
 def edit_lists(draw: st.DrawFn) -> list[Cut]:
-    """Up to forty events with plain cuts and dissolves that are short enough for their
-    neighbours."""
+    """Draw edit lists of up to forty shots.
+
+    They have plain cuts and dissolves that are short enough for their neighbours.
+    """
     lengths = draw(st.lists(st.integers(1, 300), min_size=1, max_size=40))
     cuts, start, free = [], 0, 0
     for number, frames in enumerate(lengths):
@@ -101,8 +103,8 @@ def test_a_dissolve_lasts_as_long_as_asked_and_comes_up_evenly(cuts: list[Cut]) 
     [
         ([event(0, 0, 5), event(1, 6, 5)], "starts at frame 6"),
         ([event(0, 0, 5), event(1, 4, 5)], "starts at frame 4"),
-        ([event(0, 0, 5), event(1, 5, 4, dissolve=12)], "longer than the event"),
-        ([event(0, 0, 5, dissolve=2)], "longer than the event before"),
+        ([event(0, 0, 5), event(1, 5, 4, dissolve=12)], "longer than the shot"),
+        ([event(0, 0, 5, dissolve=2)], "longer than the shot before"),
     ],
 )
 def test_edit_lists_that_cannot_be_are_refused(cuts: list[Cut], words: str) -> None:
@@ -135,7 +137,7 @@ def grey_film(
     return film
 
 
-def seen(path: Path) -> list[float]:
+def read_levels(path: Path) -> list[float]:
     return [float(frame.mean()) for frame in media.read_frames(path, width=16, height=9)]
 
 
@@ -143,7 +145,7 @@ def test_a_dissolve_passes_evenly_from_one_picture_to_the_other(tmp_path: Path) 
     film = grey_film(tmp_path, [40, 200], [10, 10])
     cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     cuts[1] = dataclasses.replace(cuts[1], dissolve_frames=8)
-    frames = seen(deliver.render_profiles(cuts, job_of(film), folder=tmp_path / "o")["web"])
+    frames = read_levels(deliver.render_profiles(cuts, job_of(film), folder=tmp_path / "o")["web"])
     expected = [40] * 6 + [40 + 160 * (step + 0.5) / 8 for step in range(8)] + [200] * 6
     assert np.abs(np.array(frames) - expected).max() <= 2.5
     assert edit_list.count_held_frames(cuts) == {film.shots[0].shot_id: 4, film.shots[1].shot_id: 4}
@@ -198,12 +200,12 @@ def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path
     job = job_of(film, slate=card, end_card=card)
     cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
     path = deliver.render_profiles(cuts, job, folder=tmp_path / "o")["web"]
-    assert np.abs(np.array(seen(path)) - np.repeat([180, 60, 180], [4, 10, 4])).max() <= 2
-    heard = np.abs(np.concatenate(list(media.read_audio(path, hz=48000, channels=1)))[:, 0])
-    assert abs(len(heard) - 18 * 1920) < 1920
-    assert heard[: 4 * 1920 - 1100].max() < 0.01
-    assert heard[4 * 1920 + 1100 : 14 * 1920 - 1100].max() > 0.05
-    assert heard[14 * 1920 + 1100 :].max() < 0.01
+    assert np.abs(np.array(read_levels(path)) - np.repeat([180, 60, 180], [4, 10, 4])).max() <= 2
+    sound = np.abs(np.concatenate(list(media.read_audio(path, hz=48000, channels=1)))[:, 0])
+    assert abs(len(sound) - 18 * 1920) < 1920
+    assert sound[: 4 * 1920 - 1100].max() < 0.01
+    assert sound[4 * 1920 + 1100 : 14 * 1920 - 1100].max() > 0.05
+    assert sound[14 * 1920 + 1100 :].max() < 0.01
 
 
 def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
@@ -213,11 +215,11 @@ def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
     path = deliver.render_profiles(cuts, job_of(film, chapters=chapters), folder=tmp_path / "o")[
         "web"
     ]
-    said = media.run(["-i", str(path), "-f", "null", "-"])
-    assert "Chapter #0:0: start 0.000000, end 0.400000" in said
-    assert "Chapter #0:1: start 0.400000, end 1.000000" in said
-    assert "INT. LAMP; = #1＼" in said
-    assert "二" in said
+    text = media.run(["-i", str(path), "-f", "null", "-"])
+    assert "Chapter #0:0: start 0.000000, end 0.400000" in text
+    assert "Chapter #0:1: start 0.400000, end 1.000000" in text
+    assert "INT. LAMP; = #1＼" in text
+    assert "二" in text
 
 
 SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(4, 40))]
@@ -244,7 +246,7 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
         "the sound of the master is exact to the sample"
     )
     path = files["web"]
-    shown = seen(path)
+    shown = read_levels(path)
     assert len(shown) == sum(frames)
     plain = np.repeat(levels, frames)
     inside = [
@@ -253,5 +255,5 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
         if not any(a <= f < b for a, b in map(edit_list.dissolve_span, cuts))
     ]
     assert np.abs(np.array(shown)[inside] - plain[inside]).max(initial=0) <= 2.5
-    heard = sum(len(block) for block in media.read_audio(path, hz=48000, channels=1))
-    assert abs(heard - film.samples) < 48000 / rate
+    sound = sum(len(block) for block in media.read_audio(path, hz=48000, channels=1))
+    assert abs(sound - film.samples) < 48000 / rate

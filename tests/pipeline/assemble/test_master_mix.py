@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The master sound is as long as the picture, at the wanted loudness with one gain, and silence is
-left alone."""
+"""Test that the master sound has the picture's length and the wanted loudness; silence stays."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ SECOND = 48000
 
 
 def programme(kind: str, seconds: int = 12) -> np.ndarray:
-    """Music, speech, a whisper or one word, as mono samples."""
+    """Make music, speech, a whisper or one word, as mono samples."""
     at = np.arange(seconds * SECOND) / SECOND
     noise = np.convolve(
         np.random.default_rng(3).normal(0, 0.3, len(at)), np.hanning(16) / 8, mode="same"
@@ -44,46 +43,46 @@ def test_loudness_is_reached_as_a_second_implementation_measures_it(
 ) -> None:
     film = TinyFilm(tmp_path)
     settings = LoudnessSettings(target_lufs=target, peak_dbtp=-1.0)
-    made = master_mix.render_master(
+    sound = master_mix.render_master(
         [film.record(programme(kind))], samples=12 * SECOND, settings=settings, root=tmp_path
     )
-    pcm, _ = soundfile.read(tmp_path / made.path)
+    pcm, _ = soundfile.read(tmp_path / sound.path)
     assert pcm.shape == (12 * SECOND, 2)
     measured = pyloudnorm.Meter(SECOND).integrated_loudness(pcm)
-    assert measured == pytest.approx(target - made.missed_lu, abs=0.3)
-    assert made.after.peak_dbtp <= -1.0 + 0.1
-    assert made.missed_lu == 0 or made.after.peak_dbtp == pytest.approx(-1.0, abs=0.1)
+    assert measured == pytest.approx(target - sound.missed_lu, abs=0.3)
+    assert sound.after.peak_dbtp <= -1.0 + 0.1
+    assert sound.missed_lu == 0 or sound.after.peak_dbtp == pytest.approx(-1.0, abs=0.1)
 
 
 def test_one_gain_serves_the_whole_programme(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     spoken = programme("speech")
-    made = master_mix.render_master(
+    sound = master_mix.render_master(
         [film.record(spoken)], samples=len(spoken), settings=LoudnessSettings(), root=tmp_path
     )
-    pcm, _ = soundfile.read(tmp_path / made.path)
-    gain = 10 ** (made.gain_db / 20)
+    pcm, _ = soundfile.read(tmp_path / sound.path)
+    gain = 10 ** (sound.gain_db / 20)
     assert np.abs(pcm[:, 0] - spoken * gain).max() < 2e-6
 
 
 def test_silence_is_left_alone_and_said_to_be_unmeasurable(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     quiet = np.zeros(3 * SECOND, np.float32)
-    made = master_mix.render_master(
+    sound = master_mix.render_master(
         [film.record(quiet)], samples=4 * SECOND, settings=LoudnessSettings(), root=tmp_path
     )
-    assert not made.before.measurable
-    assert made.gain_db == 0
-    assert not soundfile.read(tmp_path / made.path)[0].any()
+    assert not sound.before.measurable
+    assert sound.gain_db == 0
+    assert not soundfile.read(tmp_path / sound.path)[0].any()
 
 
 def test_recordings_lie_where_they_belong_and_the_end_is_padded(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     recordings = [film.record(tone(100, level=0.25)), film.record(tone(200, level=0.5), offset=300)]
-    made = master_mix.render_master(
+    sound = master_mix.render_master(
         recordings, samples=600, settings=LoudnessSettings(target_lufs=None), root=tmp_path
     )
-    pcm = soundfile.read(tmp_path / made.path)[0][:, 1]
+    pcm = soundfile.read(tmp_path / sound.path)[0][:, 1]
     assert len(pcm) == 600
     assert np.allclose(pcm[:100], tone(100, level=0.25), atol=1e-6)
     assert np.allclose(pcm[300:500], tone(200, level=0.5), atol=1e-6)
@@ -95,7 +94,7 @@ def test_a_recording_whose_copy_is_gone_is_named(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     recording = film.record(tone(SECOND))
     (tmp_path / recording.master_path).unlink()
-    with pytest.raises(ToolError, match=r"copy of a\.wav is gone"):
+    with pytest.raises(ToolError, match=r"copy of a\.wav is missing"):
         master_mix.render_master(
             [recording], samples=SECOND, settings=LoudnessSettings(), root=tmp_path
         )
@@ -106,19 +105,19 @@ def test_the_same_sound_is_not_made_twice_and_other_settings_are_another_sound(
 ) -> None:
     film = TinyFilm(tmp_path)
     recordings = [film.record(programme("speech", 2))]
-    made = master_mix.render_master(
+    sound = master_mix.render_master(
         recordings, samples=2 * SECOND, settings=LoudnessSettings(), root=tmp_path
     )
-    stamp = (tmp_path / made.path).stat().st_mtime_ns
+    stamp = (tmp_path / sound.path).stat().st_mtime_ns
     assert (
         master_mix.render_master(
             recordings, samples=2 * SECOND, settings=LoudnessSettings(), root=tmp_path
         )
-        == made
+        == sound
     )
-    assert (tmp_path / made.path).stat().st_mtime_ns == stamp
+    assert (tmp_path / sound.path).stat().st_mtime_ns == stamp
     louder = LoudnessSettings(target_lufs=-23)
-    assert master_mix.sound_id(recordings, samples=2 * SECOND, settings=louder) != made.sound_id
+    assert master_mix.sound_id(recordings, samples=2 * SECOND, settings=louder) != sound.sound_id
     assert [p.suffix for p in sorted((tmp_path / "media" / "masters").iterdir())] == [
         ".flac",
         ".json",

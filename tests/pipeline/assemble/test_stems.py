@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stems add up to the master and hold their own character only."""
+"""Test that stems add up to the master and hold their own character only."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The timeline opens in OpenTimelineIO, its media exist, and its times are the cut's."""
+"""Test that the timeline opens in OpenTimelineIO, its media exist, and its times are the cut's."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def programme(
 
 def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_path: Path) -> None:
     build = tmp_path / "it's a film" / "build"
-    made = programme(build / "media")
+    film = programme(build / "media")
     staged = build / "deliverables" / ".v001.partial"
     staged.mkdir(parents=True)
-    path = timeline.write_otio(made, folder=staged, at=build / "deliverables" / "v001")
+    path = timeline.write_otio(film, folder=staged, at=build / "deliverables" / "v001")
     staged.rename(build / "deliverables" / "v001")
     moved = shutil.move(tmp_path / "it's a film", tmp_path / "elsewhere")
     path = Path(moved) / "build" / "deliverables" / "v001" / path.name
@@ -59,10 +59,10 @@ def test_every_clip_names_media_that_exist_wherever_the_production_is_moved(tmp_
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001)])
 def test_the_cut_comes_back_from_the_file_frame_for_frame(tmp_path: Path, rate: Fraction) -> None:
-    made = programme(tmp_path / "media", rate=rate)
-    events = timeline_reader.read_timeline(timeline.write_otio(made, folder=tmp_path))
+    film = programme(tmp_path / "media", rate=rate)
+    events = timeline_reader.read_timeline(timeline.write_otio(film, folder=tmp_path))
     assert [(e.shot_id, e.start, e.end) for e in events] == [
-        (c.shot_id, c.start_frame, c.end_frame) for c in made.cuts
+        (c.shot_id, c.start_frame, c.end_frame) for c in film.cuts
     ]
 
 
@@ -90,8 +90,8 @@ def test_the_edl_lists_every_event_with_source_and_record_times(tmp_path: Path) 
     assert lines[5] == "* FROM CLIP NAME: sc01_sh020"
 
 
-def returned(path: Path, change: Callable[[otio.schema.Track], None]) -> Path:
-    """The timeline as an editor saves it after a change to its picture track."""
+def save_edited(path: Path, change: Callable[[otio.schema.Track], None]) -> Path:
+    """Save a timeline as an editor does after a change to its picture track."""
     opened = otio.adapters.read_from_file(str(path))
     change(opened.video_tracks()[0])
     otio.adapters.write_to_file(opened, str(path))
@@ -105,14 +105,14 @@ def span(start: int, frames: int) -> otio.opentime.TimeRange:
 
 
 def test_an_untouched_timeline_conforms_to_the_same_cut(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
-    assert conform.conform_cuts(made.cuts, timeline.write_otio(made, folder=tmp_path)) == list(
-        made.cuts
+    film = programme(tmp_path / "media")
+    assert conform.conform_cuts(film.cuts, timeline.write_otio(film, folder=tmp_path)) == list(
+        film.cuts
     )
 
 
 def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
 
     def change(track: otio.schema.Track) -> None:
         first = track[0].clone()
@@ -121,7 +121,7 @@ def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
         track[0].source_range = span(2, 3)
 
     cuts = conform.conform_cuts(
-        made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+        film.cuts, save_edited(timeline.write_otio(film, folder=tmp_path), change)
     )
     assert [(c.number, c.start_frame, c.end_frame, c.take_frame) for c in cuts] == [
         ("sc01_sh020", 0, 3, 2),
@@ -132,7 +132,7 @@ def test_a_trimmed_and_reordered_timeline_conforms(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
 
     def change(track: otio.schema.Track) -> None:
         track[0].source_range = span(1, 3)
@@ -141,11 +141,11 @@ def test_what_cannot_be_conformed_is_named_all_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(InputError) as raised:
         conform.conform_cuts(
-            made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+            film.cuts, save_edited(timeline.write_otio(film, folder=tmp_path), change)
         )
     text = str(raised.value)
     assert "reaches outside its take" in text
-    assert "'logo' is no shot" in text
+    assert "'logo' is not a shot" in text
     assert "expected frame 3" in text
 
 
@@ -157,10 +157,10 @@ def test_a_file_that_is_no_timeline_is_refused(tmp_path: Path, content: str) -> 
 
 
 def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
-    cuts = [made.cuts[0], dataclasses.replace(made.cuts[1], dissolve_frames=3), made.cuts[2]]
-    dissolving = dataclasses.replace(made, cuts=cuts)
-    assert conform.conform_cuts(made.cuts, timeline.write_otio(dissolving, folder=tmp_path)) == cuts
+    film = programme(tmp_path / "media")
+    cuts = [film.cuts[0], dataclasses.replace(film.cuts[1], dissolve_frames=3), film.cuts[2]]
+    dissolving = dataclasses.replace(film, cuts=cuts)
+    assert conform.conform_cuts(film.cuts, timeline.write_otio(dissolving, folder=tmp_path)) == cuts
     lines = edl.edl_lines(dissolving)
     assert (
         lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
@@ -173,11 +173,11 @@ def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Pa
 def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_they_dissolve(
     tmp_path: Path,
 ) -> None:
-    made = programme(tmp_path / "media")
-    cuts = [made.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in made.cuts[1:])]
+    film = programme(tmp_path / "media")
+    cuts = [film.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in film.cuts[1:])]
     lines = [
         line.split()
-        for line in edl.edl_lines(dataclasses.replace(made, cuts=cuts))
+        for line in edl.edl_lines(dataclasses.replace(film, cuts=cuts))
         if line[:3].isdigit()
     ]
     times = [[int(time[-2:]) for time in words[-4:]] for words in lines]
@@ -187,15 +187,15 @@ def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_t
 
 
 def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
     cuts = [
         dataclasses.replace(
             cut, take_frame=4, take_frames=cut.frames + 8, dissolve_frames=4 * (number == 1)
         )
-        for number, cut in enumerate(made.cuts)
+        for number, cut in enumerate(film.cuts)
     ]
     with_handles = dataclasses.replace(
-        made, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts}
+        film, cuts=cuts, take_frames={cut.shot_id: cut.take_frames for cut in cuts}
     )
     path = timeline.write_otio(with_handles, folder=tmp_path)
 
@@ -208,11 +208,11 @@ def test_a_dissolve_on_either_side_of_its_edit_point_shows_the_same_frames(tmp_p
         second.source_range = span(2, cuts[1].frames + 2)
 
     assert conform.conform_cuts(cuts, path) == cuts
-    assert conform.conform_cuts(cuts, returned(path, begins_at_the_cut)) == cuts
+    assert conform.conform_cuts(cuts, save_edited(path, begins_at_the_cut)) == cuts
 
 
 def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
 
     def forget(track: otio.schema.Track) -> None:
         for clip in track:
@@ -220,12 +220,12 @@ def test_clips_that_lost_their_metadata_are_known_by_their_media(tmp_path: Path)
             clip.name = ""
 
     assert conform.conform_cuts(
-        made.cuts, returned(timeline.write_otio(made, folder=tmp_path), forget)
-    ) == list(made.cuts)
+        film.cuts, save_edited(timeline.write_otio(film, folder=tmp_path), forget)
+    ) == list(film.cuts)
 
 
 def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
     half = otio.opentime.RationalTime(1, 25)
 
     def change(track: otio.schema.Track) -> None:
@@ -246,39 +246,39 @@ def test_what_an_editor_can_do_and_we_cannot_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InputError) as raised:
         conform.conform_cuts(
-            made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+            film.cuts, save_edited(timeline.write_otio(film, folder=tmp_path), change)
         )
     text = str(raised.value)
     for words in (
         "sh010 is switched off",
-        "compound is a sequence",
+        "compound is a nested sequence",
         "compound fades out",
-        "no dissolve",
+        "not a dissolve",
     ):
         assert words in text
 
 
 def test_a_clip_on_anothers_track_is_named(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
-    path = timeline.write_otio(made, folder=tmp_path)
+    film = programme(tmp_path / "media")
+    path = timeline.write_otio(film, folder=tmp_path)
     edited = otio.adapters.read_from_file(str(path))
     track = edited.video_tracks()[0]
     lifted, length = track[2].clone(), track[2].duration()
     track[2] = otio.schema.Gap(duration=length)
     upper = otio.schema.Track("V2", kind=otio.schema.TrackKind.Video)
-    upper.extend([otio.schema.Gap(source_range=span(0, made.cuts[2].start_frame)), lifted])
+    upper.extend([otio.schema.Gap(source_range=span(0, film.cuts[2].start_frame)), lifted])
     edited.tracks.insert(1, upper)
     otio.adapters.write_to_file(edited, str(path))
     with pytest.raises(InputError, match=r"lies on picture track 2 \(expected track 1\)"):
-        conform.conform_cuts(made.cuts, path)
+        conform.conform_cuts(film.cuts, path)
 
 
 def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
     over = dataclasses.replace(
-        made.cuts[1], shot_id=made.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36"
+        film.cuts[1], shot_id=film.cuts[2].shot_id, number="b", layer=1, place="32,0,32,36"
     )
-    layered = dataclasses.replace(made, cuts=[*made.cuts[:2], over])
+    layered = dataclasses.replace(film, cuts=[*film.cuts[:2], over])
     path = timeline.write_otio(layered, folder=tmp_path)
     assert [track.name for track in otio.adapters.read_from_file(str(path)).video_tracks()] == [
         "picture",
@@ -291,7 +291,7 @@ def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Pa
 
 
 def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
+    film = programme(tmp_path / "media")
 
     def faster(track: otio.schema.Track) -> None:
         track[0].effects.append(otio.schema.LinearTimeWarp(time_scalar=2))
@@ -313,15 +313,15 @@ def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: P
     ):
         with pytest.raises(InputError, match=words):
             conform.conform_cuts(
-                made.cuts, returned(timeline.write_otio(made, folder=tmp_path), change)
+                film.cuts, save_edited(timeline.write_otio(film, folder=tmp_path), change)
             )
 
 
 def test_clips_that_leave_their_words_are_found(tmp_path: Path) -> None:
-    made = programme(tmp_path / "media")
-    assert conform.find_moved_cuts(made.cuts, made.shots) == []
-    slipped = dataclasses.replace(made.cuts[1], take_frame=2, end_frame=made.cuts[1].end_frame - 2)
-    assert conform.find_moved_cuts([made.cuts[0], slipped], made.shots) == [(slipped, -2)]
+    film = programme(tmp_path / "media")
+    assert conform.find_moved_cuts(film.cuts, film.shots) == []
+    slipped = dataclasses.replace(film.cuts[1], take_frame=2, end_frame=film.cuts[1].end_frame - 2)
+    assert conform.find_moved_cuts([film.cuts[0], slipped], film.shots) == [(slipped, -2)]
 
 
 def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissolve(
@@ -340,10 +340,10 @@ def test_final_cuts_xml_comes_back_frame_for_frame_with_its_sound_and_its_dissol
             key: dataclasses.replace(shot, text="Light\x00 it\n& go.")
             for key, shot in plain.shots.items()
         }
-        made = dataclasses.replace(
+        film = dataclasses.replace(
             plain, cuts=cuts, shots=shots, recordings=[plain.recordings[0], stereo], size=(64, 36)
         )
-        path = timeline.write_fcp_xml(made, folder=tmp_path)
+        path = timeline.write_fcp_xml(film, folder=tmp_path)
         assert path is not None
         back = otio.adapters.read_from_file(str(path))
         assert back.name == 'It\'s <b>"T"</b> & 2'

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which shots are looked at, where faces are expected, and how sightings and lags become verdicts.
-No networks here."""
+"""Test which shots are checked, where faces are expected, and how sightings become verdicts.
+
+No networks run here.
+"""
 
 from __future__ import annotations
 
@@ -95,9 +97,9 @@ def test_every_character_is_looked_at_and_never_too_many(shots: list[tuple[str, 
     scenes = [scene(who, 1000 * number, frames) for number, (who, frames) in enumerate(shots)]
     chosen = check_faces.choose_shots(scenes)
     assert len(chosen) == min(len(scenes), check_faces.MOST_SHOTS)
-    assert {one.character for one in chosen} == {one.character for one in scenes}
-    assert len({one.cut for one in chosen}) == len(chosen)
-    assert chosen == sorted(chosen, key=lambda one: one.cut.start_frame)
+    assert {scene.character for scene in chosen} == {scene.character for scene in scenes}
+    assert len({scene.cut for scene in chosen}) == len(chosen)
+    assert chosen == sorted(chosen, key=lambda scene: scene.cut.start_frame)
 
 
 def sighting(found: int = 5, **distances: float) -> Sighting:
@@ -115,7 +117,7 @@ def sighting(found: int = 5, **distances: float) -> Sighting:
 )
 def test_whose_face_it_is(seen: Sighting, verdict: str) -> None:
     (identity,) = [
-        one for one in check_faces.check_identity([seen], **ABOUT) if one.name == "identity"
+        row for row in check_faces.check_identity([seen], **ABOUT) if row.name == "identity"
     ]
     assert identity.verdict == verdict
     assert (identity.timecode != "") == (verdict == "fail")
@@ -162,8 +164,8 @@ def test_sound_that_is_moved_is_found_where_it_is(late: int, seed: int) -> None:
     level = np.convolve(
         np.random.default_rng(seed).normal(-30, 12, 1000), np.hanning(9) / 4, mode="same"
     )
-    heard = check_audio.SoundLevels(file=np.roll(level, late)[100:900], master=level[100:900])
-    check = check_audio.check_offset(heard, **ABOUT)
+    levels = check_audio.SoundLevels(file=np.roll(level, late)[100:900], master=level[100:900])
+    check = check_audio.check_offset(levels, **ABOUT)
     assert abs(float(check.value.split(" ms")[0]) - 10 * late) <= 5
     if abs(late) != 4:  # a frame of 40 ms to the hundredth: either side of the limit is right
         assert (check.verdict == "fail") == (abs(late) > 4)

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at the finished picture: misplaced cuts and pumping backgrounds are found, sound ones
-pass."""
+"""Test that misplaced cuts and pumping backgrounds are found, and that sound files pass."""
 
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ def rendered(root: Path, shots: list[list[np.ndarray]]) -> tuple[Path, list[asse
 
 
 def talking(name: str, frames: int) -> list[np.ndarray]:
-    """A portrait whose mouth and cheek move."""
+    """Draw a portrait whose mouth and cheek move."""
     pictures = [eight_bit(portrait(name)) for _ in range(frames)]
     for number, picture in enumerate(pictures):
         picture[76:90, 50:78] = np.roll(picture[76:90, 50:78], number % 5, axis=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks pass on a sound deliverable and fail on each broken one, with the place."""
+"""Test that checks pass on a good file and fail on each broken one, with the place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOUD = LoudnessSettings(target_lufs=-20.0, peak_dbtp=-1.0)
 
 
 def speechlike(samples: int) -> np.ndarray:
-    """Noise whose level comes and goes like syllables."""
+    """Make noise whose level comes and goes like syllables."""
     at = np.arange(samples) / 48000
     noise = np.convolve(
         np.random.default_rng(1).normal(0, 0.2, samples), np.hanning(12) / 6, mode="same"
@@ -38,7 +38,7 @@ def speechlike(samples: int) -> np.ndarray:
 def film(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[TinyFilm, DeliveryJob, dict[str, Path], qc.ExpectedMedia]:
-    """Two moving shots with sound, rendered once."""
+    """Render two moving shots with sound, once."""
     folder = tmp_path_factory.mktemp("film")
     film = TinyFilm(folder / "media")
     for character, frames in (("mara", 40), ("kofi", 60)):
@@ -97,7 +97,7 @@ def test_a_sound_deliverable_passes_every_check(film, profile: str) -> None:
 
 
 def broken(film, tmp_path: Path, *options: str) -> list[Check]:
-    """Checks of the web file after ffmpeg has made it wrong."""
+    """Check the web file after ffmpeg has damaged it."""
     _, _, files, expected = film
     media.run(["-i", str(files["web"]), *options, str(tmp_path / "b.mp4")])
     return qc.check_file(tmp_path / "b.mp4", expected, version="v001", profile="web")
@@ -184,8 +184,8 @@ def test_a_file_that_is_cut_short_fails_instead_of_raising(film, tmp_path: Path)
 
 def test_a_line_without_caption_is_named() -> None:
     cues = [cue("The lamp was out.", 1, 2), cue("It was never out.", 5, 6)]
-    made = captions.compose_captions(cues, rate=Fraction(25), frames=200)
-    for shown, verdict in ((made, "pass"), (made[:1], "fail")):
+    composed = captions.compose_captions(cues, rate=Fraction(25), frames=200)
+    for shown, verdict in ((composed, "pass"), (composed[:1], "fail")):
         (row,) = check_captions.check_captions(shown, cues, [], version="v001", rate=Fraction(25))
         assert row.verdict == verdict
     assert row.timecode == "00:00:05:00"

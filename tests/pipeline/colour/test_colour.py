@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Colour arithmetic against published values and its own inverses."""
+"""Test colour arithmetic against published values and its own inverses."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_ciede2000_gives_the_published_differences_both_ways() -> None:
 
 
 @given(colours)
-def test_lab_and_both_transfer_curves_come_back(rgb: np.ndarray) -> None:
+def test_lab_and_srgb_come_back(rgb: np.ndarray) -> None:
     assert np.allclose(colour.lab_to_rgb(colour.rgb_to_lab(rgb)), rgb, atol=1e-6)
     assert np.allclose(colour.linear_to_srgb(colour.srgb_to_linear(rgb)), rgb, atol=1e-6)
 
@@ -164,23 +164,23 @@ def test_cubes_are_read_as_grading_programs_write_them(
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (["LUT_3D_SIZE 2", "LUT_1D_SIZE 2", *GREYS], "not both"),
         (["LUT_3D_SIZE 2", "DOMAIN_MAX 0 0 0", *GREYS], "domain"),
         (["LUT_3D_SIZE 2", "DOMAIN_MAX 1 1", *GREYS], "domain"),
         (["LUT_3D_SIZE 2", "DOMAIN_MIN x y z", *GREYS], "domain"),
         (["LUT_3D_SIZE two", *GREYS], "size"),
-        (["LUT_3D_SIZE 2", *GREYS[:-1], "1 1 0x1"], "no number"),
+        (["LUT_3D_SIZE 2", *GREYS[:-1], "1 1 0x1"], "not a number"),
         (["LUT_1D_SIZE 70000", "0 0 0"], "size"),
         (["hello"], "LUT_3D_SIZE"),
     ],
 )
 def test_a_cube_that_is_none_says_what_is_wrong(
-    tmp_path: Path, lines: list[str], said: str
+    tmp_path: Path, lines: list[str], message: str
 ) -> None:
     (tmp_path / "look.cube").write_text("\n".join(lines))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         colour.read_cube(tmp_path / "look.cube")
 
 

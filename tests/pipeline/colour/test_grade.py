@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grading takes known casts off, leaves complexion alone, and writes each transform once."""
+"""Test that grading removes known casts, keeps complexions, and writes each transform once."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CASTS = {
 
 
 def cast(picture: np.ndarray, name: str) -> np.ndarray:
-    """A picture under another light: gains on linear light."""
+    """Put a picture under another light: gains on linear light."""
     return np.clip(colour.linear_to_srgb(colour.srgb_to_linear(picture) * CASTS[name]), 0, 1)
 
 
 def moving(picture: np.ndarray, frames: int = 6) -> list[np.ndarray]:
-    """A still with a brightening mouth, so that frames differ."""
+    """Repeat a still with a brightening mouth, so that frames differ."""
     pictures = [eight_bit(picture) for _ in range(frames)]
     for number, frame in enumerate(pictures):
         frame[80:84, 58:70] = np.minimum(frame[80:84, 58:70] + 8 * number, 255)
@@ -54,10 +54,10 @@ def test_a_known_cast_is_taken_off_to_less_than_a_third(
 ) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait(who), name)), character=who)
-    (made,) = grade.grade_shots(
+    (graded_shot,) = grade.grade_shots(
         film.shots, film.takes, look=reference(tmp_path, who), root=tmp_path
     )
-    cube = colour.read_cube(tmp_path / made.cube_path)
+    cube = colour.read_cube(tmp_path / graded_shot.cube_path)
     assert cube.shape == (33, 33, 33, 3)
     graded = colour.apply_cube(cube, cast(portrait(who), name))
     assert (
@@ -68,8 +68,8 @@ def test_a_known_cast_is_taken_off_to_less_than_a_third(
         for p in (graded, portrait(who))
     ]
     assert abs(np.subtract(*colour.hue_degrees(colour.rgb_to_lab(np.stack(skin))))) < 2
-    assert made.delta_e_after < made.delta_e_before / 3
-    assert not made.limited
+    assert graded_shot.delta_e_after < graded_shot.delta_e_before / 3
+    assert not graded_shot.limited
 
 
 def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Pat
     pictures = [cast(portrait("mara"), name) for name in ("warm", "cool")]
     for picture in pictures:
         film.add(moving(picture))
-    made = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=tmp_path)
+    grades = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=tmp_path)
     graded = [
         colour.apply_cube(colour.read_cube(tmp_path / row.cube_path), picture)
-        for row, picture in zip(made, pictures, strict=True)
+        for row, picture in zip(grades, pictures, strict=True)
     ]
     assert difference(*graded) < difference(*pictures) / 3
 
@@ -88,10 +88,10 @@ def test_two_casts_of_one_character_come_together_without_any_look(tmp_path: Pat
 def test_a_darker_face_is_not_made_lighter_by_the_look_of_a_lighter_one(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(portrait("kofi")), character="kofi")
-    (made,) = grade.grade_shots(
+    (graded_shot,) = grade.grade_shots(
         film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path
     )
-    graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("kofi"))
+    graded = colour.apply_cube(colour.read_cube(tmp_path / graded_shot.cube_path), portrait("kofi"))
     lightness = [
         colour.rgb_to_lab(colour_transfer.sample_pictures(eight_bit(p)[None], FACE).skin_mean)[0]
         for p in (graded, portrait("kofi"))
@@ -107,8 +107,10 @@ def test_without_a_look_a_cast_is_brought_toward_neutral_and_neutral_light_is_le
         film = TinyFilm(tmp_path / name)
         picture = portrait(who) if name == "plain" else cast(portrait(who), name)
         film.add(moving(picture), character=who)
-        (made,) = grade.grade_shots(film.shots, film.takes, look=LookSettings(), root=film.root)
-        graded = colour.apply_cube(colour.read_cube(film.root / made.cube_path), picture)
+        (graded_shot,) = grade.grade_shots(
+            film.shots, film.takes, look=LookSettings(), root=film.root
+        )
+        graded = colour.apply_cube(colour.read_cube(film.root / graded_shot.cube_path), picture)
         start = difference(picture, portrait(who))
         assert difference(graded, portrait(who)) < (start * most if start else most), name
 
@@ -120,8 +122,8 @@ def test_a_still_of_ones_own_goes_before_the_shared_one(tmp_path: Path) -> None:
     shared = reference(tmp_path, "mara")
     own = ReferenceStill(path=reference(tmp_path, "kofi").reference, face=FACE)
     look = dataclasses.replace(shared, stills={"kofi": own})
-    made = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
-    for row, who in zip(made, ("mara", "kofi"), strict=True):
+    grades = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
+    for row, who in zip(grades, ("mara", "kofi"), strict=True):
         graded = colour.apply_cube(
             colour.read_cube(tmp_path / row.cube_path), cast(portrait(who), "warm")
         )
@@ -134,15 +136,17 @@ def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path:
     # painted: no face is found in it
     look = dataclasses.replace(reference(tmp_path, "mara"), reference_face=None)
     for method in ("monge-kantorovich", "reinhard"):
-        (made,) = grade.grade_shots(
+        (graded_shot,) = grade.grade_shots(
             film.shots, film.takes, look=dataclasses.replace(look, method=method), root=tmp_path
         )
-        graded = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+        graded = colour.apply_cube(
+            colour.read_cube(tmp_path / graded_shot.cube_path), portrait("mara")
+        )
         assert difference(graded, portrait("mara")) < 0.5
-        assert made.delta_e_after <= made.delta_e_before < 1
+        assert graded_shot.delta_e_after <= graded_shot.delta_e_before < 1
 
 
-@pytest.mark.parametrize("face", ["told", "not told"])
+@pytest.mark.parametrize("face", ["set", "found"])
 def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(
     tmp_path: Path, face: str
 ) -> None:
@@ -154,10 +158,10 @@ def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(
     ]
     Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
     top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
-    box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "told" else None
+    box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "set" else None
     look = LookSettings(reference=tmp_path / "graded.png", reference_face=box)
-    (made,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
-    shown = colour.apply_cube(colour.read_cube(tmp_path / made.cube_path), portrait("mara"))
+    (graded_shot,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
+    shown = colour.apply_cube(colour.read_cube(tmp_path / graded_shot.cube_path), portrait("mara"))
     wanted = cast(portrait("mara"), "cool")
     assert difference(shown, wanted) < difference(portrait("mara"), wanted) / 3
 
@@ -191,10 +195,10 @@ def test_a_cube_of_ones_own_goes_before_the_still_for_all(tmp_path: Path) -> Non
 def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     film.add(moving(cast(portrait("mara"), "dim")))
-    (made,) = grade.grade_shots(
+    (graded_shot,) = grade.grade_shots(
         film.shots, film.takes, look=reference(tmp_path, "mara"), root=tmp_path
     )
-    before, after = grade.render_before_after(film.takes[0], made, root=tmp_path, height=128)
+    before, after = grade.render_before_after(film.takes[0], graded_shot, root=tmp_path, height=128)
     assert after.mean() > before.mean() + 10
     path = contact_sheet.write_before_after_sheet(
         [(before, after, "sc01_sh010", "4.1 to 0.2")], tmp_path / "grades.png"
@@ -223,11 +227,11 @@ def test_strength_nought_and_method_none_change_nothing() -> None:
         colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
     )
     rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
-    for made in (
+    for transform in (
         colour_transfer.estimate_transfer(sample, look, method="none"),
         colour_transfer.estimate_transfer(sample, look, method="reinhard", strength=0),
     ):
-        assert np.allclose(made(rgb), rgb)
+        assert np.allclose(transform(rgb), rgb)
 
 
 def test_reinhard_brings_the_mean_to_the_look() -> None:
@@ -235,8 +239,8 @@ def test_reinhard_brings_the_mean_to_the_look() -> None:
     look = colour_transfer.build_look(
         colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
     )
-    made = colour_transfer.estimate_transfer(sample, look, method="reinhard")
-    assert made.after < made.before / 3
+    transform = colour_transfer.estimate_transfer(sample, look, method="reinhard")
+    assert transform.after < transform.before / 3
 
 
 def test_standing_cubes_are_not_made_again_and_no_picture_is_opened(tmp_path: Path) -> None:
@@ -271,12 +275,12 @@ def test_a_cube_as_look_is_applied_by_its_strength(tmp_path: Path) -> None:
         title="warm",
     )
     look = LookSettings(reference=tmp_path / "warm.cube", strength=0.5)
-    (made,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
+    (graded_shot,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
     graded = colour.apply_cube(
-        colour.read_cube(tmp_path / made.cube_path), np.array([[0.5, 0.5, 0.5]])
+        colour.read_cube(tmp_path / graded_shot.cube_path), np.array([[0.5, 0.5, 0.5]])
     )
     assert np.allclose(graded, [[0.5, 0.475, 0.45]], atol=1e-4)
-    assert made.method == "cube"
+    assert graded_shot.method == "cube"
 
 
 @pytest.mark.parametrize("name", ["missing.png", "text.png", "text.cube"])
@@ -317,5 +321,5 @@ def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
             film.shots, film.takes, look=LookSettings(reference_shot="sc01_sh001"), root=tmp_path
         )
     for wanted in ("", " ", "sc01_sh001"):
-        with pytest.raises(InputError, match="no shot is numbered"):
+        with pytest.raises(InputError, match="there is no shot"):
             look_reference.check_reference_shot([shot.number for shot in film.shots], wanted)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials are valid after signing, tampered after one flipped byte, missing after a remux."""
+"""Test that credentials verify after signing, and show a flipped byte and a remux."""
 
 from __future__ import annotations
 
@@ -81,8 +81,10 @@ def test_a_signed_file_is_valid_still_plays_and_says_that_it_was_generated(
 
 
 def store_box(data: bytes) -> tuple[int, int]:
-    """Where the credentials themselves lie: parts of them (padding, the signature's unprotected
-    header) are signed by nobody."""
+    """Find where the credentials themselves lie.
+
+    Parts of them (padding, the signature's unprotected header) are signed by nobody.
+    """
     place = 0
     while place < len(data):
         size, kind = struct.unpack(">I4s", data[place : place + 8])
@@ -161,8 +163,7 @@ def test_a_signer_of_ones_own_is_named_by_settings(
 
 
 def own_key(folder: Path, key: object) -> Path:
-    """A signer of one's own: a key, and a certificate that this installation's test root would give
-    it."""
+    """Make a signer's own key, and a certificate for it from this installation's test root."""
     root = ec.generate_private_key(ec.SECP256R1())
     certificates = [
         signing_key._build_certificate(key, root, authority=False),
@@ -174,7 +175,9 @@ def own_key(folder: Path, key: object) -> Path:
     (folder / "key.pem").write_bytes(pem)
     (folder / "key.pem").chmod(0o600)
     (folder / "chain.pem").write_bytes(
-        b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+        b"".join(
+            certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
+        )
     )
     return folder
 

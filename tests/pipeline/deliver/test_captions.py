@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions: the script's words, on time, readable, and never taken for markup."""
+"""Test captions: the script's words, on time, readable, and never taken for markup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATE = Fraction(25)
 def cue(
     text: str, start: float, end: float, *, character: str = "MARA", words: list[str] | None = None
 ) -> Cue:
-    """A found cue whose words share its time evenly."""
+    """Build a found cue whose words share its time evenly."""
     words = text.split() if words is None else words
     edges = [
         round((start + (end - start) * i / max(len(words), 1)) * 48000)
@@ -55,14 +55,14 @@ def test_a_long_speech_is_broken_after_sentences_and_keeps_every_word_in_time() 
         "I told you the lamp was never out. Not once in thirty years, not for fog, not for war. "
         "The keeper was out, and that is another thing entirely."
     )
-    made = compose(cue(text, 1, 12))
-    assert " ".join(" ".join(c.lines) for c in made) == text
-    assert made[0].lines[-1].endswith("out.")
-    assert all(len(line) <= 42 for c in made for line in c.lines)
-    assert all(len(c.lines) <= 2 for c in made)
-    assert made[0].start == 25
+    composed = compose(cue(text, 1, 12))
+    assert " ".join(" ".join(c.lines) for c in composed) == text
+    assert composed[0].lines[-1].endswith("out.")
+    assert all(len(line) <= 42 for c in composed for line in c.lines)
+    assert all(len(c.lines) <= 2 for c in composed)
+    assert composed[0].start == 25
     spoken = text.split().index("Not") / len(text.split()) * 11 + 1
-    assert abs(made[1].start - spoken * 25) <= 1
+    assert abs(composed[1].start - spoken * 25) <= 1
 
 
 def test_captions_follow_the_recognised_words_not_the_length_of_the_text() -> None:
@@ -87,21 +87,23 @@ def test_captions_follow_the_recognised_words_not_the_length_of_the_text() -> No
 
 
 def test_two_people_at_once_share_a_caption() -> None:
-    made = compose(
+    composed = compose(
         cue("Get down from there!", 1, 3), cue("I will not!", 1.2, 2.6, character="KOFI")
     )
-    assert [c.lines for c in made] == [("- Get down from there!", "- I will not!")]
+    assert [c.lines for c in composed] == [("- Get down from there!", "- I will not!")]
 
 
 def test_a_short_overlap_keeps_two_captions() -> None:
-    made = compose(cue("Get down from there!", 1, 3), cue("I will not!", 2.8, 4, character="KOFI"))
-    assert [c.lines for c in made] == [("Get down from there!",), ("I will not!",)]
-    assert made[1].start - made[0].end == 2
+    composed = compose(
+        cue("Get down from there!", 1, 3), cue("I will not!", 2.8, 4, character="KOFI")
+    )
+    assert [c.lines for c in composed] == [("Get down from there!",), ("I will not!",)]
+    assert composed[1].start - composed[0].end == 2
 
 
 def test_a_caption_does_not_hang_over_a_shot_change() -> None:
-    (made,) = compose(cue("Over here, quickly now.", 1, 3), changes=(0, 80))
-    assert made.end == 78
+    (caption,) = compose(cue("Over here, quickly now.", 1, 3), changes=(0, 80))
+    assert caption.end == 78
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])
@@ -119,19 +121,19 @@ def test_text_that_looks_like_markup_is_shown_as_written(tmp_path: Path, form: s
 
 def test_joiners_that_spelling_needs_stay_and_what_turns_text_around_goes(tmp_path: Path) -> None:
     spoken = "نمی\u200cدانم 👩\u200d🚒"
-    made = [captions.Caption(start=0, end=25, spoken_end=25, lines=(f"{spoken}\u202e\x07",))]
-    for path in caption_files.write_captions(made, tmp_path, rate=RATE):
+    composed = [captions.Caption(start=0, end=25, spoken_end=25, lines=(f"{spoken}\u202e\x07",))]
+    for path in caption_files.write_captions(composed, tmp_path, rate=RATE):
         assert f"\n{spoken}\n" in path.read_text(encoding="utf-8")
 
 
 def test_srt_and_vtt_hold_the_same_times(tmp_path: Path) -> None:
-    made = compose(
+    composed = compose(
         cue("One thing first.", 0.2, 1.4),
         cue("日本語の字幕もここに出ます。", 3, 5, words=["日本語の", "字幕も", "ここに", "出ます"]),
     )
-    srt, vtt = caption_files.write_captions(made, tmp_path, rate=RATE)
+    srt, vtt = caption_files.write_captions(composed, tmp_path, rate=RATE)
     times = [[(e.start, e.end) for e in pysubs2.load(str(path))] for path in (srt, vtt)]
-    assert times[0] == times[1] == [(c.start * 40, c.end * 40) for c in made]
+    assert times[0] == times[1] == [(c.start * 40, c.end * 40) for c in composed]
     assert vtt.read_text(encoding="utf-8").startswith("WEBVTT")
 
 
@@ -169,8 +171,8 @@ def test_captions_never_overlap_and_never_leave_the_programme(
         cue(" ".join(text), start, start + span, character=str(i))
         for i, (text, start, span) in enumerate(spoken)
     ]
-    made = compose(*cues, frames=1000, changes=(0, 100, 200, 300, 400))
-    assert all(0 <= c.start < c.end <= 1000 for c in made)
-    assert all(first.end <= second.start for first, second in itertools.pairwise(made))
-    shown = " ".join(line for c in made for line in c.lines)
+    composed = compose(*cues, frames=1000, changes=(0, 100, 200, 300, 400))
+    assert all(0 <= c.start < c.end <= 1000 for c in composed)
+    assert all(first.end <= second.start for first, second in itertools.pairwise(composed))
+    shown = " ".join(line for c in composed for line in c.lines)
     assert all(word in shown for text, _, _ in spoken for word in " ".join(text).split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cards say what the film is and what made it, and are drawn the same every time."""
+"""Test that cards name the film and what generated it, and are the same every time."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies for the review page: frame n of a copy is frame n of the take, every frame can be jumped
-to, and old copies make room."""
+"""Test copies for the review page: frame n of a copy is frame n of the take.
+
+Every frame can be reached directly, and old copies make room for new ones.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +19,31 @@ from manifests.rows import Cut, Take
 from pipeline import media
 from pipeline.deliver import dailies
 from pipeline.deliver.dailies import TakeFraming, TakeSound, VideoStill
+from pipeline.frame_writer import FrameWriter
 
 FRAMES, RATE = 40, Fraction(25)
 
 
 def grey(frame: int) -> int:
-    """The level that says which frame it is."""
+    """Choose the level that encodes a frame number."""
     return 12 + 6 * frame
 
 
-def shown(picture: np.ndarray) -> int:
-    """The frame that a picture says it is; decoders may be a level or two off."""
+def read_frame_number(picture: np.ndarray) -> int:
+    """Read the frame number in a picture; decoders may be a level or two off."""
     return round((float(picture.mean()) - 11) / 6)
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder with one take, whose grey counts its frames, and two seconds of sound:
-    silence, then a tone."""
+    """Make a build folder with one take, whose grey counts its frames, and two seconds of sound.
+
+    The sound is silence, then a tone.
+    """
     import soundfile
 
     folder = tmp_path_factory.mktemp("build")
-    with media.FrameWriter(folder / "take.mkv", size=(96, 64), rate=RATE) as writer:
+    with FrameWriter(folder / "take.mkv", size=(96, 64), rate=RATE) as writer:
         for frame in range(FRAMES):
             writer.write(np.full((64, 96, 3), grey(frame), dtype=np.uint8))
     tone = 0.5 * np.sin(np.arange(48_000) * 0.1)
@@ -75,22 +80,25 @@ SEEN = TakeFraming(crop="0,0,96,54", size=(128, 72))
 
 
 def test_frame_n_of_the_copy_is_frame_n_of_the_take_wherever_one_begins_to_read(root: Path) -> None:
-    heard = TakeSound(sound_id="s", path=root / "sound.flac", first_frame=10)
-    path = dailies.make_copy(take(), SEEN, heard, root=root)
-    told = media.probe(path)
-    assert told.video is not None and told.audio is not None
-    assert (told.video.width, told.video.height, told.video.frames, told.video.rate) == (
+    sound = TakeSound(sound_id="s", path=root / "sound.flac", first_frame=10)
+    path = dailies.make_copy(take(), SEEN, sound, root=root)
+    info = media.probe(path)
+    assert info.video is not None and info.audio is not None
+    assert (info.video.width, info.video.height, info.video.frames, info.video.rate) == (
         128,
         72,
         FRAMES,
         RATE,
     )
-    assert [shown(frame) for frame in media.read_frames(path, width=16, height=8)] == list(
-        range(FRAMES)
-    )
+    assert [
+        read_frame_number(frame) for frame in media.read_frames(path, width=16, height=8)
+    ] == list(range(FRAMES))
     for number in (1, 17, 39):
         start = (number - Fraction(1, 4)) / RATE
-        assert shown(next(media.read_frames(path, width=16, height=8, start=start))) == number
+        assert (
+            read_frame_number(next(media.read_frames(path, width=16, height=8, start=start)))
+            == number
+        )
 
 
 def test_a_copy_is_heard_as_its_span_of_the_timeline(root: Path) -> None:
@@ -105,8 +113,8 @@ def test_a_copy_is_heard_as_its_span_of_the_timeline(root: Path) -> None:
 
 def test_what_was_made_is_not_made_again_and_follows_its_content(root: Path) -> None:
     first = dailies.make_copy(take(), SEEN, None, root=root)
-    made = first.stat().st_mtime_ns
-    assert dailies.make_copy(take(), SEEN, None, root=root).stat().st_mtime_ns == made
+    stamp = first.stat().st_mtime_ns
+    assert dailies.make_copy(take(), SEEN, None, root=root).stat().st_mtime_ns == stamp
     other = TakeFraming(crop="0,5,96,54", size=(128, 72))
     assert dailies.copy_path(take(), other, None, root=root) != first
 
@@ -128,7 +136,7 @@ def test_a_thumbnail_is_the_frame_that_was_asked_for(root: Path) -> None:
     path = dailies.make_thumbnail(still, root=root)
     with Image.open(path) as picture:
         assert picture.size == dailies.THUMBNAIL
-        assert shown(np.asarray(picture)) == 30
+        assert read_frame_number(np.asarray(picture)) == 30
     assert dailies.make_thumbnail(still, root=root) == path
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deliverables opened again: colours, frames, sound length, and versions that appear whole."""
+"""Test delivered files: colours, frames, sound length, and versions that appear whole."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path
 
 
 def alpha_of(path: Path) -> np.ndarray:
-    """The alpha of a transparent file's frames, in [0, 1]."""
+    """Read the alpha of a transparent file's frames, in [0, 1]."""
     # ffmpeg's own VP9 decoder knows no alpha
     decoder = ["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []
     out = path.with_suffix(".rgba.mkv")
@@ -148,8 +148,8 @@ def test_pictures_follow_the_edit_list_frame_by_frame_and_sound_is_as_long(
         seen = [float(frame.mean()) for frame in media.read_frames(path, width=32, height=18)]
         assert len(seen) == 25
         assert np.abs(np.array(seen) - expected).max() <= 2
-        heard = sum(len(block) for block in media.read_audio(path, hz=48000, channels=2))
-        assert abs(heard - film.samples) < 48000 / rate
+        sound = sum(len(block) for block in media.read_audio(path, hz=48000, channels=2))
+        assert abs(sound - film.samples) < 48000 / rate
         assert media.probe(path).video.rate == rate
 
 
@@ -163,11 +163,11 @@ def test_sound_and_picture_stay_together(tmp_path: Path) -> None:
     files = render(film, job_for(film, clicks(film.samples, starts)), tmp_path / "out")
     for path in files.values():
         seen = np.array([frame.mean() for frame in media.read_frames(path, width=32, height=18)])
-        heard = np.abs(np.concatenate(list(media.read_audio(path, hz=48000, channels=1)))[:, 0])
+        sound = np.abs(np.concatenate(list(media.read_audio(path, hz=48000, channels=1)))[:, 0])
         flashes = np.flatnonzero((seen[1:] > 100) & (seen[:-1] < 100)) + 1
         assert [frame * 1920 for frame in flashes] == starts
         for start in starts:
-            onset = start - 2000 + int(np.argmax(heard[start - 2000 : start + 2000] > 0.2))
+            onset = start - 2000 + int(np.argmax(sound[start - 2000 : start + 2000] > 0.2))
             assert abs(onset - start) < 96, path.name  # two milliseconds
 
 
@@ -175,8 +175,8 @@ def test_files_are_tagged_bt709_limited_range(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "media")
     film.add([eight_bit(portrait("mara"))] * 3)
     for path in render(film, job_for(film, tone(film.samples)), tmp_path / "out").values():
-        said = media.run(["-i", str(path), "-f", "null", "-"])
-        assert re.search(r"Video: .*\(tv, bt709[,)/]", said), said
+        text = media.run(["-i", str(path), "-f", "null", "-"])
+        assert re.search(r"Video: .*\(tv, bt709[,)/]", text), text
 
 
 @pytest.mark.parametrize("label", ["previs", "diffusion demonstration"])

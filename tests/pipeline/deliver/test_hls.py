@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS ladder: what its playlists say is what its files hold, segments begin together with key
-frames, and each decodes by itself."""
+"""Test the HLS ladder: its playlists match its files, and each segment decodes alone.
+
+Segments of all renditions begin together, with key frames.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,11 @@ QUIET = LoudnessSettings(target_lufs=None)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A signed ladder of two renditions with captions: half a second of bars, then a portrait that
-    moves."""
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a signed ladder of two renditions with captions.
+
+    It shows half a second of bars, then a portrait that moves.
+    """
     folder = tmp_path_factory.mktemp("ladder")
     film = TinyFilm(folder / "media", rate=RATE)
     film.add([bars(320, 180)] * 15, label="DICE-Talk")
@@ -63,15 +67,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: Path) -> None:
-    found = hls.inspect_playlists(made)
+def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(master: Path) -> None:
+    found = hls.inspect_playlists(master)
     assert found.problems == []
-    assert [(one.path.name, one.size) for one in found.renditions] == [
+    assert [(rendition.path.name, rendition.size) for rendition in found.renditions] == [
         ("360p.mp4", (640, 360)),
         ("234p.mp4", (416, 234)),
     ]
-    assert [hls.play_rendition(made, number) for number in range(2)] == [FRAMES, FRAMES]
-    text = made.read_text()
+    assert [hls.play_rendition(master, number) for number in range(2)] == [FRAMES, FRAMES]
+    text = master.read_text()
     assert text.startswith("#EXTM3U\n#EXT-X-VERSION:6\n")
     assert 'LANGUAGE="en-GB"' in text
     for rendition in found.renditions:
@@ -79,45 +83,48 @@ def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(made: 
         assert 0.9 * bits < rendition.average <= rendition.bandwidth < 3 * bits
         assert rendition.content.codecs.startswith("avc1.64")
         assert rendition.content.codecs.endswith(",mp4a.40.2")
-    captions = (made.parent / "captions.m3u8").read_text()
+    captions = (master.parent / "captions.m3u8").read_text()
     assert re.search(r"#EXTINF:5.005000,\ncaptions.vtt\n#EXT-X-ENDLIST\n$", captions)
     assert (
         "X-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n1\n00:00:01.000"
-        in (made.parent / "captions.vtt").read_text()
+        in (master.parent / "captions.vtt").read_text()
     )
 
 
 def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
-    made: Path, tmp_path: Path
+    master: Path, tmp_path: Path
 ) -> None:
-    found = hls.inspect_playlists(made)
+    found = hls.inspect_playlists(master)
     for rendition in found.renditions:
         segments = rendition.content.fragments
-        assert [one.frames for one in segments] == [120, 30], "four seconds are 120 frames at 29.97"
-        assert [one.time for one in segments] == [0, 120 / RATE]
-        assert all(one.key for one in segments)
+        assert [segment.frames for segment in segments] == [120, 30], (
+            "four seconds are 120 frames at 29.97"
+        )
+        assert [segment.time for segment in segments] == [0, 120 / RATE]
+        assert all(segment.key for segment in segments)
         data = rendition.path.read_bytes()
         assert segments[0].start == rendition.content.header
         assert segments[-1].start + segments[-1].size == len(data)
-        for one in segments:
+        for segment in segments:
             alone = tmp_path / "alone.mp4"
             alone.write_bytes(
-                data[: rendition.content.header] + data[one.start : one.start + one.size]
+                data[: rendition.content.header]
+                + data[segment.start : segment.start + segment.size]
             )
             seen = list(media.read_frames(alone, width=32, height=18))
-            assert len(seen) == one.frames
+            assert len(seen) == segment.frames
             assert min(float(frame.mean()) for frame in seen) > 50
 
 
-def test_renditions_pass_every_check_and_their_colours_are_right(made: Path) -> None:
-    for rendition in hls.inspect_playlists(made).renditions:
+def test_renditions_pass_every_check_and_their_colours_are_right(master: Path) -> None:
+    for rendition in hls.inspect_playlists(master).renditions:
         width, height = rendition.size
         expected = qc.ExpectedMedia(
             frames=FRAMES, rate=RATE, width=width, height=height, loudness=QUIET, still=[(0, 0.6)]
         )
         checks = qc.check_file(rendition.path, expected, version="v001", profile="hls")
         assert {check.verdict for check in checks} == {"pass"}, [
-            one for one in checks if one.verdict != "pass"
+            check for check in checks if check.verdict != "pass"
         ]
         assert c2pa_signing.verify_credentials(rendition.path).state == "valid"
         frame = list(media.read_frames(rendition.path, width=320, height=180))[4].astype(int)
@@ -128,40 +135,40 @@ def test_renditions_pass_every_check_and_their_colours_are_right(made: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("file", "change", "told"),
+    ("file", "change", "problem"),
     [
         ("master.m3u8", (r"BANDWIDTH=\d+", "BANDWIDTH=1000"), "BANDWIDTH is 1000, measured"),
         ("master.m3u8", ("avc1", "hvc1"), "CODECS is"),
         ("master.m3u8", ("416x234", "416x236"), "RESOLUTION is 416x236, measured 416x234"),
-        ("master.m3u8", ("234p.m3u8", "../234p.m3u8"), "is no file beside it"),
-        ("master.m3u8", ("234p.m3u8", "gone.m3u8"), "no playlist"),
-        ("234p.m3u8", ("URI=.*,", 'URI="/etc/passwd",'), "do not lie in one file"),
+        ("master.m3u8", ("234p.m3u8", "../234p.m3u8"), "is not a file in the same folder"),
+        ("master.m3u8", ("234p.m3u8", "gone.m3u8"), "not a playlist"),
+        ("234p.m3u8", ("URI=.*,", 'URI="/etc/passwd",'), "its segments lie in several files"),
         ("234p.m3u8", (r"EXTINF:4.004", "EXTINF:5.004"), "segment 1 is"),
         ("234p.m3u8", (r"@0", "@8"), "the header is"),
         ("234p.m3u8", ("TARGETDURATION:4", "TARGETDURATION:3"), "longer than the target duration"),
         ("234p.m3u8", ("#EXT-X-ENDLIST", ""), "it does not end"),
-        ("234p.m3u8", ("(?s)^.*$", ""), "no playlist"),
-        ("master.m3u8", ("(?s)^.*$", ""), "is no playlist"),
+        ("234p.m3u8", ("(?s)^.*$", ""), "not a playlist"),
+        ("master.m3u8", ("(?s)^.*$", ""), "is not a playlist"),
     ],
 )
 def test_whatever_a_playlist_gets_wrong_is_told(
-    made: Path, tmp_path: Path, file: str, change: tuple[str, str], told: str
+    master: Path, tmp_path: Path, file: str, change: tuple[str, str], problem: str
 ) -> None:
-    folder = shutil.copytree(made.parent, tmp_path / "hls", copy_function=shutil.copy)
+    folder = shutil.copytree(master.parent, tmp_path / "hls", copy_function=shutil.copy)
     path = folder / file
     path.write_text(re.sub(*change, path.read_text(), count=1))
-    assert told in "\n".join(hls.inspect_playlists(folder / "master.m3u8").problems)
+    assert problem in "\n".join(hls.inspect_playlists(folder / "master.m3u8").problems)
 
 
-def test_a_rendition_that_was_made_anew_or_cut_short_is_told(made: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(made.parent, tmp_path / "hls")
+def test_a_rendition_that_was_made_anew_or_cut_short_is_told(master: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(master.parent, tmp_path / "hls")
     path = folder / "234p.mp4"
     path.write_bytes(path.read_bytes()[:-1000])
     assert any(
         "234p.m3u8" in problem for problem in hls.inspect_playlists(folder / "master.m3u8").problems
     )
     media.run(
-        ["-i", str(made.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)]
+        ["-i", str(master.parent / "234p.mp4"), "-c", "copy", "-movflags", "+faststart", str(path)]
     )
     assert any(
         "fragment" in problem for problem in hls.inspect_playlists(folder / "master.m3u8").problems
@@ -181,7 +188,7 @@ def test_a_rendition_that_was_made_anew_or_cut_short_is_told(made: Path, tmp_pat
 def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="not a fragmented MP4"):
+    with pytest.raises(InputError, match="not a readable fragmented MP4"):
         fragments.read_fragments(path)
 
 
@@ -192,9 +199,9 @@ def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(
     size = (2 * half_width, 2 * half_height)
     rungs = profiles.build_ladder(size, Fraction(rate))
     assert rungs[0].size == size
-    sizes = [one.size or (0, 0) for one in rungs]
+    sizes = [rung.size or (0, 0) for rung in rungs]
     assert sizes == sorted(set(sizes), reverse=True)
-    assert all(side % 2 == 0 for one in sizes for side in one)
+    assert all(side % 2 == 0 for size in sizes for side in size)
     assert all(abs(wide / size[0] - high / size[1]) < 0.02 for wide, high in sizes)
-    assert len({one.file for one in rungs}) == len(rungs)
-    assert {one.picture["g"] for one in rungs} == {4 * rate}
+    assert len({rung.file for rung in rungs}) == len(rungs)
+    assert {rung.picture["g"] for rung in rungs} == {4 * rate}

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TTML captions: well-formed IMSC 1.1 text, the cues of the WebVTT beside them, times exact to the
-frame, text never markup."""
+"""Test TTML captions: well-formed IMSC 1.1, the same cues as WebVTT, times exact to the frame."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ RATES = [
 ]
 
 
-def shown(*cues: tuple[int, int, tuple[str, ...]]) -> list[Caption]:
+def make_captions(*cues: tuple[int, int, tuple[str, ...]]) -> list[Caption]:
     return [
         Caption(start=start, end=end, spoken_end=end, lines=lines) for start, end, lines in cues
     ]
@@ -42,8 +41,10 @@ def lines_of(paragraph: ElementTree.Element) -> list[str]:
 
 
 def seconds_of(root: ElementTree.Element, time: str) -> Fraction:
-    """A time of a document in seconds, by the rules of TTML2 (clause 12.3.1, offset times in
-    frames)."""
+    """Convert a time of a document to seconds, by the rules of TTML2.
+
+    Reference: clause 12.3.1, offset times in frames.
+    """
     over, under = map(int, root.attrib[f"{PARAMETER}frameRateMultiplier"].split())
     assert time.endswith("f")
     return int(time[:-1]) / (int(root.attrib[f"{PARAMETER}frameRate"]) * Fraction(over, under))
@@ -51,20 +52,20 @@ def seconds_of(root: ElementTree.Element, time: str) -> Fraction:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_ttml_holds_the_cues_of_the_webvtt_at_exact_times(rate: Fraction, tmp_path: Path) -> None:
-    made = shown(
+    composed = make_captions(
         (1, 31, ("The lamp was never out.",)),
         (1800, 1850, ("- Light it.", "- No & no, NADIA.")),
         (107892, 107953, ("Go.",)),
     )
-    caption_files.write_captions(made, tmp_path, rate=rate)
-    path = ttml.write_ttml(made, tmp_path, rate=rate, language="en-GB")
+    caption_files.write_captions(composed, tmp_path, rate=rate)
+    path = ttml.write_ttml(composed, tmp_path, rate=rate, language="en-GB")
     root = ElementTree.parse(path).getroot()
     paragraphs = root.findall(f"{TT}body/{TT}div/{TT}p")
     beside = pysubs2.load(str(tmp_path / "captions.vtt"))
-    assert [lines_of(one) for one in paragraphs] == [
-        one.plaintext.replace("&amp;", "&").split("\n") for one in beside
+    assert [lines_of(paragraph) for paragraph in paragraphs] == [
+        event.plaintext.replace("&amp;", "&").split("\n") for event in beside
     ]
-    for caption, paragraph, event in zip(made, paragraphs, beside, strict=True):
+    for caption, paragraph, event in zip(composed, paragraphs, beside, strict=True):
         begin, end = (seconds_of(root, paragraph.attrib[name]) for name in ("begin", "end"))
         assert (begin * rate, end * rate) == (caption.start, caption.end), (
             "to the frame, whatever the rate"
@@ -84,7 +85,7 @@ def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: P
         == "http://www.w3.org/ns/ttml/profile/imsc1.1/text"
     )
     assert [part.tag.removeprefix(TT) for part in root] == ["head", "body"]
-    known = {one.attrib[f"{XML}id"] for one in root.iter() if f"{XML}id" in one.attrib}
+    known = {node.attrib[f"{XML}id"] for node in root.iter() if f"{XML}id" in node.attrib}
     body = root.find(f"{TT}body")
     assert body is not None
     assert {body.attrib["style"], body.attrib["region"]} <= known
@@ -92,7 +93,9 @@ def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: P
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3))
 def test_any_text_comes_back_as_text(lines: list[str]) -> None:
-    root = ttml.build_document(shown((0, 25, tuple(lines))), rate=Fraction(25), language="en")
+    root = ttml.build_document(
+        make_captions((0, 25, tuple(lines))), rate=Fraction(25), language="en"
+    )
     (paragraph,) = ElementTree.fromstring(ElementTree.tostring(root, encoding="utf-8")).iter(
         f"{TT}p"
     )
@@ -104,7 +107,9 @@ def test_any_text_comes_back_as_text(lines: list[str]) -> None:
 def test_markup_in_speech_is_shown_and_speech_from_right_to_left_is_marked() -> None:
     spoken = ("<b>Never</b> & ]]> --> {\\an8}", "</p><p begin='0f'>")
     root = ttml.build_document(
-        shown((0, 25, spoken), (30, 50, ("- مرحبا NADIA",))), rate=Fraction(25), language="en"
+        make_captions((0, 25, spoken), (30, 50, ("- مرحبا NADIA",))),
+        rate=Fraction(25),
+        language="en",
     )
     first, second = ElementTree.fromstring(ElementTree.tostring(root)).iter(f"{TT}p")
     assert tuple(lines_of(first)) == spoken

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watermark is found in the files and in copies of them, and nowhere else, and changes pictures
-by one step at most."""
+"""Test that the watermark is found in files and their copies, nowhere else, and is invisible.
+
+It changes pictures by one step at most.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ QUIET = LoudnessSettings(target_lufs=None)
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Eight seconds of a head that sways before a still wall: marked, and as it was."""
+    """Render eight seconds of a head that sways before a still wall: marked and unmarked."""
     folder = tmp_path_factory.mktemp("film")
     film = TinyFilm(folder / "media", rate=RATE)
     still = eight_bit(portrait("mara", 360))
@@ -89,15 +91,15 @@ def test_the_mark_is_found_in_copies(film, tmp_path: Path, change: list[str]) ->
 
 def test_marked_pictures_differ_by_one_step_and_nothing_else_changes(film, tmp_path: Path) -> None:
     marked, plain = film
-    said = media.run(["-i", str(marked["web"]), "-f", "null", "-"])
-    assert set(re.findall(r"Chapter #0:\d: start ([\d.]+)", said)) == {"0.000000", "4.000000"}
+    text = media.run(["-i", str(marked["web"]), "-f", "null", "-"])
+    assert set(re.findall(r"Chapter #0:\d: start ([\d.]+)", text)) == {"0.000000", "4.000000"}
     pairs = zip(
         *(media.read_frames(files["web"], width=160, height=90) for files in (marked, plain)),
         strict=True,
     )
-    apart = [one.astype(int) - other for one, other in pairs]
+    apart = [first.astype(int) - second for first, second in pairs]
     assert len(apart) == FRAMES
-    assert max(float(np.abs(one).mean()) for one in apart) < 1
+    assert max(float(np.abs(steps).mean()) for steps in apart) < 1
     assert not list(marked["web"].parent.glob(".*")), "the pattern is gone"
 
 

@@ -149,8 +149,8 @@ def test_whatever_is_said_is_read_again_as_it_was_written(
             strict=True,
         )
     )
-    script = markdown.replace_texts(seed, titles, texts)
-    again = read(markdown.write(script))
+    script = lesson_script.replace_texts(seed, titles, texts)
+    again = read(markdown_writer.write(script))
     assert [section.title for section in again.sections] == [
         section.title for section in script.sections
     ]
@@ -161,7 +161,7 @@ def test_whatever_is_said_is_read_again_as_it_was_written(
 def test_the_sample_script_is_read_again_as_it_was_written() -> None:
     sample = Path(__file__).parents[3] / "examples" / "lesson" / "lesson.md"
     script = markdown.read(sample, words=WORDS)
-    again = read(markdown.write(script))
+    again = read(markdown_writer.write(script))
     assert [s.slides for s in again.sections] == [("1",), ("2",), ("3a", "3b"), ("4",)]
     assert [(line.line_id, line.performance) for line in again.lines] == [
         (line.line_id, line.performance) for line in script.lines

@@ -167,8 +167,8 @@ def test_a_translation_comes_back_as_the_same_lesson_in_other_words(
         )
     (tmp_path / "de.xlf").write_text(back, encoding="utf-8")
     translation = xliff.read(tmp_path / "de.xlf", script())
-    translated = markdown.replace_texts(script(), translation.titles, translation.texts)
-    again = markdown.parse(markdown.write(translated), file="x.md", words=load_words())
+    translated = lesson_script.replace_texts(script(), translation.titles, translation.texts)
+    again = markdown.parse(markdown_writer.write(translated), file="x.md", words=load_words())
     assert translation.language == "de"
     assert [section.title for section in again.sections] == ["Eins", "Zwei"]
     assert [(line.character, line.text, line.performance) for line in again.lines] == [
@@ -289,7 +289,7 @@ def test_hostile_and_broken_documents_are_refused(tmp_path: Path, hostile: str) 
 @given(st.text(max_size=40), st.text(max_size=60))
 def test_any_title_and_text_survive_the_way_through_xliff(title: str, text: str) -> None:
     seed = SCRIPT
-    changed = markdown.replace_texts(seed, {"1": title}, {seed.lines[0].line_id: text})
+    changed = lesson_script.replace_texts(seed, {"1": title}, {seed.lines[0].line_id: text})
     root = ElementTree.fromstring(
         xliff.export(changed, original="x.md", source="en", target="de").encode()
     )

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from manifests.errors import InputError
-from pipeline.lesson import slides
+from pipeline.lesson import pdf_slides, slide_ink, slide_page, slides
 from pipeline.lesson.layouts import Arrangement, Rect, place
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "lesson" / "slides.pdf"
@@ -217,7 +217,7 @@ def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, pa
     )
     pixels = np.asarray(image)
     drawn_over = (pixels != pixels[0, 0]).any(axis=2)
-    for box in slides.find_ink(pixels):
+    for box in slide_ink.find_ink(pixels):
         drawn_over[box.top : box.bottom, box.left : box.right] = False
     assert drawn_over.sum() < 0.1 * (pixels != pixels[0, 0]).any(axis=2).sum()
 
@@ -234,7 +234,7 @@ def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> Non
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
 def test_a_slide_is_fitted_whole_into_the_picture(width: int, height: int) -> None:
-    place = slides.fit_rectangle((width, height), SIZE)
+    place = slide_page.fit_rectangle((width, height), SIZE)
     assert place.left >= 0 and place.top >= 0 and place.right <= SIZE[0] and place.bottom <= SIZE[1]
     assert place.width == SIZE[0] or place.height == SIZE[1]
 
@@ -248,7 +248,7 @@ def test_page_labels_become_different_names(labels: list[str]) -> None:
         def get_page_label(self, index: int) -> str:
             return labels[index]
 
-    names = slides.name_pages(Labelled())
+    names = pdf_slides.name_pages(Labelled())
     assert len(set(names)) == len(names) == len(labels)
 
 

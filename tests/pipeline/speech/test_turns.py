@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spans of speech keep their promises: nothing overlaps that must not, silence goes, and voices are
-told apart again."""
+"""Spans of speech keep their promises: nothing overlaps that must not, and silence goes."""
 
 from __future__ import annotations
 
@@ -11,29 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Turn
-from manifests.timebase import ANALYSIS_HZ, MASTER_HZ
-from model.level_curve import HOP
-from pipeline.speech import resegment, speech_levels, turns
+from manifests.timebase import MASTER_HZ
+from pipeline.speech import speech_levels, turns
 from pipeline.speech.turns import SpeakerSpan
-
-SECOND = ANALYSIS_HZ
-
-
-def _span(start: float, end: float, speaker: int, *, exclusive: bool = True) -> SpeakerSpan:
-    return SpeakerSpan(
-        start=round(start * SECOND), end=round(end * SECOND), speaker=speaker, exclusive=exclusive
-    )
-
-
-def _noise(
-    seconds: float, *, silent: list[tuple[float, float]], seed: int = 0, floor: float = 1e-4
-) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    sound = generator.normal(0, 0.1, round(seconds * SECOND)).astype(np.float32)
-    for start, end in silent:
-        sound[round(start * SECOND) : round(end * SECOND)] *= floor / 0.1
-    return sound
-
+from tests.pipeline.speech.noise_speech import SECOND, noise, speaker_span
 
 spans_in_a_row = st.lists(
     st.tuples(st.integers(0, 400), st.integers(1, 900), st.integers(0, 3)), max_size=12
@@ -73,8 +53,8 @@ def test_speakers_are_numbered_by_first_appearance_and_keep_their_spans(
 
 
 def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
-    sound = _noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
-    left = turns.remove_silences([_span(0, 4, 0)], speech_levels.measure_levels(sound))
+    sound = noise(4, silent=[(1.0, 1.5), (2.5, 2.6)])
+    left = turns.remove_silences([speaker_span(0, 4, 0)], speech_levels.measure_levels(sound))
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2)) for s in left] == [
         (0.0, 1.03),
         (1.47, 4.0),
@@ -82,9 +62,9 @@ def test_silence_inside_a_turn_is_left_out_and_short_pauses_stay() -> None:
 
 
 def test_what_a_silence_leaves_of_a_turn_in_a_moment_is_dropped() -> None:
-    sound = _noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
+    sound = noise(4, silent=[(1.0, 1.97), (3.0, 4.0)])
     left = turns.remove_silences(
-        [_span(0, 1.99, 0), _span(1.99, 4, 1)], speech_levels.measure_levels(sound)
+        [speaker_span(0, 1.99, 0), speaker_span(1.99, 4, 1)], speech_levels.measure_levels(sound)
     )
     assert [(round(s.start / SECOND, 2), round(s.end / SECOND, 2), s.speaker) for s in left] == [
         (0.0, 1.03, 0),
@@ -129,75 +109,20 @@ def test_the_second_voice_of_full_turns_is_found_under_the_first() -> None:
     ]
 
 
-def test_levels_of_long_sound_are_those_of_its_frames() -> None:
-    sound = _noise(61.003, silent=[(59.9, 60.2)])
-    frames = np.pad(sound, (0, -len(sound) % HOP)).reshape(-1, HOP)
-    expected = 10 * np.log10(np.maximum(np.square(frames, dtype=np.float64).mean(axis=1), 1e-12))
-    np.testing.assert_array_equal(speech_levels.measure_levels(sound), expected)
-
-
-def test_words_are_drawn_in_to_the_sound() -> None:
-    sound = _noise(3, silent=[(0, 1.0), (2.0, 3.0)])
-    (start, end), silent = speech_levels.trim_to_sound([(0, 3 * SECOND), (100, 4000)], sound)
-    assert abs(start - SECOND) <= HOP
-    assert abs(end - 2 * SECOND) <= HOP
-    assert silent == (100, 4000)
-
-
 def test_rebuilt_spans_keep_the_overlap_under_the_new_names() -> None:
     old = [
-        _span(0, 3, 0),
-        _span(3, 5, 1),
-        _span(0, 3, 0, exclusive=False),
-        _span(2.5, 5, 1, exclusive=False),
+        speaker_span(0, 3, 0),
+        speaker_span(3, 5, 1),
+        speaker_span(0, 3, 0, exclusive=False),
+        speaker_span(2.5, 5, 1, exclusive=False),
     ]
-    new = [_span(0, 3, 7), _span(3, 5, 8)]
+    new = [speaker_span(0, 3, 7), speaker_span(3, 5, 8)]
     full = [span for span in turns.rebuild_spans(old, new) if not span.exclusive]
-    assert _span(2.5, 3, 8, exclusive=False) in full
-    alone = turns.rebuild_spans(old, [_span(0, 5, 7)])
-    assert [span for span in alone if not span.exclusive] == [_span(0, 5, 7, exclusive=False)]
-
-
-def _voices(count: int, *, seed: int) -> np.ndarray:
-    voices = np.random.default_rng(seed).normal(size=(count, 32))
-    return np.asarray(voices / np.linalg.norm(voices, axis=1, keepdims=True))
-
-
-@given(st.integers(2, 5), st.integers(0, 1000))
-def test_regrouping_undoes_a_diarization_that_gave_turns_away(count: int, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    true = np.concatenate([np.arange(count), generator.integers(0, count, 30)])
-    vectors = _voices(count, seed=seed)[true] + generator.normal(0, 0.05, (len(true), 32))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    confused = np.where(
-        generator.random(len(true)) < 0.4, generator.integers(0, count, len(true)), true
-    )
-    found = resegment.regroup(vectors, generator.uniform(0.6, 5, len(true)), confused, count=count)
-    assert len({(a, b) for a, b in zip(found.tolist(), true.tolist(), strict=True)}) == count
-
-
-def test_following_the_voice_finds_a_change_of_speaker_inside_a_turn_at_the_pause() -> None:
-    sound = _noise(10, silent=[(4.95, 5.05)])
-    spans = [_span(0, 8, 0), _span(8.5, 10, 1)]
-    grid = resegment.split_into_cells(spans)
-    centre = np.array([(cell.window_start + cell.window_end) / 2 / SECOND for cell in grid])
-    vectors = _voices(2, seed=3)[(centre > 5).astype(int)]
-    followed = resegment.follow_voices(spans, grid, vectors, speech_levels.measure_levels(sound))
-    assert [(s.speaker, round(s.end / SECOND, 1)) for s in followed] == [
-        (0, 5.0),
-        (1, 8.0),
-        (1, 10.0),
+    assert speaker_span(2.5, 3, 8, exclusive=False) in full
+    alone = turns.rebuild_spans(old, [speaker_span(0, 5, 7)])
+    assert [span for span in alone if not span.exclusive] == [
+        speaker_span(0, 5, 7, exclusive=False)
     ]
-
-
-def test_the_walk_does_not_change_speaker_for_one_doubtful_moment() -> None:
-    sound = _noise(6, silent=[])
-    spans = [_span(0, 4, 0), _span(4, 6, 1)]
-    grid = resegment.split_into_cells(spans)
-    vectors = _voices(2, seed=4)[[0 if cell.start < 4 * SECOND else 1 for cell in grid]]
-    vectors[5] = 0.5 * vectors[0] + 0.55 * vectors[-1]
-    followed = resegment.follow_voices(spans, grid, vectors, speech_levels.measure_levels(sound))
-    assert [span.speaker for span in followed] == [0, 1]
 
 
 def test_rttm_holds_every_full_turn_in_seconds() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from flows.farm.worker import scratch
+from flows.farm.ray_actor import scratch_folder
 from flows.project import Project
 from manifests import layout
 from manifests.identity import digest_file
@@ -62,12 +62,12 @@ def cached(
     """What workers of this machine fetched from the shared storage, or left half made."""
     if not project.production.storage.url:
         return
-    place, known = scratch(project.production.storage.url), set(shot_ids)
+    place, known = scratch_folder(project.production.storage.url), set(shot_ids)
     digests = {digest_file(path) for path in portraits if path.is_file()}
-    for path in _files(place / layout.TAKES):
+    for path in _list_files(place / layout.TAKES):
         if layout.identity_of(path.name) in known:
             yield path, "take in a worker's cache"
-    for path in _files(place / layout.STORED_PORTRAITS):
+    for path in _list_files(place / layout.STORED_PORTRAITS):
         if layout.identity_of(path.name) in digests:
             yield path, "portrait in a worker's cache"
 
@@ -75,7 +75,7 @@ def cached(
 def cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
     """Copies of recordings that workers of this machine fetched."""
     if project.production.storage.url:
-        place = scratch(project.production.storage.url)
+        place = scratch_folder(project.production.storage.url)
         for row in recordings:
             if (place / row.analysis_path).is_file():
                 yield place / row.analysis_path, "copy of a recording in a worker's cache"
@@ -96,11 +96,11 @@ def other_machines(project: Project) -> list[str]:
     url = project.production.storage.url
     if not url:
         return []
-    place = scratch(url).relative_to(cache_folder())
+    place = scratch_folder(url).relative_to(cache_folder())
     return [
         f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"
     ]
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.cut import cut_from_record
 from flows.inputs import read_inputs
-from flows.night.summary import Report
+from flows.night.summary import ProductionReport
 from flows.plan import compare_with_record, find_standing_version
 from flows.project import open_project
 from manifests.errors import InputError, Problem
@@ -21,7 +21,7 @@ from pipeline.script.settings import FILE
 DEPTH = 4
 
 
-def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
+def find_productions(root: Path, *, depth: int = DEPTH) -> list[Path]:
     """Folders with a production file, sorted; links are not followed, hidden folders and builds not
     entered, nor productions.
 
@@ -33,14 +33,14 @@ def scan(root: Path, *, depth: int = DEPTH) -> list[Path]:
                 file=str(root), message="no such folder", expected="a folder that holds productions"
             )
         )
-    found = sorted(_productions(root, depth))
+    found = sorted(_walk_productions(root, depth))
     if not found:
         message = f"no production within {depth} folders"
         raise InputError(Problem(file=str(root), message=message, expected=f"folders with {FILE}"))
     return found
 
 
-def look(folder: Path, known: Report, *, root: Path) -> Report:
+def examine_production(folder: Path, known: ProductionReport, *, root: Path) -> ProductionReport:
     """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an
     unknown number of shots.
 
@@ -69,7 +69,7 @@ def look(folder: Path, known: Report, *, root: Path) -> Report:
     return replace(known, state="standing", version=standing[0].version) if standing else known
 
 
-def _productions(root: Path, depth: int) -> Iterator[Path]:
+def _walk_productions(root: Path, depth: int) -> Iterator[Path]:
     for place, folders, files in os.walk(root, followlinks=False):
         folder = Path(place)
         if FILE in files:

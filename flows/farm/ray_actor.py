@@ -24,7 +24,7 @@ from pathlib import Path
 
 from flows.engines import settle
 from flows.farm import shared
-from flows.farm.policy import Kind, Task
+from flows.farm.policy import FailureKind, ShotTask
 from manifests import layout
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest
@@ -48,7 +48,7 @@ Loader = Callable[[str, TalkerSettings], Talker]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class FarmJob:
     """What all shots of one run share. `folder` is the production, `root` its build folder.
 
     `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with
@@ -69,7 +69,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class WorkerReady:
     """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the
     ids of those it alone uses.
     """
@@ -80,23 +80,23 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class ShotFailure:
     """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the
     worker.
     """
 
     shot_id: str
-    kind: Kind
+    kind: FailureKind
     reason: str
     suspect: str = ""
 
 
-class _Cancelled(Exception):  # noqa: N818 - somebody asked for it
+class _CancelledError(Exception):  # noqa: N818 - somebody asked for it
     """The shot is not wanted any more."""
 
 
 @dataclass(slots=True)
-class _Talking:
+class _LoadedTalker:
     """A loaded talker and the portraits that it has warm."""
 
     talker: Talker
@@ -106,18 +106,18 @@ class _Talking:
 class Worker:
     """One talker, loaded once. Becomes a Ray actor in `pool`."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FarmJob) -> None:
         """Nothing is loaded yet."""
         settle()
         self._job = job
         self._name = f"{socket.gethostname()}/{os.getpid()}"
         self._steps = 0
         self._unwanted: set[str] = set()
-        self._usual: _Talking | None = None
+        self._usual: _LoadedTalker | None = None
         self._storage = Storage(job.storage) if job.storage else None
-        self._root = scratch(job.storage) if job.storage else job.root
+        self._root = scratch_folder(job.storage) if job.storage else job.root
 
-    def begin(self) -> Ready | Failure:
+    def load(self) -> WorkerReady | ShotFailure:
         """Load the talker; a failure says why this worker is of no use, for example since weights
         are missing on its machine.
         """
@@ -130,27 +130,31 @@ class Worker:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         try:
             self._description = talkers.describe(self._job.talker, self._job.settings)
-            self._usual = _Talking(self._loaded(self._job.settings))
+            self._usual = _LoadedTalker(self._load_talker(self._job.settings))
             if self._storage:
                 shared.fetch_recordings(self._storage, self._job.recordings, root=self._root)
         except Exception as error:  # noqa: BLE001 - whatever it is, this worker cannot work
-            return self._failure("", error)
-        return Ready(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
+            return self._describe_failure("", error)
+        return WorkerReady(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
 
-    def make(self, task: Task) -> Take | Failure:
+    def make_take(self, task: ShotTask) -> Take | ShotFailure:
         """Make one take. Errors come back as values: an exception of an actor means that the actor
         itself is gone.
         """
         shot = task.shot
         try:
-            self._go_on(shot)
-            return self._made_small(shot) if task.small else self._made(shot, self._talking())
+            self._count_step(shot)
+            return (
+                self._make_small(shot)
+                if task.small
+                else self._make_and_store(shot, self._load_usual_talker())
+            )
         except Exception as error:  # noqa: BLE001 - a bug in a talker fails its shot, not the run
-            return self._failure(shot.shot_id, error)
+            return self._describe_failure(shot.shot_id, error)
         finally:
             self._unwanted.discard(shot.shot_id)
 
-    def look(self) -> int:
+    def count_steps(self) -> int:
         """A number that grows with every frame and denoising step: as long as it does, the worker
         is not hung.
         """
@@ -160,7 +164,7 @@ class Worker:
         """Stop that shot at its next frame or denoising step, or before it begins."""
         self._unwanted.add(shot_id)
 
-    def _loaded(self, settings: TalkerSettings) -> Talker:
+    def _load_talker(self, settings: TalkerSettings) -> Talker:
         """The talker, with the threads of every engine that it brought held to the worker's
         CPUs.
         """
@@ -172,25 +176,27 @@ class Worker:
             sys.modules["torch"].set_num_threads(self._job.threads)
         return talker
 
-    def _talking(self) -> _Talking:
+    def _load_usual_talker(self) -> _LoadedTalker:
         if self._usual is None:
-            self._usual = _Talking(self._loaded(self._job.settings))
+            self._usual = _LoadedTalker(self._load_talker(self._job.settings))
         return self._usual
 
-    def _made(self, shot: Shot, talking: _Talking) -> Take:
+    def _make_and_store(self, shot: Shot, talking: _LoadedTalker) -> Take:
         """Make a take where it belongs: in the build folder, or on this machine and from there into
         storage.
         """
         if self._storage is None:
-            return self._generated(shot, talking)
-        take = shared.standing(self._storage, shot.shot_id) or self._generated(shot, talking)
+            return self._generate_take(shot, talking)
+        take = shared.read_stored_take(self._storage, shot.shot_id) or self._generate_take(
+            shot, talking
+        )
         if render.take_path(shot.shot_id, root=self._root).is_file():
-            shared.keep(self._storage, take, root=self._root)
+            shared.store_take(self._storage, take, root=self._root)
         return take
 
-    def _generated(self, shot: Shot, talking: _Talking) -> Take:
+    def _generate_take(self, shot: Shot, talking: _LoadedTalker) -> Take:
         description = self._description
-        studio = RenderContext(
+        context = RenderContext(
             root=self._root,
             recordings=self._job.recordings,
             worker=self._name,
@@ -199,60 +205,60 @@ class Worker:
             licences=description.licences,
             threads=self._job.threads,
         )
-        portrait = self._portrait(shot, talking)
+        portrait = self._load_portrait(shot, talking)
         return render.generate_take(
             shot,
             talker=talking.talker,
             portrait=portrait,
-            studio=studio,
-            progress=lambda *_: self._go_on(shot),
+            context=context,
+            progress=lambda *_: self._count_step(shot),
         )
 
-    def _made_small(self, shot: Shot) -> Take:
+    def _make_small(self, shot: Shot) -> Take:
         """Make a take with what the talker can do with less memory at once; the take says so. The
         usual talker gives way for it.
         """
         self._usual = None
         gc.collect()
         settings = {**self._job.settings, **self._description.frugal}
-        take = self._made(shot, _Talking(self._loaded(settings)))
+        take = self._make_and_store(shot, _LoadedTalker(self._load_talker(settings)))
         measures = {**take.measure_values, "memory_retries": 1.0}
         return dataclasses.replace(take, measures=json.dumps(measures, sort_keys=True))
 
-    def _go_on(self, shot: Shot) -> None:
+    def _count_step(self, shot: Shot) -> None:
         self._steps += 1
         if shot.shot_id in self._unwanted:
-            raise _Cancelled
+            raise _CancelledError
 
-    def _portrait(self, shot: Shot, talking: _Talking) -> Portrait:
+    def _load_portrait(self, shot: Shot, talking: _LoadedTalker) -> Portrait:
         kept = talking.portraits
         if shot.portrait_digest not in kept:
             from pipeline.render import portraits
 
             while len(kept) >= WARM_PORTRAITS:
                 kept.pop(next(iter(kept)))
-            path = self._portrait_file(shot)
+            path = self._find_portrait_file(shot)
             kept[shot.portrait_digest] = portraits.read(path, face=shot.face, name=shot.portrait)
         return kept[shot.portrait_digest]
 
-    def _portrait_file(self, shot: Shot) -> Path:
+    def _find_portrait_file(self, shot: Shot) -> Path:
         if self._storage is None:
             return self._job.folder / shot.portrait
         name = self._job.portraits[shot.portrait]
-        return shared.fetch(self._storage, name, self._root / name)
+        return shared.fetch_file(self._storage, name, self._root / name)
 
-    def _failure(self, shot_id: str, error: Exception) -> Failure:
-        kind = kind_of(error)
+    def _describe_failure(self, shot_id: str, error: Exception) -> ShotFailure:
+        kind = classify_failure(error)
         reason = str(error)
-        if not isinstance(error, InputError | ToolError | OSError | MemoryError | _Cancelled):
+        if not isinstance(error, InputError | ToolError | OSError | MemoryError | _CancelledError):
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
-        return Failure(
+        return ShotFailure(
             shot_id=shot_id, kind=kind, reason=reason or type(error).__name__, suspect=self._name
         )
 
 
-def scratch(url: str) -> Path:
+def scratch_folder(url: str) -> Path:
     """Where workers of one machine keep what they fetched from a storage, and make takes before
     they put them there.
     """
@@ -267,14 +273,14 @@ def end_process(name: str) -> None:
             os.kill(int(pid), signal.SIGKILL)
 
 
-def kind_of(error: Exception) -> Kind:
+def classify_failure(error: Exception) -> FailureKind:
     """What class of failure an error is: what a person gave, no memory, no space on disk,
     cancelled, or a tool.
 
     >>> kind_of(OSError(28, "No space left on device"))
     'full'
     """
-    if isinstance(error, _Cancelled):
+    if isinstance(error, _CancelledError):
         return "cancelled"
     if isinstance(error, InputError):
         return "input"

@@ -16,7 +16,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class NightLimits:
     """`ends_at`: no shot begins later, None for no deadline. `worker_seconds`: what all workers
     together may spend, `inf` for any.
 
@@ -28,7 +28,7 @@ class Limits:
     price: float = 0.0
     currency: str = ""
 
-    def cost(self, worker_seconds: float) -> str:
+    def format_cost(self, worker_seconds: float) -> str:
         """What so much work costs, in money; "" without a price."""
         return (
             f"{worker_seconds / 3600 * self.price:.2f} {self.currency}".strip()
@@ -37,12 +37,12 @@ class Limits:
         )
 
 
-UNLIMITED = Limits()
+UNLIMITED = NightLimits()
 
 
-def limits(
+def read_limits(
     *, deadline: str = "", hours: float = 0, budget: str = "", price: str = "", now: datetime
-) -> Limits:
+) -> NightLimits:
     """Read the limits. `now` has a time zone. Raises InputError with everything that is wrong.
 
     `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO date and time; with
@@ -53,21 +53,21 @@ def limits(
     ends = [
         end
         for end in (
-            _deadline(deadline, now, problems),
+            _parse_deadline(deadline, now, problems),
             now + timedelta(hours=hours) if hours else None,
         )
         if end
     ]
-    amount, currency = _amount(price, "--price", problems) if price else (0.0, "")
-    seconds = _budget(budget, amount, currency, problems) if budget else math.inf
+    amount, currency = _parse_amount(price, "--price", problems) if price else (0.0, "")
+    seconds = _parse_budget(budget, amount, currency, problems) if budget else math.inf
     if problems:
         raise InputError(problems)
-    return Limits(
+    return NightLimits(
         ends_at=min(ends, default=None), worker_seconds=seconds, price=amount, currency=currency
     )
 
 
-def _deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | None:
+def _parse_deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | None:
     if not text:
         return None
     if clock := _CLOCK.fullmatch(text):
@@ -87,22 +87,24 @@ def _deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | N
         end = datetime.fromisoformat(text)
     except ValueError:
         problems.append(
-            _problem("--deadline", text, "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00")
+            _describe_problem(
+                "--deadline", text, "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00"
+            )
         )
         return None
     end = end if end.tzinfo else end.astimezone()
     if end <= now:
-        problems.append(_problem("--deadline", text, "a moment that is still to come"))
+        problems.append(_describe_problem("--deadline", text, "a moment that is still to come"))
     return end
 
 
-def _budget(text: str, price: float, currency: str, problems: list[Problem]) -> float:
-    amount, unit = _amount(text, "--budget", problems)
+def _parse_budget(text: str, price: float, currency: str, problems: list[Problem]) -> float:
+    amount, unit = _parse_amount(text, "--budget", problems)
     if unit.casefold() in _UNITS:
         return amount * _UNITS[unit.casefold()]
     if not price or unit != currency:
         problems.append(
-            _problem(
+            _describe_problem(
                 "--budget",
                 text,
                 f"a --price in {unit} of one worker-hour, or worker time such as 2h",
@@ -112,15 +114,17 @@ def _budget(text: str, price: float, currency: str, problems: list[Problem]) -> 
     return amount / price * 3600
 
 
-def _amount(text: str, option: str, problems: list[Problem]) -> tuple[float, str]:
+def _parse_amount(text: str, option: str, problems: list[Problem]) -> tuple[float, str]:
     found = _AMOUNT.fullmatch(text.strip())
     if not found:
-        problems.append(_problem(option, text, "a number and a unit, such as 2h or 20 EUR"))
+        problems.append(
+            _describe_problem(option, text, "a number and a unit, such as 2h or 20 EUR")
+        )
         return 0.0, ""
     return float(found[1]), found[2]
 
 
-def _problem(option: str, got: str, expected: str) -> Problem:
+def _describe_problem(option: str, got: str, expected: str) -> Problem:
     return Problem(
         file="command line",
         column=option,
