@@ -31,7 +31,6 @@ LASTING = (  # no use to try again
 )
 # Decisions and pointers to snapshots are few among the events of the farm.
 PARTITIONS: dict[type[Row], list[str]] = {Event: ["name"]}
-INDEXED = 32  # columns of which a log keeps statistics by itself, from the first one on
 # Columns of larger tables that filters name. A log with fewer statistics is opened faster.
 STATISTICS: dict[type[Row], list[str]] = {
     Event: ["subject", "run_id", "committed_at"],

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 from benchmarks.record import measure_writers
 from manifests import query
-from manifests.delta_log import CHECKPOINT_COMMITS, INDEXED, LOG, STATISTICS, retry_commit
+from manifests.delta_log import CHECKPOINT_COMMITS, LOG, STATISTICS, retry_commit
 from manifests.errors import InputError, ToolError
 from manifests.events import EventLog, RowLog
 from manifests.rows import Consent, Shot, Take
@@ -25,6 +25,9 @@ from manifests.schema import ROW_TYPES, arrow_schema
 from manifests.store import Store
 from manifests.upkeep import MANY_FILES, maintain_tables
 from tests.flows.some_shots import shot, take_of
+
+
+INDEXED = 32  # columns of which Delta keeps statistics by itself, from the first one on
 
 
 def consent(name: str, covers: str = "likeness") -> Consent:
