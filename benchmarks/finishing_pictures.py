@@ -86,7 +86,7 @@ def render(folder: Path, plain: str, layout: str, profiles: list[str]) -> Path:
     return episode.make_version(
         film,
         inputs_of_version,
-        episode.edit(film, inputs_of_version, episode.colour_match(film, inputs_of_version)),
+        episode.build_cuts(film, inputs_of_version, episode.match_colours(film, inputs_of_version)),
     ).folder
 
 
