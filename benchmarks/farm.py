@@ -27,9 +27,9 @@ import numpy as np
 
 from flows.engines import settle
 from flows.farm.cluster import connect_ray
-from flows.farm.policy import ShotTask
-from flows.farm.pool import FarmSettings
+from flows.farm.farm_settings import FarmSettings
 from flows.farm.ray_actor import FarmJob, Worker
+from flows.farm.shot_tasks import ShotTask
 from flows.generate import Farm, generate
 from flows.ledger.live_decisions import watch_decisions
 from flows.project import Project, open_project

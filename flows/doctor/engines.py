@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from flows.doctor.finding import SETUP, Finding, broken, fine
+from flows.doctor.finding import SETUP, Finding, report_failure, report_ok
 
 
-def start_all() -> Iterator[Finding]:
+def start_engines() -> Iterator[Finding]:
     """Load torch and pyannote; start Ray and Prefect and have each do something."""
     yield _try_engine(
         "torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch"
@@ -33,8 +33,8 @@ def _try_engine(name: str, work: Callable[[], str], *, mend: str) -> Finding:
     try:
         done = work()
     except Exception as error:  # noqa: BLE001 - whatever an engine dies of is the finding
-        return broken(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", mend)
-    return fine(name, f"{done}, {time.monotonic() - began:.1f} s")
+        return report_failure(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", mend)
+    return report_ok(name, f"{done}, {time.monotonic() - began:.1f} s")
 
 
 def _load_torch() -> str:

@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.doctor import places as doctor_places
-from flows.doctor.finding import SETUP, Finding, broken, doubtful, fine
+from flows.doctor.finding import SETUP, Finding, report_failure, report_warning, report_ok
 from flows.inventory import inventory, is_here
 from manifests.errors import InputError
 from model import weights
 from model.weight_catalogue import CATALOGUE
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "examine_machine"]
 
 PACKAGES = (
     "torch",
@@ -42,7 +42,7 @@ PACKAGES = (
 LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
 
 
-def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
+def examine_machine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
     """Run all checks; those of a production too when its folder is given. `deep` starts Ray and
     Prefect, which takes a minute.
     """
@@ -56,13 +56,13 @@ def examine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
         _check_sqlalchemy(),
         *_check_weights(),
     ]
-    findings += [_check_licences(), *doctor_places.cache(), doctor_places.clock()]
+    findings += [_check_licences(), *doctor_places.check_cache(), doctor_places.check_clock()]
     if folder is not None:
-        findings += doctor_places.production(folder, deep=deep)
+        findings += doctor_places.check_production(folder, deep=deep)
     if deep:
         from flows.doctor import engines as doctor_engines
 
-        findings += doctor_engines.start_all()
+        findings += doctor_engines.start_engines()
     return findings
 
 
@@ -70,8 +70,8 @@ def _check_python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     found = f"{version} at {sys.executable}"
     if sys.version_info[:2] == (3, 11):
-        return fine("python", found)
-    return broken(
+        return report_ok("python", found)
+    return report_failure(
         "python", found, "the pinned wheels need CPython 3.11: make setup PYTHON=python3.11"
     )
 
@@ -79,17 +79,17 @@ def _check_python() -> Finding:
 def _check_machine() -> Finding:
     """CPUs and memory that this process may use; in a container those of the container."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    total = memory_gib()
+    total = measure_memory_gib()
     if total is None:
-        return fine("machine", f"{cpus} CPUs")
+        return report_ok("machine", f"{cpus} CPUs")
     found = f"{cpus} CPUs, {total:.1f} GiB of memory"
     if total / cpus < LEAST_MEMORY_GIB:
         mend = f"render with --workers {max(int(total / LEAST_MEMORY_GIB), 1)}"
-        return doubtful("machine", f"{found}: less than {LEAST_MEMORY_GIB:g} GiB a worker", mend)
-    return fine("machine", found)
+        return report_warning("machine", f"{found}: less than {LEAST_MEMORY_GIB:g} GiB a worker", mend)
+    return report_ok("machine", found)
 
 
-def memory_gib(root: Path = Path("/")) -> float | None:
+def measure_memory_gib(root: Path = Path("/")) -> float | None:
     """Memory of the machine or the limit of the container, whichever is less; None where neither is
     told.
     """
@@ -119,29 +119,29 @@ def _check_ffmpeg() -> Finding:
     try:
         path = ffmpeg_path()
     except InputError as error:
-        return broken("ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}")
+        return report_failure("ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}")
     if shutil.which(path) is None:
-        return broken("ffmpeg", f"{path} cannot be run", mend)
+        return report_failure("ffmpeg", f"{path} cannot be run", mend)
     missing = missing_features(path)
     if missing:
-        return broken("ffmpeg", f"{path} lacks {', '.join(missing)}", mend)
+        return report_failure("ffmpeg", f"{path} lacks {', '.join(missing)}", mend)
     told = subprocess.run(
         [path, "-version"], capture_output=True, text=True, check=False
     ).stdout.split()
     version = told[2] if len(told) > 2 else "of an unknown version"
     needed = f"{len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders are there"
-    return fine("ffmpeg", f"{version} at {path}; {needed}")
+    return report_ok("ffmpeg", f"{version} at {path}; {needed}")
 
 
 def _check_packages() -> Iterator[Finding]:
     for name in PACKAGES:
         version = _find_version(name)
-        yield fine(name, version) if version else broken(name, "not installed", SETUP)
+        yield report_ok(name, version) if version else report_failure(name, "not installed", SETUP)
 
 
 def _check_ray_token() -> Finding:
     if os.environ.get("RAY_AUTH_MODE", "token") != "token":
-        return broken(
+        return report_failure(
             "ray token",
             f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}",
             "unset it: Ray runs anybody's code",
@@ -149,14 +149,14 @@ def _check_ray_token() -> Finding:
     if "RAY_AUTH_TOKEN_PATH" in os.environ:
         path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
         if not path.is_file():
-            return broken(
+            return report_failure(
                 "ray token",
                 f"RAY_AUTH_TOKEN_PATH names {path}, which is not there",
                 "ray get-auth-token --generate",
             )
-        return fine("ray token", f"in {path}")
+        return report_ok("ray token", f"in {path}")
     kept = Path.home() / ".ray/auth_token"
-    return fine(
+    return report_ok(
         "ray token",
         f"in {kept}" if kept.is_file() else "from the environment, or a new one for each run",
     )
@@ -165,30 +165,30 @@ def _check_ray_token() -> Finding:
 def _check_prefect() -> Finding:
     url = os.environ.get("PREFECT_API_URL", "")
     if not url:
-        return fine(
+        return report_ok(
             "prefect server",
             "none is set: each run starts its own on loopback, with a password of its own",
         )
-    return doctor_places.server(url)
+    return doctor_places.check_prefect_server(url)
 
 
 def _check_sqlalchemy() -> Finding:
     version = _find_version("SQLAlchemy") or "not installed"
     if version.startswith("2.0."):
-        return fine("SQLAlchemy", version)
+        return report_ok("SQLAlchemy", version)
     said = f"{version}: with it the scheduler of Prefect {_find_version('prefect')} loses every scheduled run"
-    return doubtful("SQLAlchemy", said, "pip install 'SQLAlchemy<2.1'")
+    return report_warning("SQLAlchemy", said, "pip install 'SQLAlchemy<2.1'")
 
 
 def _check_weights() -> Iterator[Finding]:
     for weight in CATALOGUE:
         if not weights.is_present(weight.name):
-            yield broken(weight.name, "missing", f"run `{weights.FETCH}`")
+            yield report_failure(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):
             place = weights.locate(weight.name)
-            yield broken(weight.name, "wrong digest", f"delete {place}, run `{weights.FETCH}`")
+            yield report_failure(weight.name, "wrong digest", f"delete {place}, run `{weights.FETCH}`")
         else:
-            yield fine(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")
+            yield report_ok(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")
 
 
 def _check_licences() -> Finding:
@@ -197,7 +197,7 @@ def _check_licences() -> Finding:
     found = f"{len(here) - len(unclear)} of {len(here)} weights here clearly allow commercial use"
     if unclear:
         found += f"; not: {', '.join(unclear[:6])}{' ...' if len(unclear) > 6 else ''}"
-    return fine("licences", found)
+    return report_ok("licences", found)
 
 
 def _find_version(package: str) -> str:

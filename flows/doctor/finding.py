@@ -22,16 +22,16 @@ class Finding:
     mend: str = ""
 
 
-def fine(name: str, finding: str) -> Finding:
+def report_ok(name: str, finding: str) -> Finding:
     """Nothing is wrong."""
     return Finding(name=name, state="ok", finding=finding)
 
 
-def doubtful(name: str, finding: str, mend: str) -> Finding:
+def report_warning(name: str, finding: str, mend: str) -> Finding:
     """It works, but it will bite."""
     return Finding(name=name, state="warn", finding=finding, mend=mend)
 
 
-def broken(name: str, finding: str, mend: str) -> Finding:
+def report_failure(name: str, finding: str, mend: str) -> Finding:
     """It does not work."""
     return Finding(name=name, state="fail", finding=finding, mend=mend)

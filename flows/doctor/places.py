@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import flows
-from flows.doctor.finding import Finding, broken, doubtful, fine
+from flows.doctor.finding import Finding, report_failure, report_warning, report_ok
 from flows.inputs import read_inputs, weights_used
 from flows.project import Project, open_project
 from manifests.errors import InputError, ToolError
@@ -27,22 +27,22 @@ MOST_SKEW_SECONDS = 5.0
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def cache() -> list[Finding]:
+def check_cache() -> list[Finding]:
     """The folder with weights and models."""
     folder = weights.cache_folder()
     return [
-        writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"),
-        room("cache space", folder),
+        check_writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"),
+        check_free_space("cache space", folder),
     ]
 
 
-def clock() -> Finding:
+def check_clock() -> Finding:
     """Whether this machine's clocks run, and show a time that can be. No network is asked."""
     steady, wall = time.monotonic(), time.time()
     time.sleep(0.01)
     now = datetime.now(UTC)
     if time.monotonic() <= steady or time.time() < wall:
-        return broken(
+        return report_failure(
             "clock",
             "the clock stands still or runs backwards",
             "look at the machine's time service",
@@ -50,40 +50,40 @@ def clock() -> Finding:
     installed = datetime.fromtimestamp(Path(flows.__file__).stat().st_mtime, UTC)
     if now < max(EARLIEST, installed):
         found = f"it is {now.isoformat(timespec='minutes')} here, before this was installed"
-        return broken(
+        return report_failure(
             "clock", found, "set the clock: signatures and logs of today would be refused"
         )
-    return fine(
+    return report_ok(
         "clock",
         f"{now.isoformat(timespec='seconds')}, local {datetime.now().astimezone():%H:%M %Z}",
     )
 
 
-def production(folder: Path, *, deep: bool) -> list[Finding]:
+def check_production(folder: Path, *, deep: bool) -> list[Finding]:
     """A production's inputs, licence profile, build folder and storage."""
     try:
         project = open_project(folder)
     except InputError as error:
         return [
-            broken(
+            report_failure(
                 "production",
                 str(error).splitlines()[0],
                 "callsheet plan --inputs shows all problems",
             )
         ]
-    place = writable("build folder", project.root, mend=f"make {project.root} yours, or give --out")
+    place = check_writable("build folder", project.root, mend=f"make {project.root} yours, or give --out")
     findings = [
         _check_inputs(project),
         _check_licence_profile(project),
         place,
-        room("build space", project.root),
+        check_free_space("build space", project.root),
     ]
     if project.production.storage.url:
-        findings.append(storage(project.production.storage.url, deep=deep))
+        findings.append(check_storage(project.production.storage.url, deep=deep))
     return findings
 
 
-def writable(name: str, folder: Path, *, mend: str) -> Finding:
+def check_writable(name: str, folder: Path, *, mend: str) -> Finding:
     """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's
     clock with ours.
     """
@@ -98,7 +98,7 @@ def writable(name: str, folder: Path, *, mend: str) -> Finding:
         first.rename(second)
         skew = second.stat().st_mtime - time.time()
     except OSError as error:
-        return broken(name, f"{place}: {error.strerror or error}", mend)
+        return report_failure(name, f"{place}: {error.strerror or error}", mend)
     finally:
         for left in (first, second):
             # on a disk that is read-only, not even what is not there can be removed
@@ -106,43 +106,43 @@ def writable(name: str, folder: Path, *, mend: str) -> Finding:
                 left.unlink()
     if abs(skew) > MOST_SKEW_SECONDS:
         found = f"{place} is written, but its clock differs from ours by {skew:+.0f} s"
-        return doubtful(name, found, "set both clocks; file times on this storage mislead")
-    return fine(name, f"{folder}: written, flushed, renamed")
+        return report_warning(name, found, "set both clocks; file times on this storage mislead")
+    return report_ok(name, f"{folder}: written, flushed, renamed")
 
 
-def room(name: str, folder: Path) -> Finding:
+def check_free_space(name: str, folder: Path) -> Finding:
     """Free space where a folder is or will be."""
     place = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(place).free / 2**30
     if free < LEAST_FREE_GIB:
-        return doubtful(
+        return report_warning(
             name,
             f"{free:.1f} GiB free at {place}",
             f"free space: takes are lossless; {LEAST_FREE_GIB} GiB is little",
         )
-    return fine(name, f"{free:.0f} GiB free")
+    return report_ok(name, f"{free:.0f} GiB free")
 
 
-def storage(url: str, *, deep: bool) -> Finding:
+def check_storage(url: str, *, deep: bool) -> Finding:
     """Shared storage: asked whether it answers; `deep` also writes and reads a small file there."""
     from pipeline.storage import Storage
 
     mend = "look at [storage] url, and for s3:// at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
     if url.startswith("/"):
-        return writable("storage", Path(url), mend=mend)
+        return check_writable("storage", Path(url), mend=mend)
     try:
         kept = Storage(url)
         kept.exists("callsheet-doctor")
         if deep:
             kept.put(Path(flows.__file__), "callsheet-doctor")
             if kept.read_text("callsheet-doctor") != Path(flows.__file__).read_text():
-                return broken("storage", f"{url} gave back something else than was written", mend)
+                return report_failure("storage", f"{url} gave back something else than was written", mend)
     except (InputError, ToolError) as error:
-        return broken("storage", str(error).splitlines()[0], mend)
-    return fine("storage", f"{url}: {'written and read' if deep else 'it answers'}")
+        return report_failure("storage", str(error).splitlines()[0], mend)
+    return report_ok("storage", f"{url}: {'written and read' if deep else 'it answers'}")
 
 
-def server(url: str) -> Finding:
+def check_prefect_server(url: str) -> Finding:
     """A Prefect server that is set: does it answer, and is it closed to strangers?"""
     health = f"{url.rstrip('/')}/health"
     mend = "start it, or unset PREFECT_API_URL"
@@ -150,23 +150,23 @@ def server(url: str) -> Finding:
         with urllib.request.urlopen(health, timeout=3):  # noqa: S310 - the server that the person named
             pass
         with urllib.request.urlopen(f"{url.rstrip('/')}/admin/version", timeout=3):  # noqa: S310
-            return broken(
+            return report_failure(
                 "prefect server",
                 f"{url} answers anybody",
                 "start it with PREFECT_SERVER_API_AUTH_STRING set",
             )
     except urllib.error.HTTPError as error:
         if error.code != 401:
-            return broken("prefect server", f"{url} answers {error.code}", mend)
+            return report_failure("prefect server", f"{url} answers {error.code}", mend)
     except (OSError, ValueError) as error:
-        return broken("prefect server", f"{url} does not answer: {error}", mend)
+        return report_failure("prefect server", f"{url} does not answer: {error}", mend)
     if "PREFECT_API_AUTH_STRING" not in os.environ:
-        return broken(
+        return report_failure(
             "prefect server",
             f"{url} asks who we are",
             "set PREFECT_API_AUTH_STRING to NAME:PASSWORD",
         )
-    return fine("prefect server", f"{url} answers, and asks strangers for a password")
+    return report_ok("prefect server", f"{url} answers, and asks strangers for a password")
 
 
 def _check_inputs(project: Project) -> Finding:
@@ -175,12 +175,12 @@ def _check_inputs(project: Project) -> Finding:
     except InputError as error:
         count = len(error.problems)
         mend = "callsheet plan --inputs shows all of them"
-        return broken(
+        return report_failure(
             "inputs",
             f"{count} problem{'' if count == 1 else 's'}; the first: {error.problems[0]}",
             mend,
         )
-    return fine("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
+    return report_ok("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
 
 
 def _check_licence_profile(project: Project) -> Finding:
@@ -188,7 +188,7 @@ def _check_licence_profile(project: Project) -> Finding:
     try:
         used = weights_used(project)
     except InputError as error:
-        return broken(
+        return report_failure(
             "licence profile", str(error.problems[0]), "mend the talker's settings or weights first"
         )
     unclear = [
@@ -196,9 +196,9 @@ def _check_licence_profile(project: Project) -> Finding:
     ]
     if licences.commercial and unclear:
         mend = "another talker, or the names under licences.agreements when you hold an agreement"
-        return broken(
+        return report_failure(
             "licence profile", f"commercial, but not clearly allowed: {', '.join(unclear)}", mend
         )
     kind = "commercial" if licences.commercial else "not commercial"
     rest = f"; would not do for commercial use: {', '.join(unclear)}" if unclear else ""
-    return fine("licence profile", f"{kind}, {len(used)} weights{rest}")
+    return report_ok("licence profile", f"{kind}, {len(used)} weights{rest}")

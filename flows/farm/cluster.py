@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ray, connected: the one that runs already in this process, a cluster by address, or a small one
-of our own on loopback.
+"""Connect to Ray: to the one in this process, to a cluster by address, or to one started here.
 
-Inside a cluster (`ray job submit`) RAY_ADDRESS names it. A cluster's token comes from the
-environment, as Ray wants it.
+A Ray started here listens on loopback only. Inside a cluster (`ray job submit`), RAY_ADDRESS names
+it. A cluster's token comes from the environment, as Ray wants it.
 """
 
 from __future__ import annotations
@@ -26,8 +25,10 @@ OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 
 @contextmanager
 def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
-    """The `ray` module, connected; `cpus`: of a Ray of our own, 0 for all. Raises ToolError when
-    the cluster does not answer.
+    """Connect to Ray and yield the `ray` module.
+
+    `cpus`: CPUs of a Ray started here, 0 for all. Raises ToolError when the cluster does not
+    answer.
     """
     settle()
     address = address or os.environ.get("RAY_ADDRESS", "")
@@ -46,12 +47,9 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     except Exception as error:
         ray.shutdown()
         kill_processes(list_children() - before)
-        # it raises plain Exceptions too
+        # Ray raises plain Exceptions too
         raise ToolError(f"{where} does not start or answer: {error}") from error
-    if threading.current_thread() is threading.main_thread() and on_sigterm is not None:
-        signal.signal(
-            signal.SIGTERM, on_sigterm
-        )  # Ray took it, to leave without a word; whoever runs us wants to say why it ended
+    _restore_sigterm(on_sigterm)
     try:
         yield ray
     except ray.exceptions.RayError as error:
@@ -61,9 +59,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
 
 
 def list_children() -> set[int]:
-    """The processes that this one began and that are there still; none where there is no Linux to
-    ask.
-    """
+    """List the living child processes of this process; an empty set where there is no /proc."""
     found = set[int]()
     for path in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread that has ended meanwhile
@@ -72,8 +68,9 @@ def list_children() -> set[int]:
 
 
 def kill_processes(pids: Iterable[int]) -> None:
-    """Kill what a Ray that did not come up leaves running until we end: on a machine that is slow
-    already, the next try is slower still.
+    """Kill processes that a failed start of Ray left behind.
+
+    Otherwise they run until this process ends, and on a slow machine the next try is slower still.
     """
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
@@ -81,13 +78,19 @@ def kill_processes(pids: Iterable[int]) -> None:
 
 
 def keep_to_loopback() -> None:
-    """Let a Ray that this process starts listen on loopback only. Must be called before Ray is
-    imported.
+    """Make a Ray that this process starts listen on loopback only. Call it before importing Ray.
 
-    Ray does so where it cannot form clusters (macOS, Windows), and this variable says that it
-    cannot here either; without it every port is open on all interfaces, behind the token alone.
+    Ray does so where it cannot form clusters (macOS, Windows), and this variable tells it that it
+    cannot here either. Without it, every port is open on all interfaces, protected by the token
+    alone.
     """
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
+
+def _restore_sigterm(handler: Any) -> None:
+    """Restore our handler of SIGTERM, which says why a run ended: that of Ray exits silently."""
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _connect(ray: Any, address: str, cpus: int) -> None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pool: shots go out to Ray actors, takes come back, a lost worker is replaced, Ctrl-C leaves
-nothing running.
+"""Run a pool of Ray actors: send shots out, collect takes, and replace lost workers.
 
-Ray Core actors and our own small queue. What to do next is decided by the board (`policy`), which
-knows neither Ray nor clocks; here one loop does it: about once a second it asks what people want
-and looks whether every worker still moves.
+The pool is Ray Core actors and a small queue. The scheduler (`policy`) decides what to do next and
+knows neither Ray nor clocks; one loop here carries it out. About once a second the loop asks for
+steering and checks that every worker still makes progress. After Ctrl-C nothing is left running.
 """
 
 from __future__ import annotations
@@ -13,83 +12,31 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flows.farm.cluster import connect_ray
-from flows.farm.policy import (
-    IN_FLIGHT,
-    FailureKind,
-    Scheduler,
-    SchedulerRules,
-    ShotTask,
-    ShotVerdict,
-    StopReason,
-)
+from flows.farm.farm_settings import FarmCallbacks, FarmResult, FarmSettings
+from flows.farm.policy import IN_FLIGHT, Scheduler
 from flows.farm.ray_actor import FarmJob, ShotFailure, Worker, WorkerReady, end_process
-from flows.farm.steering import Steer, no_steering
+from flows.farm.shot_tasks import FailureKind, SchedulerRules, ShotTask, ShotVerdict
 from manifests.rows import Shot, Take
 from model.talkers import describe
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# asking what people want takes at most this part of the time, however long the record has grown
+# at most 1/20 of the time goes into asking for steering, however long the record has grown
 STEER_SHARE = 20
-START_SECONDS = 600.0  # weights of gigabytes load from slow disks
-LOSSES_PER_PLACE = 4  # times as many workers as there are places may be lost without a take between
+START_SECONDS = 600.0  # gigabytes of weights load from slow disks
+LOSSES_PER_PLACE = 4  # workers that may be lost, for each place, without a take between them
+NO_WORKER = (
+    "no worker became ready; check that the cluster has free CPUs or GPUs, or set --workers if its"
+    " machines start on demand"
+)
 CONTROL = "control"  # calls that are answered while a take is being made
 OUT_OF_MEMORY = ("out-of-memory", "oom", "out of memory", "low on memory")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarmSettings:
-    """`address`: a running Ray cluster, "" for one of our own on this machine. `workers`: 0 for one
-    per CPU, or per GPU.
-
-    `attempts`, `silence_seconds` and the stop-loss as in `policy.Rules`, but `deadline` in seconds
-    since 1970.
-    """
-
-    address: str = ""
-    workers: int = 0
-    attempts: int = 3
-    silence_seconds: float = 60.0
-    stop_after_failures: int = 0
-    budget_seconds: float = 0.0
-    deadline: float = 0.0
-
-
-def _ignore_event(_name: str, _shot: Shot, _detail: str) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarmCallbacks:
-    """Who hears of what. `result`: every take, and every shot that failed for good, as they come.
-
-    `event(name, shot, detail)`: `running` (the worker), `retried` (why; it waits again), `stopped`
-    (why; it is left). `steer` is asked about once a second.
-    """
-
-    result: Callable[[Take | ShotFailure], None]
-    event: Callable[[str, Shot, str], None] = _ignore_event
-    steer: Steer = no_steering
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FarmResult:
-    """How a run ended. `left`: shots not made, since they were held or the run was `stopped`;
-    `note` says more.
-
-    `seconds` of worker time were spent.
-    """
-
-    left: tuple[Shot, ...] = ()
-    stopped: StopReason = ""
-    note: str = ""
-    seconds: float = 0.0
 
 
 def make_takes(
@@ -108,9 +55,7 @@ def make_takes(
 
 @dataclass(slots=True)
 class _WorkerProcess:
-    """One worker's process: its handle, its name for people, the last number it gave for its
-    progress.
-    """
+    """A worker's process: its handle, its name for people, and its last step count."""
 
     handle: Any
     name: str = ""
@@ -119,8 +64,10 @@ class _WorkerProcess:
 
 
 class _WorkerPool:
-    """Actors, and what we wait for from them. `_ready` are the calls of `begin`, `_looks` those of
-    `look`, by their futures.
+    """The actors, and the calls that we wait for.
+
+    `_ready` are the calls of `load`, `_looks` those of `count_steps`, `_making` those of
+    `make_take`, by their futures.
     """
 
     def __init__(
@@ -157,55 +104,60 @@ class _WorkerPool:
         self._closed = 0  # places whose worker could not load its talker
 
     def run(self) -> FarmResult:
-        """Until every shot is made, failed or left."""
-        board, tick = self._scheduler, 0.0
-        while board.has_work:
+        """Run until every shot is made, failed or left."""
+        scheduler, tick = self._scheduler, 0.0
+        while scheduler.has_work:
             now = _read_clock()
             if now >= tick:
                 tick = now + TICK_SECONDS
                 self._tick(now)
             self._assign_tasks(now)
             self._collect_results(timeout=max(0.0, tick - _read_clock()))
-        for shot in board.remaining:
-            self._callbacks.event("stopped", shot, board.stopped or "held")
+        for shot in scheduler.remaining:
+            self._callbacks.event("stopped", shot, scheduler.stopped or "held")
         return FarmResult(
-            left=tuple(board.remaining),
-            stopped=board.stopped,
+            left=tuple(scheduler.remaining),
+            stopped=scheduler.stopped,
             note=self._note,
-            seconds=round(board.spent_seconds, 3),
+            seconds=round(scheduler.spent_seconds, 3),
         )
 
     def close(self) -> None:
-        """Nothing of ours runs on."""
+        """Kill all workers."""
         for actor in self._actors.values():
             self._ray.kill(actor.handle)
 
     def _tick(self, now: float) -> None:
-        """What is done once a second."""
-        board = self._scheduler
+        """Do what is due once a second: steering, limits, hung workers, new workers, progress."""
         if now >= self._steered_at:
-            wanted = self._callbacks.steer()
-            self._steered_at = now + STEER_SHARE * (_read_clock() - now)
-            for worker, shot_id in board.apply_steering(wanted):
-                self._actors[worker].handle.cancel.options(concurrency_group=CONTROL).remote(
-                    shot_id
-                )
-        board.check_limits(now)
-        for worker in board.find_hung(now):
+            self._steer(now)
+        self._scheduler.check_limits(now)
+        for worker in self._scheduler.find_hung(now):
             self._end_process(worker)
             self._remove_worker(
                 worker, "hung", f"no sign of progress on {self._actors[worker].name}"
             )
         self._start_workers(now)
-        looked_at = set(self._looks.values())
-        for worker, post in board.workers.items():
-            if post.tasks and worker not in looked_at:
-                look = self._actors[worker].handle.count_steps
-                self._looks[look.options(concurrency_group=CONTROL).remote()] = worker
+        self._ask_for_steps()
+
+    def _steer(self, now: float) -> None:
+        wanted = self._callbacks.steer()
+        self._steered_at = now + STEER_SHARE * (_read_clock() - now)
+        for worker, shot_id in self._scheduler.apply_steering(wanted):
+            cancel = self._actors[worker].handle.cancel
+            cancel.options(concurrency_group=CONTROL).remote(shot_id)
+
+    def _ask_for_steps(self) -> None:
+        """Ask every busy worker for its step count, unless a question to it is still open."""
+        asked = set(self._looks.values())
+        for worker, state in self._scheduler.workers.items():
+            if state.tasks and worker not in asked:
+                count_steps = self._actors[worker].handle.count_steps
+                self._looks[count_steps.options(concurrency_group=CONTROL).remote()] = worker
 
     def _start_workers(self, now: float) -> None:
-        """Start workers until every place has one, but not more than there are shots."""
-        wanted = sum(len(post.tasks) for post in self._scheduler.workers.values())
+        """Start workers until every place has one, but no more than there are shots."""
+        wanted = sum(len(state.tasks) for state in self._scheduler.workers.values())
         wanted += 0 if self._scheduler.stopped else len(self._scheduler.waiting)
         for _ in range(min(self._count_places() - self._closed, wanted) - len(self._actors)):
             actor = _WorkerProcess(self._actor.remote(self._job))
@@ -215,10 +167,7 @@ class _WorkerPool:
         if self._scheduler.workers:
             self._useful_at = now
         elif not self._actors or now - self._useful_at > START_SECONDS:
-            self._note = (
-                self._note
-                or "no worker became ready; has the cluster free CPUs or GPUs? Where machines come on demand: --workers"
-            )
+            self._note = self._note or NO_WORKER
             self._scheduler.stop("workers")
 
     def _assign_tasks(self, now: float) -> None:
@@ -234,7 +183,7 @@ class _WorkerPool:
                     self._callbacks.event("running", task.shot, actor.name)
 
     def _collect_results(self, timeout: float) -> None:
-        """Wait for something to happen, and take it in."""
+        """Wait for a call to return, and handle it."""
         futures = [*self._making, *self._ready, *self._looks]
         if not futures:
             time.sleep(timeout)
@@ -249,7 +198,7 @@ class _WorkerPool:
                 self._handle_return(worker, future, value)
 
     def _handle_return(self, worker: str, future: Any, value: Any) -> None:
-        """A call of a worker returned."""
+        """Handle the value that a call of a worker returned."""
         if self._looks.pop(future, None):
             self._note_progress(worker, value)
         elif self._ready.pop(future, None):
@@ -269,7 +218,7 @@ class _WorkerPool:
             self._actors[worker].name = ready.name
             self._scheduler.add_worker(worker, node=ready.node)
             return
-        log.warning("a worker could not begin: %s", ready.reason)
+        log.warning("a worker could not start: %s", ready.reason)
         self._note = ready.reason
         self._closed += 1
         self._forget_worker(worker)
@@ -291,7 +240,9 @@ class _WorkerPool:
             worker,
         )
         if self._scheduler.is_bad(worker):
-            log.warning("%s failed several shots and is set aside", self._actors[worker].name)
+            log.warning(
+                "set %s aside: it failed several different shots", self._actors[worker].name
+            )
             verdicts = self._scheduler.set_aside(worker, now=now)
             self._replace_worker(worker, verdicts)
 
@@ -304,13 +255,13 @@ class _WorkerPool:
             )
             self._callbacks.result(failure)
         elif verdict.what == "again":
-            log.info("%s is tried again: %s", verdict.shot.number, detail)
+            log.info("retrying %s: %s", verdict.shot.number, detail)
             self._callbacks.event("retried", verdict.shot, detail)
-        elif not self._scheduler.stopped:  # what is left when all ends is told then
+        elif not self._scheduler.stopped:  # at the end of the run, run() reports what is left
             self._callbacks.event("stopped", verdict.shot, "held")
 
     def _handle_death(self, worker: str, reason: str) -> None:
-        """A worker is gone; what it had finished before counts."""
+        """Remove a worker that died; what it had finished before counts."""
         for future, task in list(self._actors[worker].making.items()):
             if self._ray.wait([future], timeout=0)[0]:
                 try:
@@ -335,9 +286,7 @@ class _WorkerPool:
         )
 
     def _replace_worker(self, worker: str, verdicts: Sequence[ShotVerdict]) -> None:
-        """Its place is filled again at the next tick, unless workers are lost and lost and nothing
-        is made.
-        """
+        """Forget a worker and start another, unless workers keep dying without making a take."""
         for verdict in verdicts:
             self._report_verdict(verdict, worker)
         self._forget_worker(worker)
@@ -348,7 +297,7 @@ class _WorkerPool:
             self._start_workers(_read_clock())
 
     def _end_process(self, worker: str) -> None:
-        """Kill a process that may not even answer Ray, from a task on its own machine."""
+        """Kill a process that may no longer answer Ray, from a task on its own machine."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(self._scheduler.workers[worker].node, soft=True)
@@ -363,7 +312,7 @@ class _WorkerPool:
                 del futures[future]
 
     def _count_places(self) -> int:
-        """How many workers there may be now: clusters grow and shrink."""
+        """Count the workers that may run now: clusters grow and shrink."""
         return self._wanted or _compute_capacity(
             self._ray.cluster_resources(), self._job.threads, self._gpus
         )
@@ -374,7 +323,7 @@ def _read_clock() -> float:
 
 
 def _build_rules(settings: FarmSettings, *, now: float) -> SchedulerRules:
-    """The rules on the board's own clock."""
+    """Build the scheduler's rules, with the deadline on its own clock."""
     return SchedulerRules(
         attempts=settings.attempts,
         silence_seconds=settings.silence_seconds,
@@ -387,9 +336,10 @@ def _build_rules(settings: FarmSettings, *, now: float) -> SchedulerRules:
 def _count_gpus_per_worker(
     resources: dict[str, float], *, job: FarmJob, settings: FarmSettings
 ) -> int:
-    """How many GPUs a worker takes: one for a talker that wants one where there is any, or where
-    machines with GPUs are to come: when somebody says how many workers a cluster is to have, on
-    `cuda`.
+    """Count the GPUs that each worker takes: 1 or 0.
+
+    A worker takes one when its talker wants one and the cluster has any. It also takes one when
+    machines with GPUs are still to join: when the number of workers of a cluster is set, on `cuda`.
     """
     if not describe(job.talker, job.settings).wants_gpu:
         return 0
@@ -400,7 +350,5 @@ def _count_gpus_per_worker(
 
 
 def _compute_capacity(resources: dict[str, float], threads: int, gpus: int) -> int:
-    """How many workers a cluster can hold: one for each GPU where the talker wants one, else one
-    for each CPU.
-    """
+    """Compute how many workers a cluster can hold: one per GPU if they take one, else per CPU."""
     return math.floor(resources.get("GPU", 0) if gpus else resources.get("CPU", 1) / threads)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs inside one Ray actor: one loaded talker that makes the takes of the shots it is given.
+"""Run a worker inside a Ray actor: load one talker and make the takes of the shots it gets.
 
 Frames go from the talker into a file on shared storage; only the take's row comes back. Portraits
-stay warm, because the pool prefers to send a worker shots of the actor it has just drawn. `make`
-runs in one thread; `look` and `cancel` are called beside it.
+stay loaded, because the pool prefers to send a worker shots of the actor it has just drawn.
+`make_take` runs in one thread; `count_steps` and `cancel` are called beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from flows.engines import settle
 from flows.farm import shared
-from flows.farm.policy import FailureKind, ShotTask
+from flows.farm.shot_tasks import FailureKind, ShotTask
 from manifests import layout
 from manifests.errors import InputError, ToolError
 from manifests.identity import digest
@@ -49,11 +49,11 @@ Loader = Callable[[str, TalkerSettings], Talker]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmJob:
-    """What all shots of one run share. `folder` is the production, `root` its build folder.
+    """What all shots of one run share.
 
-    `storage`: URL of what driver and workers share when they do not share `folder` and `root`, with
-    the stored names of `portraits`. `load` makes the talker; another than the usual one is for
-    measurements and tests.
+    `folder` is the production, `root` its build folder. `storage`: URL of the storage that driver
+    and workers share when they do not share `folder` and `root`; `portraits` maps portrait paths to
+    stored names. `load` makes the talker; measurements and tests pass another.
     """
 
     folder: Path
@@ -70,8 +70,10 @@ class FarmJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReady:
-    """A worker that has its talker: `name` is host/pid, `node` Ray's id of its machine, `gpus` the
-    ids of those it alone uses.
+    """A worker that has loaded its talker.
+
+    `name` is host/pid, `node` Ray's id of its machine, `gpus` the ids of the GPUs that it alone
+    uses.
     """
 
     name: str
@@ -81,8 +83,9 @@ class WorkerReady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFailure:
-    """Why a shot was not made. `kind` as in `policy`; `input` is never retried. `suspect` names the
-    worker.
+    """Why a shot was not made.
+
+    `kind` as in `policy`; `input` is never retried. `suspect` names the worker.
     """
 
     shot_id: str
@@ -91,7 +94,7 @@ class ShotFailure:
     suspect: str = ""
 
 
-class _CancelledError(Exception):  # noqa: N818 - somebody asked for it
+class _CancelledError(Exception):
     """The shot is not wanted any more."""
 
 
@@ -104,10 +107,10 @@ class _LoadedTalker:
 
 
 class Worker:
-    """One talker, loaded once. Becomes a Ray actor in `pool`."""
+    """A worker with one talker, loaded once. It becomes a Ray actor in `pool`."""
 
     def __init__(self, job: FarmJob) -> None:
-        """Nothing is loaded yet."""
+        """Load nothing yet."""
         settle()
         self._job = job
         self._name = f"{socket.gethostname()}/{os.getpid()}"
@@ -118,28 +121,27 @@ class Worker:
         self._root = scratch_folder(job.storage) if job.storage else job.root
 
     def load(self) -> WorkerReady | ShotFailure:
-        """Load the talker; a failure says why this worker is of no use, for example since weights
-        are missing on its machine.
-        """
+        """Load the talker; a failure says why this worker is of no use, such as no weights."""
         import ray
 
         context = ray.get_runtime_context()
         gpus = context.get_accelerator_ids().get("GPU", [])
         if not gpus:
-            # a GPU that this machine may have is another worker's
+            # any GPU of this machine belongs to another worker
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         try:
             self._description = talkers.describe(self._job.talker, self._job.settings)
             self._usual = _LoadedTalker(self._load_talker(self._job.settings))
             if self._storage:
                 shared.fetch_recordings(self._storage, self._job.recordings, root=self._root)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this worker cannot work
+        except Exception as error:  # noqa: BLE001 - whatever it is, this worker is of no use
             return self._describe_failure("", error)
         return WorkerReady(name=self._name, node=context.get_node_id(), gpus=tuple(gpus))
 
     def make_take(self, task: ShotTask) -> Take | ShotFailure:
-        """Make one take. Errors come back as values: an exception of an actor means that the actor
-        itself is gone.
+        """Make one take.
+
+        Errors come back as values: an exception from an actor means that the actor itself is gone.
         """
         shot = task.shot
         try:
@@ -155,9 +157,7 @@ class Worker:
             self._unwanted.discard(shot.shot_id)
 
     def count_steps(self) -> int:
-        """A number that grows with every frame and denoising step: as long as it does, the worker
-        is not hung.
-        """
+        """Count frames and denoising steps: while the count grows, the worker is not hung."""
         return self._steps
 
     def cancel(self, shot_id: str) -> None:
@@ -165,9 +165,7 @@ class Worker:
         self._unwanted.add(shot_id)
 
     def _load_talker(self, settings: TalkerSettings) -> Talker:
-        """The talker, with the threads of every engine that it brought held to the worker's
-        CPUs.
-        """
+        """Load the talker, and hold the threads of its engines to the worker's CPUs."""
         import cv2
 
         talker = self._job.load(self._job.talker, settings)
@@ -182,9 +180,7 @@ class Worker:
         return self._usual
 
     def _make_and_store(self, shot: Shot, talking: _LoadedTalker) -> Take:
-        """Make a take where it belongs: in the build folder, or on this machine and from there into
-        storage.
-        """
+        """Make a take in the build folder, or on this machine and then move it into storage."""
         if self._storage is None:
             return self._generate_take(shot, talking)
         take = shared.read_stored_take(self._storage, shot.shot_id) or self._generate_take(
@@ -215,8 +211,9 @@ class Worker:
         )
 
     def _make_small(self, shot: Shot) -> Take:
-        """Make a take with what the talker can do with less memory at once; the take says so. The
-        usual talker gives way for it.
+        """Make a take with the talker's settings for less memory; the take notes this.
+
+        The usual talker is unloaded for it.
         """
         self._usual = None
         gc.collect()
@@ -252,16 +249,15 @@ class Worker:
         reason = str(error)
         if not isinstance(error, InputError | ToolError | OSError | MemoryError | _CancelledError):
             place = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+            where = f"{Path(place.filename).name}, line {place.lineno}"
+            reason = f"{type(error).__name__}: {error} ({where})"
         return ShotFailure(
             shot_id=shot_id, kind=kind, reason=reason or type(error).__name__, suspect=self._name
         )
 
 
 def scratch_folder(url: str) -> Path:
-    """Where workers of one machine keep what they fetched from a storage, and make takes before
-    they put them there.
-    """
+    """Name this machine's folder for files from a storage and for takes not yet stored in it."""
     return cache_folder() / layout.CACHED_WORK / digest(url)
 
 
@@ -274,10 +270,9 @@ def end_process(name: str) -> None:
 
 
 def classify_failure(error: Exception) -> FailureKind:
-    """What class of failure an error is: what a person gave, no memory, no space on disk,
-    cancelled, or a tool.
+    """Classify an error: bad input, out of memory, disk full, cancelled, or a failed tool.
 
-    >>> kind_of(OSError(28, "No space left on device"))
+    >>> classify_failure(OSError(28, "No space left on device"))
     'full'
     """
     if isinstance(error, _CancelledError):

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the driver and workers on other machines hand each other through storage: recordings and
-portraits out, takes back.
+"""Exchange files with workers on other machines through storage: inputs out, takes back.
 
-A take's files go first and its row last, so a row there means that all of it is there. The same
-take put twice is the same take.
+Inputs are recordings and portraits. A take's files are stored first and its row last, so a row in
+the storage means that all of the take is there. Storing the same take twice gives the same take.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def send_inputs(
     folder: Path,
     root: Path,
 ) -> dict[str, str]:
-    """Put what workers read where they find it; returns the stored name of each portrait path."""
+    """Store what workers read; return the stored name of each portrait path."""
     portraits = {path: _name_portrait(folder / path) for path in {shot.portrait for shot in shots}}
     wanted = {name: folder / path for path, name in portraits.items()}
     wanted |= {
@@ -44,7 +43,7 @@ def send_inputs(
 
 
 def fetch_recordings(storage: Storage, recordings: Iterable[Recording], *, root: Path) -> None:
-    """Bring the sound to a worker's machine, once."""
+    """Fetch the recordings to a worker's machine, once."""
     for recording in recordings:
         fetch_file(
             storage,
@@ -54,14 +53,14 @@ def fetch_recordings(storage: Storage, recordings: Iterable[Recording], *, root:
 
 
 def fetch_file(storage: Storage, name: str, target: Path) -> Path:
-    """The local copy of a stored file."""
+    """Return the local copy of a stored file; fetch it if it is not here."""
     if not target.is_file():
         storage.get(name, target)
     return target
 
 
 def store_take(storage: Storage, take: Take, *, root: Path) -> None:
-    """Store a take that stands under `root`, its row last, and take it off this machine."""
+    """Store a take that lies under `root`, its row last, and delete it from this machine."""
     row = render.row_path(take.shot_id, root=root)
     files = [render.take_path(take.shot_id, root=root), render.matte_path(take.shot_id, root=root)]
     for path in [*(path for path in files if path.is_file()), row]:
@@ -71,14 +70,15 @@ def store_take(storage: Storage, take: Take, *, root: Path) -> None:
 
 
 def read_stored_take(storage: Storage, shot_id: str) -> Take | None:
-    """The take that is stored under an identity."""
+    """Read the row of the take that is stored under an identity."""
     text = storage.read_text(f"{layout.STORED_TAKES}/{shot_id}.json")
     return None if text is None else Take(**json.loads(text))
 
 
 def fetch_takes(storage: Storage, shot_ids: Sequence[str], *, root: Path) -> list[Take]:
-    """Fetch the takes that are stored; each stands under `root` like one that was made here. Those
-    that are damaged count as not stored.
+    """Fetch the takes that are stored; they lie under `root` like takes made here.
+
+    Damaged takes count as not stored.
     """
     stored = set(storage.list_names(layout.STORED_TAKES))
     wanted = [shot_id for shot_id in shot_ids if f"{layout.STORED_TAKES}/{shot_id}.json" in stored]

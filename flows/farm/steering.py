@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people want of shots while a run goes on: held ones wait or are stopped, wanted ones come
-first, or everything winds down.
+"""Steer a run while it goes on: hold shots, move shots to the front, retry shots, or stop.
 
-The pool asks for it about once a second. Where it comes from (decisions in the record) is not its
-business.
+The pool asks for steering about once a second. Where it comes from (decisions in the record) does
+not matter here.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steering:
-    """`held`: shot ids that stay out; those that run are cancelled at their next frame or denoising
-    step, and count as not tried.
+    """What people want of the shots of a run.
 
-    `priority`: shot id to urgency; higher comes first, 0 for those that are not named. `retry`:
-    failed shots to be tried again. `stop`: finish what runs, begin nothing.
+    `held`: ids of shots to leave out; those in progress are cancelled at their next frame or
+    denoising step, and do not count as tried. `priority`: shot id to urgency; higher comes first, 0
+    for shots that are not named. `retry`: failed shots to try again. `stop`: finish the shots in
+    progress, begin nothing.
     """
 
     held: frozenset[str] = frozenset()
@@ -31,5 +31,5 @@ Steer = Callable[[], Steering]
 
 
 def no_steering() -> Steering:
-    """Nobody wants anything in particular."""
+    """Return steering that changes nothing."""
     return Steering()

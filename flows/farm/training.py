@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training on several Ray workers: Ray Train starts them and connects them; what they do is the
-same loop as on one.
+"""Train on several Ray workers: Ray Train starts and connects them; the loop is the same as on one.
 
-Workers must reach the corpus and the folder of results under the same paths. Losses are those of
+Workers must reach the corpus and the folder of results under the same paths. Losses equal those of
 one worker with the same batch (docs/training.md).
 """
 
@@ -20,8 +19,9 @@ Work = Callable[[Workers], None]
 
 
 def run_on_workers(work: Work, count: int, *, address: str = "") -> None:
-    """Run `work` in `count` Ray workers at once, one CPU each. Raises ToolError when Ray or a
-    worker fails, InputError as `work` does.
+    """Run `work` in `count` Ray workers at once, one CPU each.
+
+    Raises ToolError when Ray or a worker fails, InputError as `work` does.
     """
     with (
         connect_ray(address, cpus=count),
@@ -44,12 +44,12 @@ def run_on_workers(work: Work, count: int, *, address: str = "") -> None:
 
 
 def _find_cause(error: Any) -> Exception:
-    """What a worker said was wrong with its input, else that Ray Train failed."""
+    """Find the input error that a worker raised; otherwise report that Ray Train failed."""
     failures = getattr(error, "worker_failures", {}).values()
     for failure in failures:
-        told = getattr(failure, "cause", failure)
-        if isinstance(told, InputError):
-            return told
+        cause = getattr(failure, "cause", failure)
+        if isinstance(cause, InputError):
+            return cause
     return ToolError(f"training on Ray failed: {error}")
 
 

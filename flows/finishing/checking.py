@@ -10,7 +10,7 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from flows.finishing.sidecars import grades_of
+from flows.finishing.sidecars import read_grades
 from flows.ledger.marks import check_marks
 from flows.version import Draft, loudness_settings
 from manifests.delivery_rows import Check
@@ -47,7 +47,7 @@ def check_version(draft: Draft) -> list[Check]:
         )
     ]
     checks += _check_captions(draft)
-    grades = grades_of(draft.project, draft.cuts)
+    grades = read_grades(draft.project, draft.cuts)
     for one in draft.passes:
         picture = one.job.picture
         checks += [
@@ -57,7 +57,7 @@ def check_version(draft: Draft) -> list[Check]:
             )
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
-    heard = listen(draft, rate=draft.job.picture.rate, leads=leads)
+    heard = check_tracks(draft, rate=draft.job.picture.rate, leads=leads)
     checks += check_marks(draft.cuts, version=draft.name) + heard + _check_pictures(draft)
     return checks + [
         _check_watermark(draft, profile)
@@ -88,7 +88,7 @@ def _check_watermark(draft: Draft, profile: str) -> Check:
     )
 
 
-def sign(draft: Draft) -> list[Check]:
+def sign_files(draft: Draft) -> list[Check]:
     """Write content credentials into every file, the last thing that happens to it, and open them
     again.
     """
@@ -189,17 +189,17 @@ def _check_pictures(draft: Draft) -> list[Check]:
 def _check_pass_picture(draft: Draft, made: DeliveryPass) -> list[Check]:
     profile, picture = made.job.profiles[0].name, made.job.picture
     path, rate, cuts = draft.files[profile], picture.rate, made.shifted_cuts
-    seen, scenes = check_picture.measure_picture(path), scenes_of(draft, cuts, size=picture.size)
+    seen, scenes = check_picture.measure_picture(path), list_scenes(draft, cuts, size=picture.size)
     screen = check_faces.ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
         *check_picture.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *check_picture.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *check_picture.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
-        *look_at_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
+        *check_screen_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
     ]
 
 
-def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[ExpectedFace]:
+def list_scenes(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[ExpectedFace]:
     """The events of an edit in which somebody should be seen."""
     speakers = {
         shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots
@@ -209,7 +209,7 @@ def scenes_of(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> li
     )
 
 
-def look_at_faces(
+def check_screen_faces(
     draft: Draft, screen: ScreenedFile, scenes: Sequence[ExpectedFace], *, profile: str, lips: bool
 ) -> list[Check]:
     """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not
@@ -248,7 +248,7 @@ def look_at_faces(
     return checks
 
 
-def listen(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:
+def check_tracks(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:
     """Whether the sound of every file lies where the master lies, and every line is heard in it.
 
     `leads`: frames of slate before the film, by profile; none where a profile is not named.

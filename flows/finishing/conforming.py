@@ -22,7 +22,7 @@ from pipeline.assemble.conform import conform_cuts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conformed:
+class ConformedVersion:
     """The version that was made, and which events of the edit list differ from the cut as it was
     rendered (numbers).
     """
@@ -34,7 +34,7 @@ class Conformed:
 
 def conform(
     folder: Path, edited: Path, *, out: Path | None, wait_seconds: float = 0.0
-) -> Conformed:
+) -> ConformedVersion:
     """Make a version of the cut as it stands in `edited` (.otio).
 
     Raises InputError when the production is not rendered, and with everything that is wrong with
@@ -43,7 +43,7 @@ def conform(
     project = open_project(folder, out)
     reel = _read_rendered_inputs(project)
     with held(project.root, purpose="conform", wait_seconds=wait_seconds):
-        before = episode.edit(project, reel, episode.colour_match(project, reel))
+        before = episode.build_cuts(project, reel, episode.match_colours(project, reel))
         cuts = conform_cuts(before, edited)
         version = episode.make_version(project, reel, cuts)
         digest = identity.digest_file(edited)
@@ -54,7 +54,7 @@ def conform(
                 )
             ]
         )
-    return Conformed(version=version, **_compare_cuts(before, cuts))
+    return ConformedVersion(version=version, **_compare_cuts(before, cuts))
 
 
 def _read_rendered_inputs(project: Project) -> VersionInputs:

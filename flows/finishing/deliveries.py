@@ -33,7 +33,7 @@ QUIET_DIALOGUE_LU = (
 )
 
 
-def passes(
+def plan_passes(
     project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, version: str = ""
 ) -> list[DeliveryPass]:
     """The profiles of the production that show the same picture, together; those that show the
@@ -70,7 +70,7 @@ def _list_profiles(project: Project) -> list[profiles.Profile]:
     return wanted
 
 
-def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
+def render_passes(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     """The files of all passes, by profile."""
     files: dict[str, Path] = {}
     for one in passes:
@@ -80,7 +80,7 @@ def render(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
     return files
 
 
-def stem_ids(
+def compute_stem_ids(
     project: Project, reel: VersionInputs, passes: Sequence[DeliveryPass]
 ) -> dict[str, str]:
     """The identity of every stem that is wanted."""
@@ -98,14 +98,14 @@ def write_stems(
     return stems.write_stems(project.root / master.path, reel.cues, folder / layout.STEMS)
 
 
-def describe(draft: Draft) -> list[Deliverable]:
+def describe_files(draft: Draft) -> list[Deliverable]:
     """The rows of all files."""
     rows = [
         row
         for one in draft.passes
         for row in deliver.describe_files(dict(draft.files), one.cuts, one.job, version=draft.name)
     ]
-    ids = stem_ids(draft.project, draft.reel, draft.passes)
+    ids = compute_stem_ids(draft.project, draft.reel, draft.passes)
     return rows + [
         Deliverable(
             deliverable_id=ids[name],

@@ -27,10 +27,10 @@ from pipeline.colour import grade as grading
 from pipeline.deliver import captions, delivery_job, versions
 from pipeline.render.slate import SLATE
 
-__all__ = ["VersionInputs", "Version", "colour_match", "edit", "make_version", "standing"]
+__all__ = ["VersionInputs", "Version", "match_colours", "build_cuts", "make_version", "find_standing_files"]
 
 
-def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
+def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
     shots, takes = _drop_slates(reel)
     grades = grading.grade_shots(
@@ -40,7 +40,7 @@ def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
         root=project.root,
         progress=reporter().count,
     )
-    recorded.remember_grades(project, grades)
+    recorded.record_grades(project, grades)
     return grades
 
 
@@ -50,13 +50,13 @@ def _drop_slates(reel: VersionInputs) -> tuple[list[Shot], list[Take]]:
     return [shot for shot in reel.shots if shot.talker != SLATE], takes
 
 
-def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
     size = (project.production.width, project.production.height)
     return assemble.build_cuts(reel.shots, reel.takes, grades, version="", size=size)
 
 
-def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
+def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None.
     Opens no media.
     """
@@ -64,17 +64,17 @@ def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
     ids = grading.grade_ids(pairs, look_settings(project, shots))
-    grades = recorded.known_grades(project, ids)
+    grades = recorded.find_grades(project, ids)
     if grades is None:
         return None
-    passes = deliveries.passes(project, reel, edit(project, reel, grades))
+    passes = deliveries.plan_passes(project, reel, build_cuts(project, reel, grades))
     wanted = [
         delivery_job.deliverable_id(one.cuts, one.job, profile)
         for one in passes
         for profile in one.job.profiles
     ]
-    wanted += [*deliveries.stem_ids(project, reel, passes).values(), *hls_playlists.ids(passes)]
-    return recorded.standing_version(project, wanted)
+    wanted += [*deliveries.compute_stem_ids(project, reel, passes).values(), *hls_playlists.compute_ids(passes)]
+    return recorded.find_standing_files(project, wanted)
 
 
 def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
@@ -87,9 +87,9 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     master = master_mix.render_master(
         reel.recordings, samples=samples, settings=loudness_settings(project), root=project.root
     )
-    passes = deliveries.passes(project, reel, cuts, version=name)
+    passes = deliveries.plan_passes(project, reel, cuts, version=name)
     with versions.stage_version(place, name) as folder:
-        files = deliveries.render(passes, folder=folder)
+        files = deliveries.render_passes(passes, folder=folder)
         reporter().step("Captions, timeline, contact sheet, checks")
         stems = deliveries.write_stems(project, reel, master, folder=folder)
         shown = sidecars.compose_captions(project, reel, cuts)
@@ -111,18 +111,18 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
             stems=stems,
         )
         checks = (
-            checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign(draft)
+            checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign_files(draft)
         )
-        checks += hls_playlists.write(draft)
+        checks += hls_playlists.write_playlists(draft)
         qc.write_checks(checks, folder)
         made = Version(
             name=name,
             folder=folder,
-            deliverables=[*deliveries.describe(draft), *hls_playlists.describe(draft)],
+            deliverables=[*deliveries.describe_files(draft), *hls_playlists.describe_playlist(draft)],
             checks=checks,
         )
         export.write_report(project, made, cuts)
-        consents.hold(project)
+        consents.require_consents(project)
         final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
-    recorded.remember_version(project, name, cuts, checks, made.deliverables)
+    recorded.record_version(project, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)

@@ -19,7 +19,7 @@ from pipeline.deliver.profiles import HLS
 RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
 
 
-def ids(passes: Sequence[DeliveryPass]) -> list[str]:
+def compute_ids(passes: Sequence[DeliveryPass]) -> list[str]:
     """The identity of the master playlist, where there is a ladder: that of its renditions
     together.
     """
@@ -32,7 +32,7 @@ def ids(passes: Sequence[DeliveryPass]) -> list[str]:
     return [identity.digest([HLS, made])] if made else []
 
 
-def write(draft: Draft) -> list[Check]:
+def write_playlists(draft: Draft) -> list[Check]:
     """Write the playlists of the ladder into its folder, follow them, and judge what is found;
     nothing where there is no ladder.
 
@@ -51,7 +51,7 @@ def write(draft: Draft) -> list[Check]:
     return _check_playlists(draft, master, hls.inspect_playlists(master))
 
 
-def describe(draft: Draft) -> list[Deliverable]:
+def describe_playlist(draft: Draft) -> list[Deliverable]:
     """The row of the master playlist, where there is a ladder."""
     files = _list_rendition_files(draft)
     return [
@@ -66,7 +66,7 @@ def describe(draft: Draft) -> list[Deliverable]:
             width=draft.job.picture.width,
             height=draft.job.picture.height,
         )
-        for key in ids(draft.passes)
+        for key in compute_ids(draft.passes)
     ]
 
 

@@ -14,40 +14,40 @@ from flows.version import Version, VersionInputs
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade
 
-__all__ = ["VersionInputs", "Version", "colour_match", "edit", "make_version", "standing"]
+__all__ = ["VersionInputs", "Version", "match_colours", "build_cuts", "make_version", "find_standing_files"]
 
 
 class Finishing(Protocol):
     """What both modules are: the steps of finishing."""
 
-    def colour_match(self, project: Project, reel: VersionInputs) -> list[Grade]: ...
-    def edit(self, project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]: ...
+    def match_colours(self, project: Project, reel: VersionInputs) -> list[Grade]: ...
+    def build_cuts(self, project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]: ...
     def make_version(
         self, project: Project, reel: VersionInputs, cuts: Sequence[Cut]
     ) -> Version: ...
-    def standing(self, project: Project, reel: VersionInputs) -> list[Deliverable] | None: ...
+    def find_standing_files(self, project: Project, reel: VersionInputs) -> list[Deliverable] | None: ...
 
 
-def of(project: Project) -> Finishing:
+def choose_finishing(project: Project) -> Finishing:
     """The finishing of a production's kind."""
     return lesson if project.production.kind == "lesson" else episode
 
 
-def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
+def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot; recorded when new."""
-    return of(project).colour_match(project, reel)
+    return choose_finishing(project).match_colours(project, reel)
 
 
-def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list; its version is named when it is delivered."""
-    return of(project).edit(project, reel, grades)
+    return choose_finishing(project).build_cuts(project, reel, grades)
 
 
 def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """A version that stands in its folder, whole, with its checks."""
-    return of(project).make_version(project, reel, cuts)
+    return choose_finishing(project).make_version(project, reel, cuts)
 
 
-def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
+def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version with this very cut, sound and settings stands, else None."""
-    return of(project).standing(project, reel)
+    return choose_finishing(project).find_standing_files(project, reel)

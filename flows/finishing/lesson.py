@@ -47,7 +47,7 @@ THUMBNAIL = (640, 360)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class LessonLayout:
     """A lesson laid out: its script, its sections as they are composed, what they are made of."""
 
     script: LessonScript
@@ -76,7 +76,7 @@ class Lesson:
 # The four steps of finishing
 
 
-def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
+def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
     """One transform per shot, estimated section by section, so that a changed section leaves the
     others' pixels as they are.
     """
@@ -92,33 +92,33 @@ def colour_match(project: Project, reel: VersionInputs) -> list[Grade]:
             progress=reporter().count,
         )
     ]
-    recorded.remember_grades(project, grades)
+    recorded.record_grades(project, grades)
     return grades
 
 
-def edit(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list: slides with the presenter over them; its version is named when it is
     delivered.
     """
-    return lay_out(project, reel, grades).cuts
+    return lay_out_lesson(project, reel, grades).cuts
 
 
-def standing(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
+def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version of exactly this lesson stands, else None. Opens no takes."""
     ids = _compute_grade_ids(project, reel)
-    grades = recorded.known_grades(project, ids)
+    grades = recorded.find_grades(project, ids)
     if grades is None:
         return None
-    lesson = lay_out(project, reel, grades)
+    lesson = lay_out_lesson(project, reel, grades)
     wanted = {_identify_file(project, reel, lesson, profile) for profile in _list_profiles(project)}
-    return recorded.standing_version(project, wanted)
+    return recorded.find_standing_files(project, wanted)
 
 
 def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """Render the sections that are new, join them, write what lies beside, check, publish: the
     folder appears whole or not at all.
     """
-    lesson = lay_out(
+    lesson = lay_out_lesson(
         project, reel, project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
     place = project.root / layout.DELIVERABLES
@@ -157,7 +157,7 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
             shown=shown,
         )
         _write_texts(draft, lesson)
-        checks = _check_version(draft, lesson) + checking.sign(draft)
+        checks = _check_version(draft, lesson) + checking.sign_files(draft)
         _write_pictures(draft, lesson)
         written = _write_packages(draft, lesson)
         qc.write_checks(checks, folder)
@@ -168,13 +168,13 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
             checks=checks,
         )
         export.write_report(project, made, cuts)
-        consents.hold(project)
+        consents.require_consents(project)
         final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
-    recorded.remember_version(project, name, cuts, checks, made.deliverables)
+    recorded.record_version(project, name, cuts, checks, made.deliverables)
     return dataclasses.replace(made, folder=final)
 
 
-def lay_out(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> Lesson:
+def lay_out_lesson(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> LessonLayout:
     """The sections as they will be seen. Raises InputError when the script or the slides cannot be
     used (any more).
     """
@@ -194,7 +194,7 @@ def lay_out(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> L
         burn_in=production.delivery.burn_in,
     )
     stretches = timing.lay_out_sections(script, reel.cues, reel.shots, rate=picture.rate)
-    return Lesson(
+    return LessonLayout(
         script=script, composed=compose.compose_sections(stretches, making), making=making
     )
 
@@ -203,7 +203,7 @@ def lay_out(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> L
 
 
 def _join_sections(
-    project: Project, lesson: Lesson, sound_path: Path, folder: Path
+    project: Project, lesson: LessonLayout, sound_path: Path, folder: Path
 ) -> dict[str, Path]:
     """Every profile from its sections, with the chapters inside."""
     marks = transcript.build_entries(lesson.stretches, lesson.script, [], lesson.making.slides)
@@ -228,7 +228,7 @@ def _join_sections(
     return files
 
 
-def _write_texts(draft: Draft, lesson: Lesson) -> None:
+def _write_texts(draft: Draft, lesson: LessonLayout) -> None:
     """Captions, chapters, transcript, and a list of the sections for people and programs."""
     production, rate = draft.project.production, draft.project.production.rate
     sidecars.write_captions(draft.project, draft.shown, folder=draft.folder)
@@ -252,7 +252,7 @@ def _write_texts(draft: Draft, lesson: Lesson) -> None:
         (draft.folder / name).write_text(text, encoding="utf-8")
 
 
-def _write_pictures(draft: Draft, lesson: Lesson) -> None:
+def _write_pictures(draft: Draft, lesson: LessonLayout) -> None:
     """A thumbnail a section, a poster, and a contact sheet."""
     profile = _list_profiles(draft.project)[0]
     picture = lesson.making.picture
@@ -286,7 +286,7 @@ def _write_pictures(draft: Draft, lesson: Lesson) -> None:
     )
 
 
-def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
+def _write_packages(draft: Draft, lesson: LessonLayout) -> dict[str, Path]:
     """The packages that are wanted, by their kind, when there is a file that browsers play."""
     production = draft.project.production
     if "web" not in draft.files:
@@ -312,7 +312,7 @@ def _write_packages(draft: Draft, lesson: Lesson) -> dict[str, Path]:
     }
 
 
-def _describe_files(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> list[Deliverable]:
+def _describe_files(draft: Draft, lesson: LessonLayout, written: dict[str, Path]) -> list[Deliverable]:
     """The rows of the files; packages are among them, under the identity of the video in them."""
     picture = lesson.making.picture
     made = [
@@ -345,7 +345,7 @@ def _describe_files(draft: Draft, lesson: Lesson, written: dict[str, Path]) -> l
 # Checks
 
 
-def _check_version(draft: Draft, lesson: Lesson) -> list[Check]:
+def _check_version(draft: Draft, lesson: LessonLayout) -> list[Check]:
     rate, picture = lesson.making.picture.rate, lesson.making.picture
     # slides stand still: that is no freeze
     quiet = [one.timed for one in lesson.composed if one.placement.slide]
@@ -382,7 +382,7 @@ def _check_version(draft: Draft, lesson: Lesson) -> list[Check]:
     checks += check_edit.check_edit(
         lesson.cuts, grades, version=draft.name, size=picture.size, rate=rate
     )
-    checks += checking.listen(draft, rate=rate, leads={}) + _check_pictures(draft, lesson)
+    checks += checking.check_tracks(draft, rate=rate, leads={}) + _check_pictures(draft, lesson)
     return [
         *checks,
         _check_covered_text(draft.name, lesson),
@@ -390,23 +390,23 @@ def _check_version(draft: Draft, lesson: Lesson) -> list[Check]:
     ]
 
 
-def _check_pictures(draft: Draft, lesson: Lesson) -> list[Check]:
+def _check_pictures(draft: Draft, lesson: LessonLayout) -> list[Check]:
     """What the first file shows: the others are of the same frames. Slides are no scenes, so
     nothing but presenters is measured.
     """
     picture, (profile, path) = lesson.making.picture, next(iter(draft.files.items()))
     rate, seen = picture.rate, check_picture.measure_picture(path)
-    scenes = checking.scenes_of(draft, lesson.cuts, size=picture.size)
+    scenes = checking.list_scenes(draft, lesson.cuts, size=picture.size)
     screen = ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
         *check_picture.check_cuts(
             seen, lesson.cuts, version=draft.name, profile=profile, rate=rate
         ),
-        *checking.look_at_faces(draft, screen, scenes, profile=profile, lips=True),
+        *checking.check_screen_faces(draft, screen, scenes, profile=profile, lips=True),
     ]
 
 
-def _check_covered_text(version: str, lesson: Lesson) -> Check:
+def _check_covered_text(version: str, lesson: LessonLayout) -> Check:
     """Whether the presenter hides words of a slide because it leaves no room elsewhere."""
     over = [one for one in lesson.composed if one.placement.covered]
     titles = "; ".join(one.timed.section.title for one in over)
@@ -421,7 +421,7 @@ def _check_covered_text(version: str, lesson: Lesson) -> Check:
     )
 
 
-def _check_heard_sections(version: str, lesson: Lesson) -> Check:
+def _check_heard_sections(version: str, lesson: LessonLayout) -> Check:
     """A section of which nothing was heard is not in the lesson, and that is a failure."""
     missing = timing.find_unheard_sections(lesson.script, lesson.stretches)
     titles = "; ".join(section.title for section in missing)
@@ -469,7 +469,7 @@ def _compute_grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
     return ids
 
 
-def _identify_file(project: Project, reel: VersionInputs, lesson: Lesson, profile: Profile) -> str:
+def _identify_file(project: Project, reel: VersionInputs, lesson: LessonLayout, profile: Profile) -> str:
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
     sections = [compose.identify_section(one, lesson.making, profile) for one in lesson.composed]
     samples = sample_of_frame(lesson.frames, project.production.rate)
@@ -485,7 +485,7 @@ def _identify_file(project: Project, reel: VersionInputs, lesson: Lesson, profil
     return identity.digest([VERSION, sections, sound_id, profile.plain(), named, extras])
 
 
-def _describe_section(one: ComposedSection, lesson: Lesson) -> dict[str, Any]:
+def _describe_section(one: ComposedSection, lesson: LessonLayout) -> dict[str, Any]:
     stretch, rate = one.timed, lesson.making.picture.rate
     return {
         "title": stretch.section.title,

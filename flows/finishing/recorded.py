@@ -15,20 +15,20 @@ from manifests.rows import Cut, Grade
 from pipeline.deliver.versions import version_number
 
 
-def known_grades(project: Project, ids: Mapping[str, str]) -> list[Grade] | None:
+def find_grades(project: Project, ids: Mapping[str, str]) -> list[Grade] | None:
     """The transforms of these identities (by shot), None when one of them was not made yet."""
     grades = project.store.read(Grade, grade_id=list(ids.values()))
     return grades if {grade.grade_id for grade in grades} == set(ids.values()) else None
 
 
-def remember_grades(project: Project, grades: Sequence[Grade]) -> None:
+def record_grades(project: Project, grades: Sequence[Grade]) -> None:
     """Record the transforms that are new."""
     made = {grade.grade_id: grade for grade in grades}
     known = {row.grade_id for row in project.store.read(Grade, grade_id=list(made))}
     project.store.append([grade for key, grade in made.items() if key not in known])
 
 
-def standing_version(project: Project, wanted: Collection[str]) -> list[Deliverable] | None:
+def find_standing_files(project: Project, wanted: Collection[str]) -> list[Deliverable] | None:
     """The newest version's files when they are exactly these deliverables and stand, else None."""
     found = project.store.read(Deliverable, deliverable_id=list(wanted))
     found = [row for row in found if (project.root / layout.DELIVERABLES / row.path).is_file()]
@@ -37,7 +37,7 @@ def standing_version(project: Project, wanted: Collection[str]) -> list[Delivera
     return newest if {row.deliverable_id for row in newest} == set(wanted) else None
 
 
-def remember_version(
+def record_version(
     project: Project,
     version: str,
     cuts: Sequence[Cut],

@@ -75,7 +75,7 @@ def write_pictures(
         size=picture.size,
     )
     takes = {take.shot_id: take for take in reel.takes}
-    grades = {grade.shot_id: grade for grade in grades_of(project, cuts)}
+    grades = {grade.shot_id: grade for grade in read_grades(project, cuts)}
     firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
     pairs = [
         (
@@ -124,6 +124,6 @@ def _describe_change(grade: Grade) -> str:
     return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
 
 
-def grades_of(project: Project, cuts: Sequence[Cut]) -> list[Grade]:
+def read_grades(project: Project, cuts: Sequence[Cut]) -> list[Grade]:
     """The transforms of the cut."""
     return project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))

@@ -26,7 +26,7 @@ from pipeline.script.consent import COVERS, ConsentTerms, Withdrawal
 
 REVOKED, PURGING, PURGED = "consent revoked", "purge began", "purged"
 
-TOUCHED = """
+DELIVERED_FILES_QUERY = """
 WITH seen AS (
     SELECT DISTINCT c.version, 'likeness' AS what FROM all_cuts c JOIN all_shots s USING (shot_id) WHERE s.actor = $1
   UNION
@@ -42,7 +42,7 @@ For `callsheet query` as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Touched:
+class DeliveredFile:
     """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it
     is still there.
     """
@@ -55,7 +55,7 @@ class Touched:
     stands: bool
 
 
-def terms(project: Project) -> ConsentTerms:
+def read_terms(project: Project) -> ConsentTerms:
     """What consents of this production are held to today."""
     settings = project.production.consent
     return ConsentTerms(
@@ -67,20 +67,20 @@ def terms(project: Project) -> ConsentTerms:
     )
 
 
-def refusals(
+def list_refusals(
     project: Project, actors: Sequence[Actor], consents: Sequence[Consent]
 ) -> list[Problem]:
     """What keeps these actors out of the production today, by the sheet and by what was revoked."""
     return consent.check_consents(
-        actors, consents, terms(project), withdrawals=withdrawals(project)
+        actors, consents, read_terms(project), withdrawals=list_withdrawals(project)
     )
 
 
-def known_withdrawn(project: Project) -> list[Actor]:
+def list_withdrawn_actors(project: Project) -> list[Actor]:
     """People of the cast as last recorded who took something back: told also when a sheet cannot be
     read (a purge took the portrait).
     """
-    gone = {one.person for one in withdrawals(project)}
+    gone = {one.person for one in list_withdrawals(project)}
     return (
         [actor for actor in project.store.read_current(Actor) if actor.actor in gone]
         if gone
@@ -88,24 +88,24 @@ def known_withdrawn(project: Project) -> list[Actor]:
     )
 
 
-def hold(project: Project) -> None:
+def require_consents(project: Project) -> None:
     """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in
     the cast no longer allows it.
     """
     problems = list[Problem]()
-    sheet = on_file(project, problems)
-    problems += refusals(project, project.store.read_current(Actor), sheet)
+    sheet = read_consents(project, problems)
+    problems += list_refusals(project, project.store.read_current(Actor), sheet)
     if problems:
         raise InputError(problems)
 
 
-def on_file(project: Project, problems: list[Problem]) -> list[Consent]:
+def read_consents(project: Project, problems: list[Problem]) -> list[Consent]:
     """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
     path = project.production.resolve_path(project.production.consents)
     return (collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []) or []
 
 
-def withdrawals(project: Project) -> list[Withdrawal]:
+def list_withdrawals(project: Project) -> list[Withdrawal]:
     """What was revoked or purged in this production, oldest first."""
     found = {
         row.event_id: row
@@ -128,7 +128,7 @@ def withdrawals(project: Project) -> list[Withdrawal]:
     ]
 
 
-def revoke(
+def revoke_consent(
     project: Project,
     person: str,
     *,
@@ -143,7 +143,7 @@ def revoke(
     """
     given = [
         one.consent_id
-        for one in consent.select_by_person(on_file(project, []), person)
+        for one in consent.select_by_person(read_consents(project, []), person)
         if one.covers in covers
     ]
     detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
@@ -161,12 +161,12 @@ def _open_stores(project: Project) -> list[Store]:
     return [project.store] if project.root == home else [project.store, Store(home / layout.RECORD)]
 
 
-def people_named(project: Project, name: str) -> list[str]:
+def find_people(project: Project, name: str) -> list[str]:
     """The actor's name as the record and the sheets write it, every spelling. Raises InputError
     with the nearest names.
     """
     known = {row.actor for row in project.store.read(Actor)} | {
-        row.subject for row in on_file(project, [])
+        row.subject for row in read_consents(project, [])
     }
     known |= {actor for actor in _read_cast_names(project) if actor}
     if found := [one for one in sorted(known) if consent.is_same_person(one, name)]:
@@ -177,12 +177,12 @@ def people_named(project: Project, name: str) -> list[str]:
     )
 
 
-def touched(project: Project, person: str) -> list[Touched]:
+def list_delivered_files(project: Project, person: str) -> list[DeliveredFile]:
     """Every file that was ever delivered with somebody in it."""
-    answer = run_query(project.store, TOUCHED, [person])
+    answer = run_query(project.store, DELIVERED_FILES_QUERY, [person])
     place = project.root / layout.DELIVERABLES
     return [
-        Touched(
+        DeliveredFile(
             **dict(zip(answer.columns, row, strict=True)),
             stands=(place / row[answer.columns.index("path")]).is_file(),
         )
@@ -190,7 +190,7 @@ def touched(project: Project, person: str) -> list[Touched]:
     ]
 
 
-def facts(project: Project, person: str) -> dict[str, Any]:
+def collect_facts(project: Project, person: str) -> dict[str, Any]:
     """What there is to know of somebody in a production: consents, revocations, and every file they
     are in.
     """
@@ -198,13 +198,13 @@ def facts(project: Project, person: str) -> dict[str, Any]:
         "production": project.folder,
         "person": person,
         "consents": consent.apply_withdrawals(
-            consent.select_by_person(on_file(project, []), person), withdrawals(project)
+            consent.select_by_person(read_consents(project, []), person), list_withdrawals(project)
         ),
-        "withdrawn": [one for one in withdrawals(project) if one.person == person],
+        "withdrawn": [one for one in list_withdrawals(project) if one.person == person],
         "purged": [
             row.happened_at for row in project.store.read(Event, name=PURGED, subject=person)
         ],
-        "deliverables": touched(project, person),
+        "deliverables": list_delivered_files(project, person),
     }
 
 

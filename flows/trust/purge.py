@@ -19,7 +19,7 @@ from typing import Literal
 from flows.lease import held
 from flows.project import Project
 from flows.trust import remote_copies
-from flows.trust.consents import PURGED, PURGING, revoke, touched, withdrawals
+from flows.trust.consents import PURGED, PURGING, revoke_consent, list_delivered_files, list_withdrawals
 from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Deliverable
@@ -34,7 +34,7 @@ SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aiff", ".aif")  # a likenes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purge:
+class PurgePlan:
     """What would go: files, each with why, and names in the shared storage; the versions that
     become tombstones; and what cannot go, with why.
     """
@@ -52,7 +52,7 @@ class Purge:
         return sum(path.lstat().st_size for path in self.files)
 
 
-def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Purge:
+def plan_purge(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> PurgePlan:
     """What there is of a person now. Nothing is changed."""
     files: dict[Path, str] = {}
     remains: list[str] = []
@@ -63,7 +63,7 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
     doomed = sorted(
         {
             one.version
-            for one in touched(project, person)
+            for one in list_delivered_files(project, person)
             if any(kind in one.what for kind in covers)
         }
         | set(_find_unrecorded_versions(project, person))
@@ -74,7 +74,7 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
             for path in _list_files_below(project.root / layout.DELIVERABLES / version)
             if path.name != layout.TOMBSTONE
         }
-    return Purge(
+    return PurgePlan(
         person=person,
         covers=tuple(covers),
         files={path: why for path, why in files.items() if _is_ours(project, path)},
@@ -82,13 +82,13 @@ def plan(project: Project, person: str, *, covers: Sequence[str] = COVERS) -> Pu
         remains=(
             *dict.fromkeys(remains),
             *_describe_linked_folders(project),
-            *remote_copies.other_machines(project),
+            *remote_copies.describe_other_machines(project),
         ),
         stored=_list_stored(project, person, covers),
     )
 
 
-def carry_out(project: Project, purge: Purge, *, by: str, reason: str = "") -> Event:
+def carry_out_purge(project: Project, purge: PurgePlan, *, by: str, reason: str = "") -> Event:
     """Revoke, delete, leave a tombstone. The revocation stands first, so nothing is published again
     while or after this runs.
 
@@ -97,19 +97,19 @@ def carry_out(project: Project, purge: Purge, *, by: str, reason: str = "") -> E
     """
     begun = {
         one.covers
-        for one in withdrawals(project)
+        for one in list_withdrawals(project)
         if one.word == "purged" and one.person == purge.person
     }
     if not begun.issuperset(purge.covers):
-        revoke(project, purge.person, covers=purge.covers, by=by, reason=reason, name=PURGING)
+        revoke_consent(project, purge.person, covers=purge.covers, by=by, reason=reason, name=PURGING)
     with held(project.root, purpose="purge"):
         # again: a run may have made more since
-        purge = plan(project, purge.person, covers=purge.covers)
+        purge = plan_purge(project, purge.person, covers=purge.covers)
         freed = purge.bytes
         _delete(project, purge, by=by)
     gone = [
         {"path": one.path, "digest": one.media_digest}
-        for one in touched(project, purge.person)
+        for one in list_delivered_files(project, purge.person)
         if not one.stands
     ]
     detail = {
@@ -124,13 +124,13 @@ def carry_out(project: Project, purge: Purge, *, by: str, reason: str = "") -> E
     return made
 
 
-def _delete(project: Project, purge: Purge, *, by: str) -> None:
+def _delete(project: Project, purge: PurgePlan, *, by: str) -> None:
     latest = project.root / layout.DELIVERABLES / layout.LATEST
     if latest.is_symlink() and latest.readlink().name in purge.versions:
         latest.unlink()
     for version in purge.versions:
         _write_tombstone(project, version, purge, by=by)
-    storage = remote_copies.storage_of(project)
+    storage = remote_copies.open_storage(project)
     for name in purge.stored if storage else ():
         storage.remove(name)  # type: ignore[union-attr]
     for path in purge.files:
@@ -139,7 +139,7 @@ def _delete(project: Project, purge: Purge, *, by: str) -> None:
         _remove_empty_folders(project.root / layout.DELIVERABLES / version)
 
 
-def tombstone(path: Path) -> dict[str, object] | None:
+def read_tombstone(path: Path) -> dict[str, object] | None:
     """What is said of a file's version when it was purged, else None."""
     for folder in path.parents[:2]:  # stems lie one folder deeper
         if (folder / layout.TOMBSTONE).is_file():
@@ -163,10 +163,10 @@ def _list_likeness_files(
             (path, "solved portrait in the cache")
             for path in (cache_folder() / layout.CACHED_PORTRAITS).glob(f"{portrait[:20]}-*")
         )
-    yield from remote_copies.cached(
+    yield from remote_copies.list_cached_media(
         project, shot_ids=ids, portraits=_list_named_files(project, person, "portrait")
     )
-    yield from remote_copies.felt(_list_named_files(project, person, "emotion_sample"))
+    yield from remote_copies.list_cached_emotions(_list_named_files(project, person, "emotion_sample"))
     yield from _list_own_files(
         project, person, ("portrait", "emotion_sample", "look"), remains, without=(".cube", *SOUNDS)
     )
@@ -192,8 +192,8 @@ def _list_voice_files(
     if any(names & characters for names in heard.values()):
         spoken = {row.recording_id for row in _find_recordings(project, person)}
         yield from _list_media(project, "voice", spoken)
-    yield from remote_copies.cached_sound(project, _find_recordings(project, person))
-    yield from remote_copies.felt(_list_named_files(project, person, "emotion_sample"))
+    yield from remote_copies.list_cached_sound(project, _find_recordings(project, person))
+    yield from remote_copies.list_cached_emotions(_list_named_files(project, person, "emotion_sample"))
     yield from _list_own_files(
         project, person, ("voice_sample", "emotion_sample"), remains, without=PICTURES
     )
@@ -219,11 +219,11 @@ def _list_stored(project: Project, person: str, covers: Sequence[str]) -> dict[s
     found: dict[str, str] = {}
     if "likeness" in covers:
         ids = sorted({shot.shot_id for shot in project.store.read(Shot, actor=person)})
-        found |= remote_copies.stored(
+        found |= remote_copies.list_stored_media(
             project, shot_ids=ids, portraits=_list_named_files(project, person, "portrait")
         )
     if "voice" in covers:
-        found |= remote_copies.stored_sound(project, _find_recordings(project, person))
+        found |= remote_copies.list_stored_sound(project, _find_recordings(project, person))
     return found
 
 
@@ -297,12 +297,12 @@ def _list_own_files(
             yield from _keep_existing(project.folder / name, column.replace("_", " "))
 
 
-def _write_tombstone(project: Project, version: str, purge: Purge, *, by: str) -> None:
+def _write_tombstone(project: Project, version: str, purge: PurgePlan, *, by: str) -> None:
     """Say in the version's folder that it was, so that its name is not used again."""
     folder = project.root / layout.DELIVERABLES / version
     folder.mkdir(parents=True, exist_ok=True)
     at = new_event(PURGED, purge.person, actor="").happened_at
-    files = [one for one in touched(project, purge.person) if one.version == version]
+    files = [one for one in list_delivered_files(project, purge.person) if one.version == version]
     said = {"version": version, "purged_at": at, "by": by, "because": "consent withdrawn"}
     said["files"] = [{"path": one.path, "media_digest": one.media_digest} for one in files]  # type: ignore[assignment]
     with atomic_write(folder / layout.TOMBSTONE) as partial:

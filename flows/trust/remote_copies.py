@@ -21,19 +21,19 @@ from pipeline.corpus import emotion_sample
 from pipeline.storage import Storage
 
 
-def storage_of(project: Project) -> Storage | None:
+def open_storage(project: Project) -> Storage | None:
     """What the production's cluster shares, None when it shares the build folder."""
     url = project.production.storage.url
     return Storage(url) if url else None
 
 
-def stored(
+def list_stored_media(
     project: Project, *, shot_ids: Sequence[str], portraits: Iterable[Path]
 ) -> dict[str, str]:
     """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
     the storage does not answer.
     """
-    storage = storage_of(project)
+    storage = open_storage(project)
     if storage is None:
         return {}
     known, digests = set(shot_ids), {digest_file(path) for path in portraits if path.is_file()}
@@ -49,14 +49,14 @@ def stored(
     }
 
 
-def stored_sound(project: Project, recordings: Iterable[Recording]) -> dict[str, str]:
+def list_stored_sound(project: Project, recordings: Iterable[Recording]) -> dict[str, str]:
     """Copies of recordings in the shared storage."""
-    storage = storage_of(project)
+    storage = open_storage(project)
     names = [f"{layout.STORED_INPUTS}/{row.analysis_path}" for row in recordings]
     return {name: "copy of a recording" for name in names if storage and storage.exists(name)}
 
 
-def cached(
+def list_cached_media(
     project: Project, *, shot_ids: Sequence[str], portraits: Sequence[Path]
 ) -> Iterator[tuple[Path, str]]:
     """What workers of this machine fetched from the shared storage, or left half made."""
@@ -72,7 +72,7 @@ def cached(
             yield path, "portrait in a worker's cache"
 
 
-def cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
+def list_cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
     """Copies of recordings that workers of this machine fetched."""
     if project.production.storage.url:
         place = scratch_folder(project.production.storage.url)
@@ -81,7 +81,7 @@ def cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[
                 yield place / row.analysis_path, "copy of a recording in a worker's cache"
 
 
-def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+def list_cached_emotions(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     """What the embedder made of emotion samples."""
     for sample in samples:
         if sample.is_file():
@@ -91,7 +91,7 @@ def felt(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
             )
 
 
-def other_machines(project: Project) -> list[str]:
+def describe_other_machines(project: Project) -> list[str]:
     """What to do where nobody here can."""
     url = project.production.storage.url
     if not url:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.trust.purge import tombstone
+from flows.trust.purge import read_tombstone
 from manifests import layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.errors import InputError, ToolError
@@ -31,7 +31,7 @@ PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class VerifiedFile:
     """`state`: valid, tampered (its credentials say so, or its digest is not the record's),
     stripped (it was signed and holds no credentials now), missing (never signed, as far as is
     known; no problem of a file that was delivered so), purged, or playlist (of HLS: its renditions
@@ -49,14 +49,14 @@ class Verified:
     problems: list[str] = field(default_factory=list)
 
 
-def verify(file: Path) -> Verified:
+def verify_file(file: Path) -> VerifiedFile:
     """Read credentials, measure, compare with the record. Raises InputError when there is no such
     file and never was.
     """
-    buried = tombstone(file)
+    buried = read_tombstone(file)
     if buried is not None and not file.is_file():
         why = f"{buried['because']}; deleted at {buried['purged_at']} by {buried['by']}"
-        return Verified(file=file, state=PURGED, credentials=None, problems=[why])
+        return VerifiedFile(file=file, state=PURGED, credentials=None, problems=[why])
     row = _find_row(file)
     if file.suffix == PLAYLIST and file.is_file():
         return _verify_playlist(file, row)
@@ -82,7 +82,7 @@ def verify(file: Path) -> Verified:
         problems.insert(0, f"credentials: {state}" + (f" ({found.detail})" if found.detail else ""))
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
-    return Verified(
+    return VerifiedFile(
         file=file,
         state=state,
         credentials=found,
@@ -102,7 +102,7 @@ def _read_watermark(file: Path) -> str | None:
     return found.code if found else None
 
 
-def _verify_playlist(master: Path, row: Deliverable | None) -> Verified:
+def _verify_playlist(master: Path, row: Deliverable | None) -> VerifiedFile:
     """A master playlist against the files that it leads to; the credentials are in those."""
     found = hls.inspect_playlists(master)
     facts = {
@@ -112,12 +112,12 @@ def _verify_playlist(master: Path, row: Deliverable | None) -> Verified:
     problems = list(found.problems)
     for rendition in found.renditions:
         problems += [
-            f"{rendition.path.name}: {problem}" for problem in verify(rendition.path).problems
+            f"{rendition.path.name}: {problem}" for problem in verify_file(rendition.path).problems
         ]
     delivered = _compare_digest(master, row)
     if delivered == CHANGED:
         problems.append(NOT_DELIVERED)
-    return Verified(
+    return VerifiedFile(
         file=master,
         state="playlist",
         credentials=None,
@@ -222,6 +222,6 @@ def _describe_check(check: Check) -> str:
     )
 
 
-def plain(verified: Verified) -> dict[str, Any]:
+def to_json_values(verified: VerifiedFile) -> dict[str, Any]:
     """For `--json`."""
     return dataclasses.asdict(verified)

@@ -21,7 +21,7 @@ from pipeline.deliver import versions
 
 WAIVED = "waived"
 LONGEST_REASON = 500
-Waived = Mapping[tuple[str, str], Mapping[str, str]]
+Waivers = Mapping[tuple[str, str], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class WaiverOutcome:
     published: bool
 
 
-def waived(store: Store, version: str) -> Waived:
+def read_waivers(store: Store, version: str) -> Waivers:
     """The waivers of a version, by profile and check: by whom, when and why."""
     rows = sorted(store.read(Event, name=WAIVED, subject=version), key=lambda row: row.happened_at)
     found = {}
@@ -50,7 +50,7 @@ def waived(store: Store, version: str) -> Waived:
     return found
 
 
-def waive(project: Project, version: str, check: str, *, reason: str, by: str) -> WaiverOutcome:
+def waive_check(project: Project, version: str, check: str, *, reason: str, by: str) -> WaiverOutcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
     `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
@@ -74,7 +74,7 @@ def waive(project: Project, version: str, check: str, *, reason: str, by: str) -
         raise InputError(
             Problem(file="--reason", message="say why this check may fail", expected=expected)
         )
-    consents.hold(project)
+    consents.require_consents(project)
     details = [
         json.dumps(
             {"profile": one.profile, "check": one.name, "reason": reason}, ensure_ascii=False
@@ -84,7 +84,7 @@ def waive(project: Project, version: str, check: str, *, reason: str, by: str) -
     project.store.append(
         [new_event(WAIVED, version, actor=by, detail=detail) for detail in details]
     )
-    decided = waived(project.store, version)
+    decided = read_waivers(project.store, version)
     qc.write_checks(rows, place / version, waived=decided)
     left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
     published = not left and _publish_version(project, version)

@@ -17,7 +17,8 @@ import pytest
 
 from flows.engines import settle
 from flows.farm.cluster import keep_to_loopback
-from flows.farm.pool import FarmCallbacks, FarmSettings, make_takes
+from flows.farm.farm_settings import FarmCallbacks, FarmSettings
+from flows.farm.pool import make_takes
 from flows.farm.ray_actor import FarmJob, ShotFailure
 from flows.project import open_project
 from manifests.rows import Take

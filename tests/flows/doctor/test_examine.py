@@ -12,7 +12,7 @@ import pytest
 
 from flows import cli
 from flows.doctor import places as doctor_places
-from flows.doctor.examine import examine, memory_gib
+from flows.doctor.examine import examine_machine, measure_memory_gib
 from flows.doctor.finding import Finding
 from tests.conftest import Engines, Rendered
 
@@ -24,7 +24,7 @@ def found(findings: list[Finding], name: str) -> Finding:
 def test_a_look_at_a_production_leaves_nothing_behind(film: Rendered, tmp_path: Path) -> None:
     folder = film.copy(tmp_path / "scene")
     before = sorted(folder.rglob("*"))
-    findings = examine(folder)
+    findings = examine_machine(folder)
     assert {finding.state for finding in findings} <= {"ok", "warn"}
     assert {finding.name for finding in findings} >= {
         "inputs",
@@ -54,14 +54,14 @@ def test_what_is_wrong_is_said_with_what_mends_it(
 
 
 def test_a_folder_that_is_no_production_is_one_finding(tmp_path: Path) -> None:
-    (finding,) = doctor_places.production(tmp_path, deep=False)
+    (finding,) = doctor_places.check_production(tmp_path, deep=False)
     assert (finding.name, finding.state) == ("production", "fail")
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    assert doctor_places.writable("cache", tmp_path / "not" / "yet", mend="-").state == "ok"
+    assert doctor_places.check_writable("cache", tmp_path / "not" / "yet", mend="-").state == "ok"
     assert list(tmp_path.iterdir()) == []
-    refused = doctor_places.writable("cache", Path("/proc"), mend="choose another")
+    refused = doctor_places.check_writable("cache", Path("/proc"), mend="choose another")
     assert (refused.state, refused.mend) == ("fail", "choose another")
 
 
@@ -72,20 +72,20 @@ def test_a_disk_that_is_read_only_is_told(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        refused = doctor_places.writable("build folder", tmp_path / "build", mend="give --out")
+        refused = doctor_places.check_writable("build folder", tmp_path / "build", mend="give --out")
     finally:
         subprocess.run(["umount", tmp_path], check=True)
     assert (refused.state, refused.mend) == ("fail", "give --out")
 
 
 def test_the_clock_of_this_machine_is_right() -> None:
-    assert doctor_places.clock().state == "ok"
+    assert doctor_places.check_clock().state == "ok"
 
 
 def test_storage_in_a_folder_is_written_and_a_wrong_url_is_told(tmp_path: Path) -> None:
-    assert doctor_places.storage(str(tmp_path), deep=True).state == "ok"
-    assert doctor_places.storage(f"file://{tmp_path}", deep=True).state == "ok"
-    wrong = doctor_places.storage("ftp://nowhere", deep=False)
+    assert doctor_places.check_storage(str(tmp_path), deep=True).state == "ok"
+    assert doctor_places.check_storage(f"file://{tmp_path}", deep=True).state == "ok"
+    wrong = doctor_places.check_storage("ftp://nowhere", deep=False)
     assert wrong.state == "fail"
     assert "[storage] url" in wrong.mend
 
@@ -93,32 +93,32 @@ def test_storage_in_a_folder_is_written_and_a_wrong_url_is_told(tmp_path: Path) 
 def test_a_prefect_server_that_asks_for_a_password_is_well(
     engines: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert doctor_places.server(engines.prefect).state == "ok"
+    assert doctor_places.check_prefect_server(engines.prefect).state == "ok"
     monkeypatch.delenv("PREFECT_API_AUTH_STRING")
-    assert "PREFECT_API_AUTH_STRING" in doctor_places.server(engines.prefect).mend
-    assert doctor_places.server("http://127.0.0.1:9/api").state == "fail"
+    assert "PREFECT_API_AUTH_STRING" in doctor_places.check_prefect_server(engines.prefect).mend
+    assert doctor_places.check_prefect_server("http://127.0.0.1:9/api").state == "fail"
 
 
 def test_an_open_ray_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    assert found(examine(), "ray token").state == "fail"
+    assert found(examine_machine(), "ray token").state == "fail"
 
 
 def test_memory_is_the_machines_or_the_containers(tmp_path: Path) -> None:
-    assert memory_gib(tmp_path) is None
+    assert measure_memory_gib(tmp_path) is None
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal:       16777216 kB\nMemFree: 1 kB\n")
-    assert memory_gib(tmp_path) == 16
+    assert measure_memory_gib(tmp_path) == 16
     (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
     (tmp_path / "sys/fs/cgroup/memory.max").write_text("max\n")
-    assert memory_gib(tmp_path) == 16
+    assert measure_memory_gib(tmp_path) == 16
     (tmp_path / "sys/fs/cgroup/memory.max").write_text(str(4 * 2**30))
-    assert memory_gib(tmp_path) == 4
+    assert measure_memory_gib(tmp_path) == 4
 
 
 @pytest.mark.proof
 def test_the_deep_look_starts_every_engine() -> None:
     os.environ.pop("RAY_ADDRESS", None)
-    findings = examine(deep=True)
+    findings = examine_machine(deep=True)
     started = [found(findings, name) for name in ("torch loads", "ray starts", "prefect starts")]
     assert [finding.state for finding in started] == ["ok", "ok", "ok"], started

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows import cut, listening
-from flows.farm.pool import FarmSettings
+from flows.farm.farm_settings import FarmSettings
 from flows.generate import Farm, Generated, generate
 from flows.inputs import read_inputs
 from flows.project import Project, open_project

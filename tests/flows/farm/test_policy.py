@@ -11,14 +11,8 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.farm.policy import (
-    IN_FLIGHT,
-    STRIKES,
-    FailureKind,
-    Scheduler,
-    SchedulerRules,
-    ShotVerdict,
-)
+from flows.farm.policy import IN_FLIGHT, STRIKES, Scheduler
+from flows.farm.shot_tasks import FailureKind, SchedulerRules, ShotVerdict
 from flows.farm.steering import Steering
 from manifests.rows import Shot
 

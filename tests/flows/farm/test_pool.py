@@ -20,7 +20,8 @@ import pytest
 
 from flows.farm import shared
 from flows.farm.cluster import kill_processes, list_children
-from flows.farm.pool import FarmCallbacks, FarmSettings, _count_gpus_per_worker, make_takes
+from flows.farm.farm_settings import FarmCallbacks, FarmSettings
+from flows.farm.pool import _count_gpus_per_worker, make_takes
 from flows.farm.ray_actor import FarmJob, ShotFailure, scratch_folder
 from flows.farm.steering import Steering
 from flows.project import open_project

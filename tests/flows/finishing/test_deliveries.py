@@ -80,7 +80,7 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
     film, reel = made
     (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
     shots = [reel.shots[0], replace(reel.shots[1], character="KOFI", look="half.cube")]
-    own, given = episode.colour_match(film, replace(reel, shots=shots))
+    own, given = episode.match_colours(film, replace(reel, shots=shots))
     assert (own.method, given.method) == ("monge-kantorovich", "cube")
     assert colour.read_cube(film.root / given.cube_path).max() == pytest.approx(0.5)
 
@@ -89,7 +89,7 @@ def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
     made: tuple[Project, VersionInputs],
 ) -> None:
     film, reel = made
-    passes = deliveries.passes(
+    passes = deliveries.plan_passes(
         film, reel, assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
     )
     assert [[profile.name for profile in one.job.profiles] for one in passes] == [
@@ -111,9 +111,9 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     master = master_mix.render_master(
         reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root
     )
-    passes = deliveries.passes(film, reel, cuts)
+    passes = deliveries.plan_passes(film, reel, cuts)
     folder = tmp_path / "v001"
-    files = deliveries.render(passes, folder=folder)
+    files = deliveries.render_passes(passes, folder=folder)
     stems = deliveries.write_stems(film, reel, master, folder=folder)
     draft = Draft(
         project=film,
@@ -126,7 +126,7 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
         shown=[],
         stems=stems,
     )
-    rows = deliveries.describe(draft)
+    rows = deliveries.describe_files(draft)
     assert sorted(row.path for row in rows) == [
         "v001/alpha.webm",
         "v001/hls/90p.mp4",
@@ -140,10 +140,10 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
         if row.width:
             seen = list(media.read_frames(tmp_path / row.path, width=row.width, height=row.height))
             assert len(seen) == row.frames
-    assert {check.verdict for check in hls_playlists.write(draft)} == {"pass"}
-    (listed,) = hls_playlists.describe(draft)
+    assert {check.verdict for check in hls_playlists.write_playlists(draft)} == {"pass"}
+    (listed,) = hls_playlists.describe_playlist(draft)
     assert (tmp_path / listed.path).name == "master.m3u8"
-    assert [listed.deliverable_id] == hls_playlists.ids(passes)
+    assert [listed.deliverable_id] == hls_playlists.compute_ids(passes)
     assert sorted(path.name for path in (folder / "hls").iterdir()) == [
         "90p.m3u8",
         "90p.mp4",
@@ -165,7 +165,7 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
         opened = open_project(film.folder)
         return [
             delivery_job.deliverable_id(one.cuts, one.job, profile)
-            for one in deliveries.passes(opened, reel, cuts)
+            for one in deliveries.plan_passes(opened, reel, cuts)
             for profile in one.job.profiles
         ]
 
@@ -174,7 +174,7 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
     (film.folder / "production.toml").write_text(SETTINGS + 'watermark = "Studio Nord"\n')
     marked = open_project(film.folder)
     (old, _, elements), (new, *_) = (
-        deliveries.passes(marked, reel, cuts, version=name) for name in ("v001", "v002")
+        deliveries.plan_passes(marked, reel, cuts, version=name) for name in ("v001", "v002")
     )
     assert old.job.code != new.job.code, "every version has a number of its own"
     assert elements.job.code == "", "elements for compositing carry no mark"

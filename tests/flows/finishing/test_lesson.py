@@ -18,7 +18,7 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from flows.episode import Outcome, episode
-from flows.finishing.kinds import VersionInputs, standing
+from flows.finishing.kinds import VersionInputs, find_standing_files
 from flows.inputs import read_inputs
 from flows.night.course import render_course
 from flows.night.nightly import NightOptions
@@ -217,7 +217,7 @@ def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> No
         cues=store.read_current(Cue),
         recordings=store.read_current(Recording),
     )
-    found = standing(film, reel)
+    found = find_standing_files(film, reel)
     assert found is not None and {row.version for row in found} == {outcome.version.name}
 
 

@@ -66,27 +66,27 @@ def add_consent(film: Project, row: str) -> None:
 
 
 def test_one_query_lists_every_delivered_file_that_a_person_is_in(scene: Project) -> None:
-    found = consents.touched(scene, ALEX)
+    found = consents.list_delivered_files(scene, ALEX)
     assert {(one.version, one.path, one.what, one.stands) for one in found} == {
         ("v001", "v001/web.mp4", "likeness and voice", True),
         ("v001", "v001/master.mov", "likeness and voice", True),
     }
     assert all(one.media_digest for one in found)
-    assert consents.touched(scene, "Nobody") == []
-    assert consents.people_named(scene, "alex  example") == [ALEX]
+    assert consents.list_delivered_files(scene, "Nobody") == []
+    assert consents.find_people(scene, "alex  example") == [ALEX]
     with pytest.raises(InputError, match="did you mean 'Alex Example'"):
-        consents.people_named(scene, "Alex Exampel")
+        consents.find_people(scene, "Alex Exampel")
 
 
 def test_a_revocation_outranks_the_sheet_until_a_new_consent_is_given(scene: Project) -> None:
     read_inputs(scene)
-    consents.revoke(scene, ALEX, by="Anna", reason="asked for it")
+    consents.revoke_consent(scene, ALEX, by="Anna", reason="asked for it")
     said = refusal(scene)
     assert "Alex Example (character ALEX) has no valid consent for likeness" in said
     assert "revoked on" in said
     assert "Robin" not in said
     with pytest.raises(InputError, match="Alex Example"):
-        consents.hold(scene)
+        consents.require_consents(scene)
     for number, kind in enumerate(("likeness", "voice"), start=90):
         add_consent(scene, f"c{number},Alex Example,{kind},any use,worldwide,,,,")
     sheet = scene.folder / "cast.csv"
@@ -111,7 +111,7 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(
     store = scene.store
     shots, cues, recordings = (store.read_current(kind) for kind in (Shot, Cue, Recording))
     reel = VersionInputs(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
-    cuts = episode.edit(scene, reel, episode.colour_match(scene, reel))
+    cuts = episode.build_cuts(scene, reel, episode.match_colours(scene, reel))
     sheet = scene.folder / "consents.csv"
     sheet.write_text(
         sheet.read_text().replace(
@@ -130,7 +130,7 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(
 
 def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Project) -> None:
     before = left(scene)
-    planned = purge.plan(scene, ALEX)
+    planned = purge.plan_purge(scene, ALEX)
     why = set(planned.files.values())
     assert {
         "take",
@@ -160,7 +160,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     before, rows = left(scene), len(scene.store.read(Take))
     takes = {shot.shot_id: shot.actor for shot in scene.store.read_current(Shot)}
     digests = {row.path: row.media_digest for row in scene.store.read(Deliverable)}
-    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna", reason="asked for it")
+    purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="Anna", reason="asked for it")
     after = left(scene)
     media = {
         name
@@ -189,30 +189,30 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
     said = json.loads(event.detail)
     assert {one["path"]: one["digest"] for one in said["deliverables"]} == digests
     assert (event.subject, said["reason"]) == (ALEX, "asked for it")
-    assert all(not one.stands for one in consents.touched(scene, ALEX))
+    assert all(not one.stands for one in consents.list_delivered_files(scene, ALEX))
     assert "purged on" in refusal(scene)
-    found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
+    found = verifying.verify_file(scene.root / "deliverables" / "v001" / "web.mp4")
     assert found.state == "purged"
     assert found.problems
 
 
 def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) -> None:
-    consents.revoke(scene, ALEX, by="Anna", name=consents.PURGING)
-    for path in list(purge.plan(scene, ALEX).files)[::2]:
+    consents.revoke_consent(scene, ALEX, by="Anna", name=consents.PURGING)
+    for path in list(purge.plan_purge(scene, ALEX).files)[::2]:
         path.unlink()
     assert "purged on" in refusal(scene)
-    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
-    assert purge.plan(scene, ALEX).files == {}
+    purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="Anna")
+    assert purge.plan_purge(scene, ALEX).files == {}
     assert len(scene.store.read(Event, name=consents.PURGING)) == 1
 
 
 def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Project) -> None:
     before = left(scene)
     with held(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
-        purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
+        purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="Anna")
     assert before <= left(scene)
     with pytest.raises(InputError, match="purged on"):
-        consents.hold(scene)
+        consents.require_consents(scene)
 
 
 def test_a_purge_follows_no_link_out_of_the_production(scene: Project, tmp_path: Path) -> None:
@@ -226,14 +226,14 @@ def test_a_purge_follows_no_link_out_of_the_production(scene: Project, tmp_path:
     shot = scene.store.read(Shot, actor=ALEX)[0].shot_id
     (tmp_path / "outside" / f"{shot}.mkv").write_text("not yours")
     (tmp_path / "elsewhere" / "alex.jpg").write_text("not yours")
-    purge.carry_out(scene, purge.plan(scene, ALEX), by="Anna")
+    purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="Anna")
     assert (tmp_path / "outside" / f"{shot}.mkv").exists()
     assert (tmp_path / "elsewhere" / "alex.jpg").exists()
 
 
 def test_likeness_and_voice_are_purged_apart(scene: Project) -> None:
-    voice = set(purge.plan(scene, ALEX, covers=["voice"]).files.values())
-    likeness = set(purge.plan(scene, ALEX, covers=["likeness"]).files.values())
+    voice = set(purge.plan_purge(scene, ALEX, covers=["voice"]).files.values())
+    likeness = set(purge.plan_purge(scene, ALEX, covers=["likeness"]).files.values())
     assert "take" not in voice
     assert not {"mixed sound", "copy of a recording"} & likeness
 
@@ -243,10 +243,10 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
 ) -> None:
     elsewhere = open_project(scene.folder, tmp_path / "results")
     shutil.copytree(scene.root, elsewhere.root, symlinks=True)
-    consents.revoke(open_project(scene.folder), ALEX, by="Anna")
+    consents.revoke_consent(open_project(scene.folder), ALEX, by="Anna")
     assert "revoked on" in refusal(elsewhere)
     with pytest.raises(InputError, match="Alex Example"):
-        consents.hold(elsewhere)
+        consents.require_consents(elsewhere)
     with pytest.raises(SystemExit) as code:  # 1, because a recording that both speak in stays
         main(
             [
@@ -261,7 +261,7 @@ def test_a_revocation_holds_wherever_the_results_go_and_a_purge_reaches_them(
             ]
         )
     assert code.value.code == 1
-    assert purge.plan(elsewhere, ALEX).files == {}
+    assert purge.plan_purge(elsewhere, ALEX).files == {}
     assert not (elsewhere.root / "deliverables" / "v001" / "web.mp4").exists()
     assert (scene.root / "deliverables" / "v001" / "web.mp4").exists()
     assert "purged on" in refusal(open_project(scene.folder))
@@ -283,13 +283,13 @@ def test_a_purge_reaches_the_shared_storage_and_the_caches_of_this_machine(
     fetch_recordings(storage, recordings, root=scratch_folder(url))
     shutil.copytree(f"{url}/inputs/portraits", scratch_folder(url) / "inputs" / "portraits")
     shutil.copytree(f"{url}/takes", scratch_folder(url) / "media" / "takes")
-    purge.carry_out(film, purge.plan(film, ALEX), by="Anna")
+    purge.carry_out_purge(film, purge.plan_purge(film, ALEX), by="Anna")
     robins = {shot.shot_id for shot in shots if shot.actor == ROBIN}
     for place in (Path(url), scratch_folder(url)):
         assert {path.stem for path in place.rglob("takes/*")} == robins
         assert len(list(place.rglob("portraits/*"))) == 1
         assert not list(place.rglob("*.flac"))
-    assert any("other machines" in one for one in purge.plan(film, ALEX).remains)
+    assert any("other machines" in one for one in purge.plan_purge(film, ALEX).remains)
 
 
 def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_link_hides(
@@ -308,12 +308,12 @@ def test_a_purge_takes_the_look_and_what_was_felt_of_a_sample_and_says_what_a_li
     takes = scene.root / "media" / "takes"
     takes.rename(tmp_path / "moved")
     takes.symlink_to(tmp_path / "moved")
-    planned = purge.plan(scene, ALEX)
+    planned = purge.plan_purge(scene, ALEX)
     assert any(str(tmp_path / "moved") in one for one in planned.remains)
-    purge.carry_out(scene, planned, by="Anna")
+    purge.carry_out_purge(scene, planned, by="Anna")
     assert not felt.exists()
     assert not (scene.folder / "feeling.jpg").exists()
     assert not (scene.folder / "graded.jpg").exists()
     assert "feeling.jpg" not in {
-        path.name for path in purge.plan(scene, ALEX, covers=["voice"]).files
+        path.name for path in purge.plan_purge(scene, ALEX, covers=["voice"]).files
     }

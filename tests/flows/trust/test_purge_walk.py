@@ -65,7 +65,7 @@ def test_no_file_of_a_person_is_on_the_disk_after_a_purge(scene: Project) -> Non
     shots = {shot.shot_id: shot.actor for shot in scene.store.read_current(Shot)}
     grades = {grade.grade_id: shots[grade.shot_id] for grade in scene.store.read(Grade)}
     owners = {**shots, **grades}
-    purge.carry_out(scene, purge.plan(scene, ALEX), by="tester")
+    purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="tester")
     after = list_files(scene)
 
     alone = {folder.path for folder in layout.MEDIA_FOLDERS if folder.likeness == "person"}
@@ -95,4 +95,4 @@ def test_no_file_of_a_person_is_on_the_disk_after_a_purge(scene: Project) -> Non
     assert kept
     assert kept <= set(after)
     assert [name for name in after if not layout.is_known(name)] == []
-    assert purge.plan(scene, ALEX).files == {}
+    assert purge.plan_purge(scene, ALEX).files == {}

@@ -43,7 +43,7 @@ def latest(film: Project) -> str:
 
 
 def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Project) -> None:
-    outcome = waivers.waive(scene, "v001", "loudness", reason="the client wants it loud", by="Anna")
+    outcome = waivers.waive_check(scene, "v001", "loudness", reason="the client wants it loud", by="Anna")
     assert (latest(scene), outcome.published, outcome.left) == ("v001", True, ())
     told = json.loads((scene.root / "deliverables" / "v001" / "checks.json").read_text())
     (row,) = [one for one in told["checks"] if one["verdict"] == "fail"]
@@ -68,10 +68,10 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Project
     )
     assert [
         one.name
-        for one in waivers.waive(scene, "v001", "web: loudness", reason="loud", by="Anna").left
+        for one in waivers.waive_check(scene, "v001", "web: loudness", reason="loud", by="Anna").left
     ] == ["black"]
     assert latest(scene) == ""
-    assert waivers.waive(scene, "v001", "black", reason="a fade", by="Anna").published
+    assert waivers.waive_check(scene, "v001", "black", reason="a fade", by="Anna").published
     assert latest(scene) == "v001"
 
 
@@ -85,10 +85,10 @@ def test_a_waiver_of_another_version_does_not_count_and_latest_never_goes_back(
     )
     scene.store.append([later])
     qc.write_checks([later], place / "v002")
-    waivers.waive(scene, "v002", "loudness", reason="loud", by="Anna")
+    waivers.waive_check(scene, "v002", "loudness", reason="loud", by="Anna")
     assert latest(scene) == "v002"
-    assert waivers.waived(scene.store, "v001") == {}
-    assert not waivers.waive(scene, "v001", "loudness", reason="loud", by="Anna").published
+    assert waivers.read_waivers(scene.store, "v001") == {}
+    assert not waivers.waive_check(scene, "v001", "loudness", reason="loud", by="Anna").published
     assert latest(scene) == "v002"
 
 
@@ -100,19 +100,19 @@ def test_what_cannot_be_waived_is_refused_with_the_nearest(scene: Project) -> No
         ("v001", "black", "x", "no failed check"),
     ):
         with pytest.raises(InputError, match=says):
-            waivers.waive(scene, version, check, reason=reason, by="Anna")
+            waivers.waive_check(scene, version, check, reason=reason, by="Anna")
     assert latest(scene) == ""
 
 
 def test_no_waiver_lets_a_person_through_who_took_consent_back(scene: Project) -> None:
-    consents.revoke(scene, "Alex Example", by="Anna")
+    consents.revoke_consent(scene, "Alex Example", by="Anna")
     with pytest.raises(InputError, match="Alex Example"):
-        waivers.waive(scene, "v001", "loudness", reason="loud", by="Anna")
+        waivers.waive_check(scene, "v001", "loudness", reason="loud", by="Anna")
     assert latest(scene) == ""
 
 
 def test_a_delivered_file_is_verified_against_its_row(scene: Project) -> None:
-    found = verifying.verify(scene.root / "deliverables" / "v001" / "web.mp4")
+    found = verifying.verify_file(scene.root / "deliverables" / "v001" / "web.mp4")
     assert (found.state, found.delivered, found.problems) == ("valid", "same", [])
     assert found.measured["size"] == "320x180"
     assert {"lip-sync", "identity", "sound offset", "frame count"} <= {
@@ -128,7 +128,7 @@ def test_tampered_stripped_and_shortened_files_are_told_apart(
     data = bytearray(web.read_bytes())
     data[data.rindex(b"mdat") + 4000] ^= 1
     web.write_bytes(data)
-    found = verifying.verify(web)
+    found = verifying.verify_file(web)
     assert (found.state, found.delivered) == ("tampered", "changed")
     master = scene.root / "deliverables" / "v001" / "master.mov"
     media.run(
@@ -147,11 +147,11 @@ def test_tampered_stripped_and_shortened_files_are_told_apart(
         ]
     )
     (tmp_path / "short.mov").replace(master)
-    found = verifying.verify(master)
+    found = verifying.verify_file(master)
     assert (found.state, found.delivered) == ("stripped", "changed")
     assert any(problem.startswith("frame count: 50, expected") for problem in found.problems)
     elsewhere = master.rename(tmp_path / "copy.mov")
-    assert verifying.verify(elsewhere).state == "missing"
+    assert verifying.verify_file(elsewhere).state == "missing"
 
 
 def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Project) -> None:
@@ -159,7 +159,7 @@ def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Project) -
     data = bytearray(web.read_bytes())
     data[data.index(b"ftyp") + 8] ^= 1  # C2PA leaves the file type box out of its hash
     web.write_bytes(data)
-    found = verifying.verify(web)
+    found = verifying.verify_file(web)
     assert (found.state, found.delivered) == ("tampered", "changed")
     assert found.problems
 
@@ -191,12 +191,12 @@ def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_sam
         {"profile": "alpha-web", "name": "content credentials", "value": "none: no such container"}
     )
     checks.write_text(json.dumps(said))
-    found = verifying.verify(film)
+    found = verifying.verify_file(film)
     assert (found.state, found.delivered, found.problems) == ("missing", "same", [])
     assert ".mkv files cannot hold credentials" in found.credentials.detail
-    assert verifying.verify(Path(shutil.copy(film, tmp_path))).problems
+    assert verifying.verify_file(Path(shutil.copy(film, tmp_path))).problems
     film.write_bytes(film.read_bytes() + b"x")
-    assert verifying.verify(film).problems
+    assert verifying.verify_file(film).problems
 
 
 def test_the_verbs_end_with_their_codes(scene: Project, capsys: pytest.CaptureFixture[str]) -> None:
