@@ -76,17 +76,17 @@ class LessonLayout:
 # The four steps of finishing
 
 
-def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
+def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
     """One transform per shot, estimated section by section, so that a changed section leaves the
     others' pixels as they are.
     """
-    groups = _group_shots(project, reel)
+    groups = _group_shots(project, inputs)
     grades = [
         grade
         for shots in groups
         for grade in grading.grade_shots(
             shots,
-            reel.takes,
+            inputs.takes,
             look=look_settings(project, shots),
             root=project.root,
             progress=reporter().count,
@@ -96,30 +96,30 @@ def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
     return grades
 
 
-def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+def build_cuts(project: Project, inputs: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
     """The edit list: slides with the presenter over them; its version is named when it is
     delivered.
     """
-    return lay_out_lesson(project, reel, grades).cuts
+    return lay_out_lesson(project, inputs, grades).cuts
 
 
-def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
+def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliverable] | None:
     """The deliverables when a version of exactly this lesson stands, else None. Opens no takes."""
-    ids = _compute_grade_ids(project, reel)
+    ids = _compute_grade_ids(project, inputs)
     grades = recorded.find_grades(project, ids)
     if grades is None:
         return None
-    lesson = lay_out_lesson(project, reel, grades)
-    wanted = {_identify_file(project, reel, lesson, profile) for profile in _list_profiles(project)}
+    lesson = lay_out_lesson(project, inputs, grades)
+    wanted = {_identify_file(project, inputs, lesson, profile) for profile in _list_profiles(project)}
     return recorded.find_standing_files(project, wanted)
 
 
-def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
+def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """Render the sections that are new, join them, write what lies beside, check, publish: the
     folder appears whole or not at all.
     """
     lesson = lay_out_lesson(
-        project, reel, project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
+        project, inputs, project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))
     )
     place = project.root / layout.DELIVERABLES
     name = versions.next_version(place)
@@ -138,17 +138,17 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     )
     samples = sample_of_frame(lesson.frames, project.production.rate)
     master = master_mix.render_master(
-        reel.recordings, samples=samples, settings=loudness_settings(project), root=project.root
+        inputs.recordings, samples=samples, settings=loudness_settings(project), root=project.root
     )
     with versions.stage_version(place, name) as folder:
         reporter().step("Chapters, captions, transcript, checks")
         files = _join_sections(
             project, lesson, master_mix.master_path(master.sound_id, root=project.root), folder
         )
-        shown = sidecars.compose_captions(project, reel, [cut for cut in cuts if not cut.layer])
+        shown = sidecars.compose_captions(project, inputs, [cut for cut in cuts if not cut.layer])
         draft = Draft(
             project=project,
-            reel=reel,
+            inputs=inputs,
             passes=[],
             master=master,
             name=name,
@@ -174,7 +174,7 @@ def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> 
     return dataclasses.replace(made, folder=final)
 
 
-def lay_out_lesson(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> LessonLayout:
+def lay_out_lesson(project: Project, inputs: VersionInputs, grades: Sequence[Grade]) -> LessonLayout:
     """The sections as they will be seen. Raises InputError when the script or the slides cannot be
     used (any more).
     """
@@ -188,12 +188,12 @@ def lay_out_lesson(project: Project, reel: VersionInputs, grades: Sequence[Grade
         picture=picture,
         root=project.root,
         slides={slide.name: slide for slide in stills},
-        takes={take.shot_id: take for take in reel.takes},
+        takes={take.shot_id: take for take in inputs.takes},
         grades={grade.shot_id: grade for grade in grades},
         base=base_layout(project),
         burn_in=production.delivery.burn_in,
     )
-    stretches = timing.lay_out_sections(script, reel.cues, reel.shots, rate=picture.rate)
+    stretches = timing.lay_out_sections(script, inputs.cues, inputs.shots, rate=picture.rate)
     return LessonLayout(
         script=script, composed=compose.compose_sections(stretches, making), making=making
     )
@@ -233,7 +233,7 @@ def _write_texts(draft: Draft, lesson: LessonLayout) -> None:
     production, rate = draft.project.production, draft.project.production.rate
     sidecars.write_captions(draft.project, draft.shown, folder=draft.folder)
     told = transcript.build_entries(
-        lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
+        lesson.stretches, lesson.script, draft.inputs.cues, lesson.making.slides
     )
     texts = {
         layout.CHAPTERS: transcript.render_chapters_vtt(told, frames=lesson.frames, rate=rate),
@@ -292,7 +292,7 @@ def _write_packages(draft: Draft, lesson: LessonLayout) -> dict[str, Path]:
     if "web" not in draft.files:
         return {}
     told = transcript.build_entries(
-        lesson.stretches, lesson.script, draft.reel.cues, lesson.making.slides
+        lesson.stretches, lesson.script, draft.inputs.cues, lesson.making.slides
     )
     name = f"{production.episode}-{identity.digest(production.title)[:8]}"
     package = packages.Package(
@@ -319,7 +319,7 @@ def _describe_files(draft: Draft, lesson: LessonLayout, written: dict[str, Path]
         (
             profile,
             draft.files[profile.name],
-            _identify_file(draft.project, draft.reel, lesson, profile),
+            _identify_file(draft.project, draft.inputs, lesson, profile),
         )
         for profile in _list_profiles(draft.project)
     ]
@@ -358,7 +358,7 @@ def _check_version(draft: Draft, lesson: LessonLayout) -> list[Check]:
         missed_lu=draft.master.missed_lu,
         speech=[
             (cue.start / MASTER_HZ, cue.end / MASTER_HZ)
-            for cue in draft.reel.cues
+            for cue in draft.inputs.cues
             if cue.start >= 0
         ],
         still=[
@@ -376,7 +376,7 @@ def _check_version(draft: Draft, lesson: LessonLayout) -> list[Check]:
     rules = caption_rules.rules_for(draft.project.production.language)
     findings = caption_lint.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
     checks += check_captions.check_captions(
-        draft.shown, draft.reel.cues, findings, version=draft.name, rate=rate
+        draft.shown, draft.inputs.cues, findings, version=draft.name, rate=rate
     )
     grades = list(lesson.making.grades.values())
     checks += check_edit.check_edit(
@@ -439,15 +439,15 @@ def _check_heard_sections(version: str, lesson: LessonLayout) -> Check:
 # Small things
 
 
-def _group_shots(project: Project, reel: VersionInputs) -> list[list[Shot]]:
+def _group_shots(project: Project, inputs: VersionInputs) -> list[list[Shot]]:
     """The shots that are graded together: those of a section, or all when they are matched to a
     shot of the lesson itself.
     """
-    shots = [shot for shot in reel.shots if shot.talker != SLATE and shot.layer == 0]
+    shots = [shot for shot in inputs.shots if shot.talker != SLATE and shot.layer == 0]
     if look_settings(project, shots).reference_shot:
         return [shots]
     stretches = timing.lay_out_sections(
-        read_script(project, words_of(project)), reel.cues, reel.shots, rate=project.production.rate
+        read_script(project, words_of(project)), inputs.cues, inputs.shots, rate=project.production.rate
     )
     first = {
         shot.shot_id: stretch.number for stretch in reversed(stretches) for shot in stretch.shots
@@ -458,10 +458,10 @@ def _group_shots(project: Project, reel: VersionInputs) -> list[list[Shot]]:
     ]
 
 
-def _compute_grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
-    takes = {take.shot_id: take for take in reel.takes}
+def _compute_grade_ids(project: Project, inputs: VersionInputs) -> dict[str, str]:
+    takes = {take.shot_id: take for take in inputs.takes}
     ids: dict[str, str] = {}
-    for group in _group_shots(project, reel):
+    for group in _group_shots(project, inputs):
         ids |= grading.grade_ids(
             [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes],
             look_settings(project, group),
@@ -469,12 +469,12 @@ def _compute_grade_ids(project: Project, reel: VersionInputs) -> dict[str, str]:
     return ids
 
 
-def _identify_file(project: Project, reel: VersionInputs, lesson: LessonLayout, profile: Profile) -> str:
+def _identify_file(project: Project, inputs: VersionInputs, lesson: LessonLayout, profile: Profile) -> str:
     """The identity of one file: its sections, its sound, its names; not the version or any path."""
     sections = [compose.identify_section(one, lesson.making, profile) for one in lesson.composed]
     samples = sample_of_frame(lesson.frames, project.production.rate)
     sound_id = master_mix.sound_id(
-        reel.recordings, samples=samples, settings=loudness_settings(project)
+        inputs.recordings, samples=samples, settings=loudness_settings(project)
     )
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
     extras = [

@@ -9,7 +9,7 @@ from flows.lesson_inputs import read_script, words_of
 from flows.project import Project, open_project
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
-from pipeline.lesson import xliff
+from pipeline.lesson import lesson_script, markdown_writer, xliff
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.xliff import Version
 from pipeline.script.settings import FILE

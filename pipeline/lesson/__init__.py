@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lessons: slides, a script with a section per slide, and a presenter who talks over them.
+"""Make lessons: slides, a script with a section per slide, and a presenter who talks over them.
 
-Read in this order: `script` and `markdown` (what is said on which slide), `slides` (stills and
-where their text is), `layouts` (where the presenter goes), `timing` (when slides come up),
-`compose` (the edit list and its sections as files), `transcript`, `packages` (with `scorm` and
-`tincan`), `xliff`.
+In come a script (Markdown or a line sheet), slides (a PDF or pictures), cues, shots and takes. Out
+go the sections of the picture as files, chapters, a transcript, packages for learning systems, and
+XLIFF for translators. Open `lesson_script` first, then `timing` and `compose`.
 """

@@ -83,8 +83,9 @@ def place_section(section: TimedSection, inputs: SectionInputs) -> Placement:
 
 
 def identify_section(composed: ComposedSection, inputs: SectionInputs, profile: Profile) -> str:
-    """The identity of a section's file: what is seen in which frames, counted from its first, and
-    how it is encoded.
+    """Compute the identity of a section's file: what is seen in its frames, and how it is encoded.
+
+    Frames are counted from the section's first.
     """
     start = composed.timed.start
     events = [

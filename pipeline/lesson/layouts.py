@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where slide and presenter lie in the picture. Pure arithmetic on rectangles; all edges are even,
-as video needs.
+"""Place slide and presenter in the picture. Pure arithmetic; all edges are even, as video needs.
 
-A presenter in a corner goes where the slide has no text: into the corner that was asked for, into
-another, into one of them a little smaller, else into any free place, and only when a slide leaves
-no room at all over the least text. Of free corners one without drawings goes first.
+A presenter in a corner goes where the slide has no text: into the requested corner, into another
+one, into one of them at a smaller size, else into any free place. Only when a slide leaves no room
+at all does it go over the least text. Of free corners, one without drawings comes first.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ WORDS = (
     "size",
     "margin",
 )
-SMALLER = (1.0, 0.85, 0.7)  # of the size asked for, tried one after the other
+SMALLER = (1.0, 0.85, 0.7)  # of the requested size, tried in order
 BESIDE_SHARE = 0.3  # of the width goes to the presenter beside a slide, or of the height below it
-# as wide as high: in narrower pictures a column beside the slide would cut faces in half
+# width by height: in narrower pictures a column beside the slide would cut faces in half
 UPRIGHT = 1.25
 _CHANGES: dict[str, dict[str, Any]] = {
     "corner": {"mode": "corner", "always": True},
@@ -55,12 +54,15 @@ _RANGES = {"size": (0.1, 0.9), "margin": (0.0, 0.25)}
 
 
 class LayoutError(ValueError):
-    """A layout that cannot be read: which part, what was expected, which word is like it."""
+    """A layout that cannot be read.
+
+    It says which part is wrong, what was expected, and which word is similar.
+    """
 
     def __init__(
         self, message: str, *, expected: str | None = None, near: str | None = None
     ) -> None:
-        """`expected` and `near` go into the Problem that names the place."""
+        """Take the message, and `expected` and `near` for the Problem that names the place."""
         self.expected, self.nearest = expected, near
         super().__init__(message)
 
@@ -76,30 +78,32 @@ class Rect:
 
     @property
     def right(self) -> int:
-        """The first column right of it."""
+        """The first column right of the rectangle."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row below it."""
+        """The first row below the rectangle."""
         return self.top + self.height
 
     def overlap(self, other: Rect) -> int:
-        """Pixels shared with another."""
+        """Count the pixels shared with another rectangle."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(0, wide) * max(0, high)
 
     def __str__(self) -> str:
-        """As rows hold it: `left,top,width,height`."""
+        """Write the rectangle as rows do: `left,top,width,height`."""
         return f"{self.left},{self.top},{self.width},{self.height}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """How a section shares the picture. `size` and `margin` are shares of the picture's height;
-    `side` is where the presenter stands beside a slide. `always`: shown over a slide that fills the
-    picture too, because the script says so.
+    """How a section shares the picture.
+
+    `size` and `margin`: shares of the picture's height; `side`: where the presenter stands beside a
+    slide; `always`: show the presenter even over a slide that fills the picture, because the script
+    says so.
     """
 
     mode: Mode = "corner"
@@ -113,8 +117,9 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where slide and presenter lie; None: not shown. `covered`: pixels of slide text under the
-    presenter.
+    """Where slide and presenter lie; None: not shown.
+
+    `covered`: pixels of slide text under the presenter.
     """
 
     slide: Rect | None
@@ -124,15 +129,16 @@ class Placement:
 
 
 def parse(text: str, *, base: Arrangement | None = None) -> Arrangement:
-    """Read a layout: parts between commas, each changing `base`. Raises LayoutError naming the part
-    that is none.
+    """Parse a layout: parts between commas, each of which changes `base`.
+
+    Raises LayoutError that names the unknown part.
 
     >>> parse("corner, top-left, size 25%, square").corner
     'top-left'
     """
     arrangement = base or Arrangement()
     for part in filter(None, (" ".join(part.casefold().split()) for part in text.split(","))):
-        arrangement = _with(arrangement, part)
+        arrangement = _change(arrangement, part)
     return arrangement
 
 
@@ -144,12 +150,11 @@ def place(
     art: Sequence[Rect] = (),
     full_bleed: bool = False,
 ) -> Placement:
-    """Where slide and presenter lie in a picture of `size` (width, height). `text`: where the
-    section's slides have text; `art`: where they have anything, which is kept free when a corner
-    allows.
+    """Place slide and presenter in a picture of `size` (width, height).
 
-    `full_bleed`: the slide is a picture to its edges; then a presenter in a corner is hidden unless
-    the script asks for it.
+    `text`: where the section's slides have text; `art`: where they have anything, which is kept
+    free when a corner allows. `full_bleed`: the slide is a picture to its edges; then a presenter
+    in a corner is hidden unless the script asks for it.
     """
     whole = Rect(0, 0, *size)
     mode = arrangement.mode
@@ -158,27 +163,29 @@ def place(
     if mode == "presenter":
         return Placement(slide=None, presenter=whole)
     if mode == "beside":
-        return _beside(arrangement, size)
-    presenter = _corner(arrangement, size, text, art)
+        return _place_beside(arrangement, size)
+    presenter = _find_corner(arrangement, size, text, art)
     covered = sum(presenter.overlap(box) for box in text)
     return Placement(slide=whole, presenter=presenter, round=arrangement.round, covered=covered)
 
 
-def _with(arrangement: Arrangement, part: str) -> Arrangement:
+def _change(arrangement: Arrangement, part: str) -> Arrangement:
     number = _NUMBER.fullmatch(part)
     if number:
-        return _with_number(arrangement, number[1], float(number[2]) / (100 if number[3] else 1))
+        return _change_number(arrangement, number[1], float(number[2]) / (100 if number[3] else 1))
     if part in CORNERS:
         return replace(arrangement, mode="corner", corner=part, always=True)
     if part in _CHANGES:
         return replace(arrangement, **_CHANGES[part])
     near = find_nearest(part, list(WORDS))
     raise LayoutError(
-        f"{part!r} is no part of a layout", expected=None if near else ", ".join(WORDS), near=near
+        f"unknown part of a layout: {part!r}",
+        expected=None if near else "one of " + ", ".join(WORDS),
+        near=near,
     )
 
 
-def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangement:
+def _change_number(arrangement: Arrangement, name: str, value: float) -> Arrangement:
     low, high = _RANGES[name]
     if not low <= value <= high:
         raise LayoutError(
@@ -190,23 +197,25 @@ def _with_number(arrangement: Arrangement, name: str, value: float) -> Arrangeme
     )
 
 
-def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placement:
-    """The slide whole, as large as the rest of the width allows; the presenter over the full height
+def _place_beside(arrangement: Arrangement, size: tuple[int, int]) -> Placement:
+    """Place the whole slide and the presenter next to each other.
+
+    The slide is as large as the rest of the width allows, and the presenter has the full height
     beside it. In upright pictures the presenter has the full width below the slide, or above it for
     `left`.
     """
     width, height = size
     if width < UPRIGHT * height:
-        row = _even(height * BESIDE_SHARE)
-        wide, high = _even(width * (height - row) / height), height - row
+        row = _round_even(height * BESIDE_SHARE)
+        wide, high = _round_even(width * (height - row) / height), height - row
         above = arrangement.side == "left"
         return Placement(
-            slide=Rect(_even((width - wide) / 2), row if above else 0, wide, high),
+            slide=Rect(_round_even((width - wide) / 2), row if above else 0, wide, high),
             presenter=Rect(0, 0 if above else high, width, row),
         )
-    column = _even(width * BESIDE_SHARE)
-    wide, high = width - column, _even(height * (width - column) / width)
-    top = _even((height - high) / 2)
+    column = _round_even(width * BESIDE_SHARE)
+    wide, high = width - column, _round_even(height * (width - column) / width)
+    top = _round_even((height - high) / 2)
     left = arrangement.side == "left"
     return Placement(
         slide=Rect(column if left else 0, top, wide, high),
@@ -214,37 +223,46 @@ def _beside(arrangement: Arrangement, size: tuple[int, int]) -> Placement:
     )
 
 
-def _corner(
+def _find_corner(
     arrangement: Arrangement, size: tuple[int, int], text: Sequence[Rect], art: Sequence[Rect]
 ) -> Rect:
-    """A square for the presenter: in its corner if that is free of text, else in another, also
-    smaller, else anywhere, else over the least text.
+    """Find a square for the presenter that covers no text.
+
+    It is in its corner if that is free, else in another, also smaller, else anywhere, else over the
+    least text.
     """
     width, height = size
-    edge = min(_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
+    edge = min(_round_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
     most = min(width, height) - 2 * edge
     sides = [
-        max(2, min(_even(arrangement.size * height * share), most // 2 * 2)) for share in SMALLER
+        max(2, min(_round_even(arrangement.size * height * share), most // 2 * 2))
+        for share in SMALLER
     ]
-    boxes, all_ink = _array(_outward(text)), _array(_outward([*text, *art]))
+    boxes, all_ink = _to_array(_grow_boxes(text)), _to_array(_grow_boxes([*text, *art]))
     for side in sides:
         free = [
-            rect for rect in _corners(arrangement, size, side, edge) if not _covered(rect, boxes)
+            rect
+            for rect in _list_corners(arrangement, size, side, edge)
+            if not _is_covered(rect, boxes)
         ]
         if free:
-            return next((rect for rect in free if not _covered(rect, all_ink)), free[0])
+            return next((rect for rect in free if not _is_covered(rect, all_ink)), free[0])
     for side in sides:
-        found = _nearest_free(_corners(arrangement, size, side, edge)[0], size, edge, boxes)
+        found = _find_nearest_free(
+            _list_corners(arrangement, size, side, edge)[0], size, edge, boxes
+        )
         if found:
             return found
     return min(
-        _corners(arrangement, size, sides[-1], edge),
+        _list_corners(arrangement, size, sides[-1], edge),
         key=lambda rect: sum(rect.overlap(box) for box in text),
     )
 
 
-def _corners(arrangement: Arrangement, size: tuple[int, int], side: int, edge: int) -> list[Rect]:
-    """The four corners: the one asked for, the other of that side, then those across."""
+def _list_corners(
+    arrangement: Arrangement, size: tuple[int, int], side: int, edge: int
+) -> list[Rect]:
+    """List the four corners: the requested one, the other of that side, then those across."""
     low, far = (size[1] - edge - side) // 2 * 2, (size[0] - edge - side) // 2 * 2
     places = {
         corner: Rect(
@@ -261,26 +279,27 @@ def _corners(arrangement: Arrangement, size: tuple[int, int], side: int, edge: i
     )
 
 
-def _nearest_free(
+def _find_nearest_free(
     asked: Rect, size: tuple[int, int], edge: int, boxes: Int64[np.ndarray, "boxes 4"]
 ) -> Rect | None:
-    """The free place nearest to the corner. Whatever is free can be pushed against text or an edge,
-    so those places are all that need be tried: exact, and quick for the few dozen boxes of a
-    slide.
+    """Find the free place nearest to the corner.
+
+    Whatever is free can be pushed against text or an edge, so only those places are tried: exact,
+    and quick for the few dozen boxes of a slide.
     """
     side = asked.width
-    across = _stops(boxes[:, 0], boxes[:, 2], edge, (size[0] - edge - side) // 2 * 2, side)
-    down = _stops(boxes[:, 1], boxes[:, 3], edge, (size[1] - edge - side) // 2 * 2, side)
+    across = _list_stops(boxes[:, 0], boxes[:, 2], edge, (size[0] - edge - side) // 2 * 2, side)
+    down = _list_stops(boxes[:, 1], boxes[:, 3], edge, (size[1] - edge - side) // 2 * 2, side)
     left, top = (grid.ravel() for grid in np.meshgrid(across, down))
     order = np.argsort((left - asked.left) ** 2 + (top - asked.top) ** 2, kind="stable")
     for index in order:
         rect = Rect(int(left[index]), int(top[index]), side, side)
-        if not _covered(rect, boxes):
+        if not _is_covered(rect, boxes):
             return rect
     return None
 
 
-def _stops(
+def _list_stops(
     first: Int64[np.ndarray, " boxes"],
     last: Int64[np.ndarray, " boxes"],
     low: int,
@@ -291,7 +310,7 @@ def _stops(
     return stops[(stops >= low) & (stops <= high)]
 
 
-def _covered(rect: Rect, boxes: Int64[np.ndarray, "boxes 4"]) -> bool:
+def _is_covered(rect: Rect, boxes: Int64[np.ndarray, "boxes 4"]) -> bool:
     apart = (
         (boxes[:, 0] >= rect.right)
         | (boxes[:, 2] <= rect.left)
@@ -301,17 +320,17 @@ def _covered(rect: Rect, boxes: Int64[np.ndarray, "boxes 4"]) -> bool:
     return not bool(apart.all())
 
 
-def _outward(boxes: Iterable[Rect]) -> Iterator[Rect]:
-    """Boxes grown to even edges."""
+def _grow_boxes(boxes: Iterable[Rect]) -> Iterator[Rect]:
+    """Grow boxes to even edges."""
     for box in boxes:
         left, top = box.left // 2 * 2, box.top // 2 * 2
         yield Rect(left, top, -(-(box.right - left) // 2) * 2, -(-(box.bottom - top) // 2) * 2)
 
 
-def _array(boxes: Iterable[Rect]) -> Int64[np.ndarray, "boxes 4"]:
+def _to_array(boxes: Iterable[Rect]) -> Int64[np.ndarray, "boxes 4"]:
     edges = [(box.left, box.top, box.right, box.bottom) for box in boxes]
     return np.array(edges, dtype=np.int64).reshape(-1, 4)
 
 
-def _even(value: float) -> int:
+def _round_even(value: float) -> int:
     return round(value) // 2 * 2

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lesson's script: sections, each with a title, the slides it shows and the lines that are spoken
-over them.
+"""The script of a lesson: sections with a title, the slides they show and the lines over them.
 
-`markdown` reads it from Markdown; a line sheet (`pipeline.script.script`) becomes one here: its
+`markdown` reads it from Markdown. A line sheet (`pipeline.script.script`) becomes one here: its
 scenes are the sections, and `slide 3a` and `layout ...` in its notes say what is shown. Every step
-of a build begins with a line of its own, so that its time is that line's cue.
+of a build begins with a line of its own, so its time is that line's cue.
 """
 
 from __future__ import annotations
@@ -28,8 +27,9 @@ SLIDE_NAME = re.compile(r"[\w.-]{1,60}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlideStep:
-    """A slide, and the line with whose first word it comes up. `source_line` is where the script
-    asks for it.
+    """A slide, and the line with whose first word it comes up.
+
+    `source_line`: where the script asks for it.
     """
 
     slide: str
@@ -39,8 +39,9 @@ class SlideStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A stretch of the lesson under one title. `steps` has at least one; further ones are builds.
-    `layout`: "" for the production's.
+    """A section of the lesson under one title.
+
+    `steps` has at least one; further steps are builds. `layout`: "" for the production's.
     """
 
     title: str
@@ -51,35 +52,36 @@ class Section:
 
     @property
     def slides(self) -> tuple[str, ...]:
-        """The slides that it shows."""
+        """The slides that the section shows."""
         return tuple(dict.fromkeys(step.slide for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonScript:
-    """The whole script: its sections in order and all their lines."""
+    """The whole script: its sections in order, and all their lines."""
 
     sections: tuple[Section, ...]
     lines: tuple[Line, ...]
 
     def lines_of(self, section: Section) -> list[Line]:
-        """A section's lines in spoken order."""
+        """List a section's lines in spoken order."""
         return [line for line in self.lines if line.line_id in set(section.line_ids)]
 
 
 def build_from_lines(lines: Sequence[Line]) -> LessonScript:
-    """The lesson that a line sheet describes. Raises InputError with every directive in its notes
-    that cannot be read.
+    """Build a lesson from the lines of a line sheet.
 
     Scenes without a slide of their own show the slides in order: the first scene slide 1, and so
     on.
+
+    Raises InputError with every directive in the notes that cannot be read.
     """
     problems: list[Problem] = []
     sections = []
     for number, (title, group) in enumerate(
         itertools.groupby(lines, key=lambda line: line.scene), start=1
     ):
-        sections.append(_section(title, list(group), number, problems))
+        sections.append(_build_section(title, list(group), number, problems))
     if problems:
         raise InputError(problems)
     return LessonScript(sections=tuple(sections), lines=tuple(lines))
@@ -88,21 +90,11 @@ def build_from_lines(lines: Sequence[Line]) -> LessonScript:
 def check(
     script: LessonScript, *, slides: Sequence[str], base: Arrangement, file: str
 ) -> list[Problem]:
-    """What of a script does not fit its slides: slides that there are not, layouts that cannot be
-    read, sections of one title.
-    """
+    """Check a script against its slides: find unknown slides and unreadable layouts."""
     problems = []
     for section in script.sections:
         problems += [
-            Problem(
-                file=file,
-                line=step.source_line or None,
-                message=f"there is no slide {step.slide!r}",
-                expected=None
-                if find_nearest(step.slide, slides)
-                else f"one of {', '.join(slides)}",
-                nearest=find_nearest(step.slide, slides),
-            )
+            _describe_unknown_slide(step, slides, file)
             for step in section.steps
             if step.slide not in slides
         ]
@@ -121,11 +113,23 @@ def check(
     return problems
 
 
-def parse_directive(text: str) -> tuple[str, str] | None:
-    """Name and value of a directive (`slide 3a`, `layout: corner, round`; `build` is `slide`), or
-    None.
+def _describe_unknown_slide(step: SlideStep, slides: Sequence[str], file: str) -> Problem:
+    near = find_nearest(step.slide, slides)
+    return Problem(
+        file=file,
+        line=step.source_line or None,
+        message=f"there is no slide {step.slide!r}",
+        expected=None if near else f"one of {', '.join(slides)}",
+        nearest=near,
+    )
 
-    >>> directive("slide 3a"), directive("say it slowly")
+
+def parse_directive(text: str) -> tuple[str, str] | None:
+    """Parse a directive to its name and value, or None when the text is none.
+
+    Directives are `slide 3a` and `layout: corner, round`; `build` means `slide`.
+
+    >>> parse_directive("slide 3a"), parse_directive("say it slowly")
     (('slide', '3a'), None)
     """
     found = DIRECTIVE.fullmatch(" ".join(text.split()))
@@ -135,64 +139,64 @@ def parse_directive(text: str) -> tuple[str, str] | None:
     return ("slide" if name == "build" else name), found["value"].strip()
 
 
-def _section(title: str, lines: Sequence[Line], number: int, problems: list[Problem]) -> Section:
+def _build_section(
+    title: str, lines: Sequence[Line], number: int, problems: list[Problem]
+) -> Section:
     steps: list[SlideStep] = []
     layout = ""
     for line in lines:
         for note in filter(None, map(str.strip, line.notes.split(";"))):
             name, value = parse_directive(note) or ("", "")
             if name == "slide" and not SLIDE_NAME.fullmatch(value):
-                problems.append(
-                    Problem(
-                        file=line.source,
-                        row=line.source_line,
-                        column="notes",
-                        message=f"no slide's name: {value!r}",
-                    )
-                )
+                problems.append(_note_problem(line, f"not a slide name: {value!r}"))
             elif name == "slide":
                 steps.append(
                     SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line)
                 )
             elif name == "layout" and layout not in {"", value}:
                 problems.append(
-                    Problem(
-                        file=line.source,
-                        row=line.source_line,
-                        column="notes",
-                        message="a second layout for one section",
-                        expected=f"only {layout!r}",
-                        got=repr(value),
+                    _note_problem(
+                        line, "two layouts for one section", only=repr(layout), got=repr(value)
                     )
                 )
             elif name == "layout":
                 layout = value
-    if not steps or steps[0].line_id != lines[0].line_id:
+    first = lines[0]
+    if not steps or steps[0].line_id != first.line_id:
         steps.insert(
-            0,
-            SlideStep(
-                slide=str(number), line_id=lines[0].line_id, source_line=lines[0].source_line
-            ),
+            0, SlideStep(slide=str(number), line_id=first.line_id, source_line=first.source_line)
         )
     return Section(
         title=title,
         steps=tuple(steps),
         line_ids=tuple(line.line_id for line in lines),
         layout=layout,
-        source_line=lines[0].source_line,
+        source_line=first.source_line,
+    )
+
+
+def _note_problem(line: Line, message: str, *, only: str = "", got: str | None = None) -> Problem:
+    return Problem(
+        file=line.source,
+        row=line.source_line,
+        column="notes",
+        message=message,
+        expected=f"only {only}" if only else None,
+        got=got,
     )
 
 
 def is_markdown(path: Path) -> bool:
-    """Whether a lesson's script is Markdown, by its name."""
+    """Say whether a lesson's script is Markdown, by its name."""
     return path.suffix.lower() in {".md", ".markdown"}
 
 
 def replace_texts(
     script: LessonScript, titles: dict[str, str], texts: dict[str, str]
 ) -> LessonScript:
-    """The script with other titles (by section's number from 1, as text) and texts (by line id), as
-    a translation brings them.
+    """Replace the titles and texts of a script, as a translation brings them.
+
+    `titles`: by the section's number from 1, as text; `texts`: by line id.
     """
     sections = tuple(
         replace(section, title=titles.get(str(number), section.title))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read and write a lesson's script as Markdown: `# Title` begins a section, paragraphs are spoken,
-comments say what is shown.
+"""Read a lesson's script as Markdown: `# Title` begins a section, and paragraphs are spoken.
 
     # How it turns
     <!-- slide 3a -->
@@ -11,11 +10,11 @@ comments say what is shown.
     <!-- slide 3b -->
     **ANNA:** Count the seconds.
 
-A parenthetical that begins a paragraph and notes in double brackets mean what they mean in an
-episode's script. Not spoken: headings below the first level, quotations, fenced code, pictures,
-footnotes, where links lead, a YAML table before the first section. A backslash makes any mark a
-plain character. This is the part of CommonMark that people write notes in, not all of it: tables
-and HTML are refused.
+Comments say what is shown. A parenthetical that begins a paragraph and notes in double brackets
+mean what they mean in an episode's script. Not spoken: headings below the first level, quotations,
+fenced code, pictures, footnotes, where links lead, a YAML table before the first section. A
+backslash makes any mark a plain character. This is the part of CommonMark that people write notes
+in, not all of it: tables and HTML are refused.
 """
 
 from __future__ import annotations
@@ -46,7 +45,8 @@ from pipeline.script.text_files import read_text
 LARGEST = 4 << 20  # bytes of a script
 _ASIDE = re.compile(r"<!--(?P<comment>.*?)-->|\[\[(?P<note>.*?)\]\]", re.DOTALL)
 _SPEAKER = re.compile(
-    r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)(?:\s+(?P<rest>.*))?",
+    r"(?:\*\*(?P<bold>[^*:]{1,60})(?::\*\*|\*\*:)|(?P<plain>[A-Z][A-Z0-9 .'-]{1,40}):)"
+    r"(?:\s+(?P<rest>.*))?",
     re.DOTALL,
 )
 _HEADING = re.compile(r"#\s+(?P<title>.*?)(?:\s+#+)?")
@@ -86,57 +86,50 @@ class _SectionDraft:
 
 @dataclass(slots=True, kw_only=True)
 class _MarkdownReader:
+    """A script while it is read: its sections and its problems so far."""
+
     file: str
     words: Words
     narrator: str
     problems: list[Problem] = field(default_factory=list)
-    chapters: list[_SectionDraft] = field(default_factory=list)
+    sections: list[_SectionDraft] = field(default_factory=list)
 
-    def wrong(self, line: int, message: str, **facts: str | None) -> None:
+    def add_problem(self, line: int, message: str, **facts: str | None) -> None:
         self.problems.append(Problem(file=self.file, line=line, message=message, **facts))  # type: ignore[arg-type]
 
 
 def read(
     path: Path, *, words: Words, language: str = "en", narrator: str = NARRATOR
 ) -> LessonScript:
-    """The script in a Markdown file. `words`: from `moods.words`; `narrator`: who speaks where
-    nobody is named.
+    """Read the script in a Markdown file.
+
+    `words`: from `load_words`; `narrator`: who speaks where nobody is named.
 
     Raises InputError with every problem, each with its line.
     """
     if not path.is_file():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(
-            Problem(file=path.name, message="no such file", nearest=find_nearest(path.name, beside))
-        )
-    return parse(
-        read_text(path, maximum=LARGEST),
-        file=path.name,
-        words=words,
-        language=language,
-        narrator=narrator,
-    )
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = find_nearest(path.name, siblings)
+        raise InputError(Problem(file=path.name, message="no such file", nearest=near))
+    text = read_text(path, maximum=LARGEST)
+    return parse(text, file=path.name, words=words, language=language, narrator=narrator)
 
 
 def parse(
     text: str, *, file: str, words: Words, language: str = "en", narrator: str = NARRATOR
 ) -> LessonScript:
-    """The script in a text; see `read`."""
+    """Parse the script in a text; see `read`."""
     reader = _MarkdownReader(file=file, words=words, narrator=narrator)
     for number, block in split_blocks(text):
         _read_block(reader, number, block)
-    if not reader.chapters and not reader.problems:
-        reader.wrong(
-            1, "nothing is said in this script", expected="'# Title' and under it what is spoken"
-        )
-    for chapter in reader.chapters:
-        _check_waiting_slides(reader, chapter)
-        if not any(draft.text for draft in chapter.drafts):
-            reader.wrong(
-                chapter.source_line,
-                f"nothing is said under {chapter.title!r}",
-                expected="at least one sentence",
-            )
+    if not reader.sections and not reader.problems:
+        expected = "'# Title' with the spoken text below it"
+        reader.add_problem(1, "nothing is spoken in this script", expected=expected)
+    for section in reader.sections:
+        _check_waiting_slides(reader, section)
+        if not any(draft.text for draft in section.drafts):
+            message = f"nothing is spoken under {section.title!r}"
+            reader.add_problem(section.source_line, message, expected="at least one sentence")
     if reader.problems:
         raise InputError(sorted(reader.problems, key=lambda problem: problem.line or 0))
     return _build_script(reader, language)
@@ -146,191 +139,175 @@ def _read_block(reader: _MarkdownReader, number: int, block: str) -> None:
     if heading := _HEADING.fullmatch(block):
         title = _strip_marks(heading["title"])
         if not title:
-            reader.wrong(number, "a section without a title", expected="# Title")
-        reader.chapters.append(
+            reader.add_problem(number, "this section has no title", expected="# Title")
+        reader.sections.append(
             _SectionDraft(title=title, source_line=number, character=reader.narrator)
         )
     elif block.startswith("|"):
-        reader.wrong(
-            number,
-            "a table cannot be spoken",
-            expected="sentences; a quotation (>) for what is only read",
-        )
+        expected = "sentences, or a quotation (>) for what is only read"
+        reader.add_problem(number, "a table cannot be spoken", expected=expected)
     elif block.startswith("#") and not re.match(r"#{2,6}(\s|$)", block):
-        reader.wrong(
-            number,
-            "not a heading, and not spoken",
-            expected=r"a space after #; \# for the sign itself",
-            got=repr(block[:40]),
-        )
+        message, got = "this is neither a heading nor spoken text", repr(block[:40])
+        expected = r"a space after #, or \# for the sign itself"
+        reader.add_problem(number, message, expected=expected, got=got)
     elif block.startswith(("#", ">")) or RULE.fullmatch(block) or _DEFINITION.fullmatch(block):
         return
-    elif not reader.chapters:
-        if _ASIDE.sub("", block).strip():
-            reader.wrong(
-                number,
-                "text before the first section",
-                expected="'# Title' above it",
-                got=repr(block[:40]),
-            )
-    else:
-        _read_paragraph(reader, reader.chapters[-1], number, block)
+    elif reader.sections:
+        _read_paragraph(reader, reader.sections[-1], number, block)
+    elif _ASIDE.sub("", block).strip():
+        message, got = "this text stands before the first section", repr(block[:40])
+        reader.add_problem(number, message, expected="'# Title' above it", got=got)
 
 
 def _read_paragraph(
-    reader: _MarkdownReader, chapter: _SectionDraft, number: int, block: str
+    reader: _MarkdownReader, section: _SectionDraft, number: int, block: str
 ) -> None:
     item = LIST_ITEM.fullmatch(block)
-    chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=number))
+    section.drafts.append(_LessonLineDraft(character=section.character, source_line=number))
     place, text = 0, item["rest"] if item else block
     offset = len(block) - len(text)
     first = True
     for aside in _ASIDE.finditer(text):
-        first = _add_words(reader, chapter, text[place : aside.start()], first=first) and first
+        first = _add_words(reader, section, text[place : aside.start()], first=first) and first
         line = number + block.count("\n", 0, offset + aside.start())
-        _read_comment(reader, chapter, aside["comment"], line) if aside[
-            "comment"
-        ] is not None else _read_note(reader, chapter, aside["note"], line)
+        if aside["comment"] is not None:
+            _read_comment(reader, section, aside["comment"], line)
+        else:
+            _read_note(reader, section, aside["note"], line)
         place = aside.end()
-    _add_words(reader, chapter, text[place:], first=first)
+    _add_words(reader, section, text[place:], first=first)
     if OPEN_ASIDE.search(text[place:]):
-        reader.wrong(number, "a comment or note that never ends", expected="--> or ]]")
+        message = "a comment or note in this paragraph is never closed"
+        reader.add_problem(number, message, expected="--> or ]]")
 
 
-def _add_words(reader: _MarkdownReader, chapter: _SectionDraft, text: str, *, first: bool) -> bool:
-    """Add words to the line that is being read; whether the paragraph's first words are still to
-    come.
+def _add_words(reader: _MarkdownReader, section: _SectionDraft, text: str, *, first: bool) -> bool:
+    """Add words to the line that is being read.
+
+    Returns whether the paragraph's first words are still to come.
     """
     words = text.strip()
     if first and (speaker := _SPEAKER.fullmatch(words)):
         name = " ".join((speaker["bold"] or speaker["plain"]).split())
-        chapter.character = chapter.drafts[-1].character = name
+        section.character = section.drafts[-1].character = name
         words = (speaker["rest"] or "").strip()
-    draft = chapter.drafts[-1]
+    draft = section.drafts[-1]
     if first and (aside := _PARENTHETICAL.fullmatch(words)):
         curve, rest = parse_parenthetical(_strip_marks(aside["inside"]), reader.words)
         draft.curve = str(curve) if curve else draft.curve
         draft.direction += [rest] if rest else []
         words = aside["rest"]
     if tag := _TAG.search(words):
-        reader.wrong(
-            draft.source_line,
-            "HTML cannot be spoken",
-            got=tag[0],
-            expected=r"plain words; \< for the sign itself",
+        expected = r"plain words, or \< for the sign itself"
+        reader.add_problem(
+            draft.source_line, "HTML cannot be spoken", got=tag[0], expected=expected
         )
     spoken = _strip_marks(words)
     if spoken:
         draft.text.append(spoken)
-        draft.steps += chapter.waiting
-        chapter.waiting = []
+        draft.steps += section.waiting
+        section.waiting = []
     return first and not spoken
 
 
-def _read_comment(reader: _MarkdownReader, chapter: _SectionDraft, comment: str, line: int) -> None:
+def _read_comment(reader: _MarkdownReader, section: _SectionDraft, comment: str, line: int) -> None:
     name, value = parse_directive(comment) or ("", "")
     value = restore_marks(value)
-    if name == "slide" and not SLIDE_NAME.fullmatch(value):
-        reader.wrong(
-            line, "not a slide's name", expected="slide 3, or slide 3a for a build", got=repr(value)
-        )
-    elif name == "slide":
-        if chapter.drafts[-1].text:
-            chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=line))
-        _check_waiting_slides(reader, chapter)
-        chapter.waiting = [(value, line)]
-    elif name == "layout" and chapter.layout not in {None, value}:
-        reader.wrong(
-            line,
-            "a second layout for one section",
-            expected=f"only {chapter.layout!r}",
-            got=repr(value),
-        )
+    if name == "slide":
+        _read_slide(reader, section, value, line)
+    elif name == "layout" and section.layout not in {None, value}:
+        message, expected = "two layouts for one section", f"only {section.layout!r}"
+        reader.add_problem(line, message, expected=expected, got=repr(value))
     elif name == "layout":
-        chapter.layout = value
-    elif near := find_nearest(
-        (comment.split() or [""])[0].rstrip(":=").casefold(), ["slide", "build", "layout"]
-    ):
-        reader.wrong(
-            line, "this comment is nearly a directive", got=repr(comment.strip()[:60]), nearest=near
-        )
+        section.layout = value
+    else:
+        first = (comment.split() or [""])[0].rstrip(":=").casefold()
+        if near := find_nearest(first, ["slide", "build", "layout"]):
+            message, got = (
+                "this comment looks like a misspelt directive",
+                repr(comment.strip()[:60]),
+            )
+            reader.add_problem(line, message, got=got, nearest=near)
 
 
-def _check_waiting_slides(reader: _MarkdownReader, chapter: _SectionDraft) -> None:
-    """A slide waits for the first word after it: where there is none before the next slide or
-    section, it would never be seen.
+def _read_slide(reader: _MarkdownReader, section: _SectionDraft, slide: str, line: int) -> None:
+    if not SLIDE_NAME.fullmatch(slide):
+        expected = "slide 3, or slide 3a for a build"
+        reader.add_problem(line, "not a slide name", expected=expected, got=repr(slide))
+        return
+    if section.drafts[-1].text:
+        section.drafts.append(_LessonLineDraft(character=section.character, source_line=line))
+    _check_waiting_slides(reader, section)
+    section.waiting = [(slide, line)]
+
+
+def _check_waiting_slides(reader: _MarkdownReader, section: _SectionDraft) -> None:
+    """Report a slide that nobody speaks over.
+
+    A slide waits for the first word after it. Where there is none before the next slide or section,
+    it would never be seen.
     """
-    for slide, line in chapter.waiting:
-        reader.wrong(
-            line,
-            f"nothing is said on slide {slide}",
-            expected="the sentence with which it comes up, after it",
-        )
+    for slide, line in section.waiting:
+        message = f"nothing is spoken over slide {slide}"
+        reader.add_problem(line, message, expected="a sentence after it")
 
 
-def _read_note(reader: _MarkdownReader, chapter: _SectionDraft, note: str, line: int) -> None:
+def _read_note(reader: _MarkdownReader, section: _SectionDraft, note: str, line: int) -> None:
     note = restore_marks(" ".join(note.split()))
     emotion = _EMOTION.fullmatch(note)
     if not emotion:
-        chapter.drafts[-1].notes.append(note)
+        section.drafts[-1].notes.append(note)
         return
-    if chapter.drafts[-1].text:
-        chapter.drafts.append(_LessonLineDraft(character=chapter.character, source_line=line))
+    if section.drafts[-1].text:
+        section.drafts.append(_LessonLineDraft(character=section.character, source_line=line))
     try:
-        chapter.drafts[-1].curve = str(parse_curve(emotion["curve"], words=reader.words))
+        section.drafts[-1].curve = str(parse_curve(emotion["curve"], words=reader.words))
     except EmotionError as error:
-        reader.problems.append(
-            add_emotion_hint(
-                error, reader.words, Problem(file=reader.file, line=line, message=str(error))
-            )
-        )
+        problem = Problem(file=reader.file, line=line, message=str(error))
+        reader.problems.append(add_emotion_hint(error, reader.words, problem))
 
 
 def _build_script(reader: _MarkdownReader, language: str) -> LessonScript:
-    """Number and name the lines as an episode's are: by section, character, words and how often
-    they were said.
+    """Build the script, and give each line its order and id as in an episode.
+
+    An id comes from section, character, words and how often they were said.
     """
-    said: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str, str]] = Counter()
     sections, lines = list[Section](), list[Line]()
-    for number, chapter in enumerate(reader.chapters, start=1):
+    for number, section in enumerate(reader.sections, start=1):
         steps, own = list[SlideStep](), list[Line]()
-        for draft in (draft for draft in chapter.drafts if draft.text):
-            key = (chapter.title, draft.character, " ".join(draft.text))
-            said[key] += 1
+        for draft in (draft for draft in section.drafts if draft.text):
+            key = (section.title, draft.character, " ".join(draft.text))
+            counts[key] += 1
             slug = re.sub(r"\W+", "-", draft.character.casefold()).strip("-")
-            line_id = f"{slug}-{digest([*key, said[key]])[:8]}"
+            line_id = f"{slug}-{digest([*key, counts[key]])[:8]}"
             order = len(lines) + len(own)
-            own.append(
-                replace(
-                    _to_line(draft, chapter.title),
-                    line_id=line_id,
-                    order=order,
-                    source=reader.file,
-                    lang=language,
-                )
-            )
+            line = replace(_to_line(draft, section.title), line_id=line_id, order=order)
+            own.append(replace(line, source=reader.file, lang=language))
             steps += [
                 SlideStep(slide=slide, line_id=line_id, source_line=at) for slide, at in draft.steps
             ]
-        if not steps or steps[0].line_id != own[0].line_id:
-            steps.insert(
-                0,
-                SlideStep(
-                    slide=str(number), line_id=own[0].line_id, source_line=chapter.source_line
-                ),
-            )
-        ids = tuple(line.line_id for line in own)
-        sections.append(
-            Section(
-                title=chapter.title,
-                steps=tuple(steps),
-                line_ids=ids,
-                layout=chapter.layout or "",
-                source_line=chapter.source_line,
-            )
-        )
+        sections.append(_build_section(section, number, steps, own))
         lines += own
     return LessonScript(sections=tuple(sections), lines=tuple(lines))
+
+
+def _build_section(
+    section: _SectionDraft, number: int, steps: list[SlideStep], lines: list[Line]
+) -> Section:
+    """Build a section; without a slide of its own at its first line it shows the slide `number`."""
+    if not steps or steps[0].line_id != lines[0].line_id:
+        first = SlideStep(
+            slide=str(number), line_id=lines[0].line_id, source_line=section.source_line
+        )
+        steps = [first, *steps]
+    return Section(
+        title=section.title,
+        steps=tuple(steps),
+        line_ids=tuple(line.line_id for line in lines),
+        layout=section.layout or "",
+        source_line=section.source_line,
+    )
 
 
 def _to_line(draft: _LessonLineDraft, scene: str) -> Line:
@@ -348,8 +325,10 @@ def _to_line(draft: _LessonLineDraft, scene: str) -> Line:
 
 
 def _strip_marks(text: str) -> str:
-    """What is spoken of a text: without pictures, link targets, footnote marks, code ticks,
-    emphasis and backslashes that break a line.
+    """Strip a text to what is spoken.
+
+    Pictures, link targets, footnote marks, code ticks, emphasis and backslashes that break a line
+    are left out.
     """
     text = re.sub(r"\\\n", "\n", text)
     text = _LINK.sub(lambda found: "" if found[0].startswith("!") else found["text"], text)

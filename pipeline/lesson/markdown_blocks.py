@@ -20,8 +20,9 @@ RULE = re.compile(r"([-*_])(?:\s*\1){2,}")
 
 
 def split_blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Blocks with the number of their first line: headings, rules and quotations by line,
-    paragraphs and list items whole.
+    """Split a text into blocks with the number of their first line.
+
+    Headings, rules and quotations are split by line; paragraphs and list items stay whole.
     """
     block: list[str] = []
     begins, fence = 0, ""
@@ -49,7 +50,7 @@ def split_blocks(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _empty_front_matter(lines: list[str]) -> list[str]:
-    """The lines, a YAML table before them emptied: it tells programs about the script."""
+    """Empty the YAML table before the text: it informs programs about the script."""
     if lines and lines[0].rstrip() == "---":
         end = next(
             (
@@ -65,4 +66,5 @@ def _empty_front_matter(lines: list[str]) -> list[str]:
 
 
 def restore_marks(text: str) -> str:
+    """Put escaped marks back as plain characters."""
     return _PRIVATE.sub(lambda found: chr(ord(found[0]) - _ESCAPED), text)

@@ -13,8 +13,9 @@ _FIRST_MARKS = re.compile(r"^(?=[#+\-=~(]|\d+[.)]|[A-Z][A-Z0-9 .'-]{1,40}:)")
 
 
 def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
-    """The script as Markdown that `read` reads as the same script (line numbers and ids of its own
-    aside).
+    """Write the script as Markdown.
+
+    `markdown.read` reads it as the same script, except for line numbers and ids of its own.
     """
     parts = []
     for section in script.sections:
@@ -34,7 +35,7 @@ def write(script: LessonScript, *, narrator: str = NARRATOR) -> str:
 
 
 def _write_paragraph(line: Line, speaking: str) -> str:
-    """A line as a paragraph that names its speaker when that is another one than was speaking."""
+    """Write a line as a paragraph that names its speaker when another one was speaking."""
     name = f"**{line.character}:** " if line.character != speaking else ""
     direction = f"({_escape(line.direction)}) " if line.direction else ""
     emotion = f"[[emotion: {line.performance}]] " if line.performance else ""
@@ -44,12 +45,12 @@ def _write_paragraph(line: Line, speaking: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """A text whose every mark is plain."""
+    """Escape every mark of a text."""
     return _PLAIN_MARKS.sub(r"\\\1", text)
 
 
 def _escape_start(text: str) -> str:
-    """The same for a text that begins a paragraph, where more marks mean something."""
+    """Escape a text that begins a paragraph, where more marks mean something."""
     if not _FIRST_MARKS.match(text):
         return _escape(text)
     mark = re.search(r"[^\w\s.'-]|(?<=\d)[.)]|^-", text)

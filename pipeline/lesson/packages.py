@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages for learning systems: the lesson's video, captions, chapters and transcript behind a
-small player page, as one zip file.
+"""Pack a lesson for learning systems: video, captions, chapters, transcript and a player page.
 
-The player (`player/`) is the same in every package. It resumes where the learner stopped, reports
-completion when nine tenths were watched, and works without a learning system too; the page says
-which kind of system it may look for. What differs is the manifest: `scorm` and `tincan` write it.
+A package is one zip file. The player (`player/`) is the same in every package. It resumes where the
+learner stopped, reports completion after nine tenths are watched, and works without a learning
+system too; the page says which kind of system it may look for. Only the manifest differs: `scorm`
+and `tincan` write it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,8 +32,9 @@ _STORED = {".mp4", ".jpg", ".png"}  # packed already
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """What goes into a package. `identifier` names it for learning systems and must stay when the
-    lesson is mended.
+    """What goes into a package.
+
+    `identifier` names it for learning systems, and must stay when the lesson is corrected.
     """
 
     title: str
@@ -48,8 +49,9 @@ class Package:
 
 
 def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Path:
-    """Write the package. Raises InputError when its own manifest would not be valid (a name that no
-    XML can hold).
+    """Write the package.
+
+    Raises InputError when its own manifest would not be valid (a name that no XML can hold).
     """
     media = {
         "lesson.mp4": package.video,
@@ -61,25 +63,31 @@ def write(package: Package, path: Path, *, kind: PackageName = "scorm12") -> Pat
         PAGE: render_index_page(package, kind=kind),
         **{name: (PLAYER / name).read_text(encoding="utf-8") for name in PLAYER_FILES},
     }
-    name, manifest = _manifest(package, kind, files=[PAGE, *sorted({*texts, *media} - {PAGE})])
+    files = [PAGE, *sorted({*texts, *media} - {PAGE})]
+    name, manifest = _build_manifest(package, kind, files=files)
     with atomic_write(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         for file, text in {name: manifest, **texts}.items():
-            archive.writestr(_entry(file), text.encode())
+            archive.writestr(_make_zip_entry(file), text.encode())
         for file, source in media.items():
-            with (
-                source.open("rb") as opened,
-                archive.open(_entry(file), "w", force_zip64=True) as target,
-            ):
-                while block := opened.read(1 << 20):
-                    target.write(block)
+            _copy_file(source, archive, file)
     return path
 
 
+def _copy_file(source: Path, archive: zipfile.ZipFile, name: str) -> None:
+    with (
+        source.open("rb") as opened,
+        archive.open(_make_zip_entry(name), "w", force_zip64=True) as target,
+    ):
+        while block := opened.read(1 << 20):
+            target.write(block)
+
+
 def render_index_page(package: Package, *, kind: PackageName) -> str:
-    """The player page with its chapters and transcript, for one kind of learning system."""
+    """Render the player page with its chapters and transcript, for one kind of learning system."""
     chapters = [
         f'<li><button type="button" data-seconds="{float(entry.frame / package.rate):.3f}">'
-        f"<span>{format_minutes(entry.frame, package.rate)}</span> {html.escape(entry.title)}</button></li>"
+        f"<span>{format_minutes(entry.frame, package.rate)}</span> "
+        f"{html.escape(entry.title)}</button></li>"
         for entry in package.transcript
     ]
     values = {
@@ -96,25 +104,21 @@ def render_index_page(package: Package, *, kind: PackageName) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
 
 
-def contents(path: Path) -> Mapping[str, int]:
-    """Names and sizes of what a package holds."""
-    with zipfile.ZipFile(path) as archive:
-        return {entry.filename: entry.file_size for entry in archive.infolist()}
-
-
 def to_xml_name(text: str) -> str:
-    """A name as XML's ID type allows."""
+    """Convert a text to a name as XML's ID type allows."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.")
     return plain if re.match(r"[A-Za-z_]", plain) else f"callsheet-{plain}"
 
 
 def to_printable(text: str) -> str:
-    """A text in one line, without characters that no XML can hold."""
+    """Put a text on one line, without characters that no XML can hold."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> tuple[str, str]:
-    """The manifest's file name and text."""
+def _build_manifest(
+    package: Package, kind: PackageName, *, files: Sequence[str]
+) -> tuple[str, str]:
+    """Build the manifest's file name and text."""
     title = to_printable(package.title)
     if kind == "xapi":
         text = tincan.build_manifest(
@@ -130,7 +134,7 @@ def _manifest(package: Package, kind: PackageName, *, files: Sequence[str]) -> t
     return scorm.MANIFEST, text
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _make_zip_entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _DAY_ONE)
     entry.compress_type = (
         zipfile.ZIP_STORED if Path(name).suffix in _STORED else zipfile.ZIP_DEFLATED

@@ -33,8 +33,10 @@ BACKDROP = 0.8
 
 
 def name_pages(document: Any) -> list[str]:
-    """A PDF's page labels as slides' names; where a label repeats (steps of one slide), `3a`, `3b`;
-    without labels, or with some that no script can name, page numbers.
+    """Name a PDF's pages by their labels.
+
+    Where a label repeats (steps of one slide), the names are `3a`, `3b`. Without labels, or with
+    some that no script can name, the names are page numbers.
     """
     labels = [
         re.sub(r"\s+", "-", document.get_page_label(index).strip())
@@ -53,7 +55,7 @@ def name_pages(document: Any) -> list[str]:
 
 
 def open_pdf(path: Path) -> Any:
-    """The PDF, open. Raises InputError when it is none, or locked."""
+    """Open a PDF. Raises InputError when it cannot be read, is locked, or has too many pages."""
     import pypdfium2
 
     check_slide_files(path)
@@ -72,17 +74,16 @@ def open_pdf(path: Path) -> Any:
 
 def _describe_bad_pdf(path: Path, reason: str) -> Problem:
     if "password" in reason.casefold():
-        return Problem(
-            file=path.name, message="the PDF needs a password", expected="a copy without one"
-        )
-    got = (
-        None if "success" in reason.casefold() else reason
-    )  # PDFium's last error, which a PDF without pages leaves as it was
-    expected = f"a whole PDF of 1 to {MOST_SLIDES} pages"
+        message = "the PDF needs a password"
+        return Problem(file=path.name, message=message, expected="a copy without a password")
+    # of a PDF without pages, PDFium reports whatever its last error was
+    got = None if "success" in reason.casefold() else reason
+    expected = f"a complete PDF of 1 to {MOST_SLIDES} pages"
     return Problem(file=path.name, message="the PDF cannot be read", expected=expected, got=got)
 
 
 def read_pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[SlidePage]:
+    """Read the pages of a PDF, fitted into `size`. Raises InputError that names a bad page."""
     import pypdfium2
 
     with open_pdf(path) as document:
@@ -90,10 +91,10 @@ def read_pdf_pages(path: Path, size: tuple[int, int]) -> Iterator[SlidePage]:
             try:
                 yield _read_pdf_page(document[index], name, size)
             except pypdfium2.PdfiumError as error:
-                message = f"page {index + 1} cannot be drawn"
-                raise InputError(
-                    Problem(file=path.name, message=message, got=str(error))
-                ) from error
+                problem = Problem(
+                    file=path.name, message=f"page {index + 1} cannot be drawn", got=str(error)
+                )
+                raise InputError(problem) from error
 
 
 def _read_pdf_page(page: Any, name: str, size: tuple[int, int]) -> SlidePage:
@@ -105,38 +106,36 @@ def _read_pdf_page(page: Any, name: str, size: tuple[int, int]) -> SlidePage:
     to_pixels = drawn.get_posconv(page).to_bitmap
 
     def box_of(edges: tuple[float, float, float, float]) -> Rect:
-        (left, top), (right, bottom) = (to_pixels(*edges[:2]), to_pixels(*edges[2:]))
-        across, down = sorted((left, right)), sorted((top, bottom))
-        return clip_box(
-            place.left + across[0],
-            place.top + down[0],
-            place.left + across[1],
-            place.top + down[1],
-            size,
-        )
+        return _convert_edges(to_pixels, edges, place, size)
 
     text = page.get_textpage()
     words = [box_of(text.get_rect(index)) for index in range(text.count_rects())]
+    drawn_words = _find_drawn_words(pixels, words, [box_of(e) for e in _find_pictures(page)])
     return SlidePage(
         name=name,
         pixels=pixels,
-        boxes=clear_boxes(
-            [
-                *words,
-                *_find_drawn_words(
-                    pixels, words, [box_of(edges) for edges in _find_pictures(page)]
-                ),
-            ],
-            size,
-        ),
+        boxes=clear_boxes([*words, *drawn_words], size),
         text="\n".join(text.get_text_range().split("\r\n")).strip(),
     )
 
 
+def _convert_edges(
+    to_pixels: Any, edges: tuple[float, float, float, float], place: Rect, size: tuple[int, int]
+) -> Rect:
+    """Convert left, bottom, right and top in points of the page to a box in the picture."""
+    (left, top), (right, bottom) = (to_pixels(*edges[:2]), to_pixels(*edges[2:]))
+    across, down = sorted((left, right)), sorted((top, bottom))
+    return clip_box(
+        place.left + across[0],
+        place.top + down[0],
+        place.left + across[1],
+        place.top + down[1],
+        size,
+    )
+
+
 def _find_pictures(page: Any) -> list[tuple[float, float, float, float]]:
-    """The edges of a page's pictures, in points of the page; of those in nested forms nothing is
-    known.
-    """
+    """Find the edges of a page's pictures, in points of the page, except those in nested forms."""
     import pypdfium2.raw
 
     return [
@@ -148,8 +147,9 @@ def _find_pictures(page: Any) -> list[tuple[float, float, float, float]]:
 def _find_drawn_words(
     pixels: SlidePicture, words: Sequence[Rect], pictures: Sequence[Rect]
 ) -> list[Rect]:
-    """What looks like text and is in no text layer: strokes in pictures, or anywhere on a slide
-    without words (a scan).
+    """Find what looks like text but is in no text layer.
+
+    These are strokes in pictures, or anywhere on a slide without words (a scan).
     """
     if not words:
         return find_ink(pixels)
@@ -160,14 +160,14 @@ def _find_drawn_words(
     return [rect for rect in shared if rect.width and rect.height]
 
 
-def _intersect(one: Rect, other: Rect) -> Rect:
-    left, top = max(one.left, other.left), max(one.top, other.top)
-    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
+def _intersect(box: Rect, other: Rect) -> Rect:
+    left, top = max(box.left, other.left), max(box.top, other.top)
+    right, bottom = min(box.right, other.right), min(box.bottom, other.bottom)
     return Rect(left, top, max(0, right - left), max(0, bottom - top))
 
 
 def _spell_letters(number: int) -> str:
-    """a, b ... z, aa, ab ..."""
+    """Spell a number with letters: a, b ... z, aa, ab ..."""
     letters = ""
     while number:
         number, rest = divmod(number - 1, 26)

@@ -23,16 +23,13 @@ MOST_PIXELS = 100_000_000
 
 
 def read_picture_pages(folder: Path, size: tuple[int, int]) -> Iterator[SlidePage]:
+    """Read the pictures of a folder, fitted into `size`. Raises InputError that names a bad one."""
     for file in list_slide_files(folder):
         drawn = _read_picture(file, folder.name, size)
         place = fit_rectangle((drawn.shape[1], drawn.shape[0]), size)
         pixels = lay_on_paper(drawn, place, size)
-        yield SlidePage(
-            name=name_picture(file),
-            pixels=pixels,
-            boxes=clear_boxes(find_ink(pixels), size),
-            text="",
-        )
+        boxes = clear_boxes(find_ink(pixels), size)
+        yield SlidePage(name=name_picture(file), pixels=pixels, boxes=boxes, text="")
 
 
 def _read_picture(file: Path, folder: str, size: tuple[int, int]) -> SlidePicture:
@@ -50,11 +47,7 @@ def _read_picture(file: Path, folder: str, size: tuple[int, int]) -> SlidePictur
             opaque.paste(image.convert("RGB"), mask=image.convert("RGBA").getchannel("A"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(
-            Problem(
-                file=f"{folder}/{file.name}",
-                message="not a picture that can be read",
-                got=str(error),
-            )
+            Problem(file=f"{folder}/{file.name}", message="not a readable picture", got=str(error))
         ) from error
     place = fit_rectangle(opaque.size, size)
     return np.asarray(opaque.resize((place.width, place.height), Image.Resampling.LANCZOS))

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a SCORM package, in the two editions that learning systems take, and the rules
-that it must keep.
+"""Build and check the manifest of a SCORM package, in the two editions that learning systems take.
 
 Follows ADL SCORM 1.2 (2001, Content Packaging) and SCORM 2004 4th Edition (2009, Content
 Aggregation Model): one shareable content object and no sequencing, so that the learning system's
-own rules hold. The ADL schemas are not ours to give away, so packages name them and leave them out.
-How the player talks to a learning system is in `player/scorm.js`.
+own rules hold. The ADL schemas may not be redistributed, so packages name them and leave them out.
+`player/scorm.js` talks to the learning system.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
-    """What differs between the editions: version, namespaces of Content Packaging and of ADL's
-    part, the attribute that says what a resource is, and the schemas that are named.
+    """What differs between the editions.
+
+    `cp`, `adl`: the namespaces of Content Packaging and of ADL's part; `kind`: the attribute that
+    says what a resource is; `schemas`: the schemas that are named.
     """
 
     version: str
@@ -50,51 +51,61 @@ EDITIONS = {
         cp="http://www.imsglobal.org/xsd/imscp_v1p1",
         adl="http://www.adlnet.org/xsd/adlcp_v1p3",
         kind="scormType",
-        schemas="http://www.imsglobal.org/xsd/imscp_v1p1 imscp_v1p1.xsd http://www.adlnet.org/xsd/adlcp_v1p3 adlcp_v1p3.xsd "
-        "http://www.adlnet.org/xsd/adlseq_v1p3 adlseq_v1p3.xsd http://www.adlnet.org/xsd/adlnav_v1p3 adlnav_v1p3.xsd "
+        schemas="http://www.imsglobal.org/xsd/imscp_v1p1 imscp_v1p1.xsd "
+        "http://www.adlnet.org/xsd/adlcp_v1p3 adlcp_v1p3.xsd "
+        "http://www.adlnet.org/xsd/adlseq_v1p3 adlseq_v1p3.xsd "
+        "http://www.adlnet.org/xsd/adlnav_v1p3 adlnav_v1p3.xsd "
         "http://www.imsglobal.org/xsd/imsss imsss_v1p0.xsd",
     ),
 }
 
 
 def build_manifest(title: str, *, identifier: str, edition: Edition, files: Sequence[str]) -> str:
-    """`imsmanifest.xml`: one organization with one item, one resource that is the SCO, all its
-    files; the first is its page.
+    """Build `imsmanifest.xml`: one organization with one item, and one resource, the SCO.
 
-    `identifier`: an XML name.
+    `identifier`: an XML name; `files`: all of the SCO's, of which the first is its page.
     """
     for prefix, name in (("", edition.cp), ("adlcp", edition.adl), ("xsi", XSI)):
         ET.register_namespace(prefix, name)
-
-    def element(parent: ET.Element, name: str, text: str = "", **attributes: str) -> ET.Element:
-        made = ET.SubElement(parent, f"{{{edition.cp}}}{name}", attributes)
-        made.text = text or None
-        return made
-
     root = ET.Element(f"{{{edition.cp}}}manifest", {"identifier": identifier, "version": "1"})
     root.set(f"{{{XSI}}}schemaLocation", edition.schemas)
-    metadata = element(root, "metadata")
-    element(metadata, "schema", "ADL SCORM")
-    element(metadata, "schemaversion", edition.version)
-    organization = element(
-        element(root, "organizations", default="lesson"), "organization", identifier="lesson"
+    metadata = _add(root, edition, "metadata")
+    _add(metadata, edition, "schema", "ADL SCORM")
+    _add(metadata, edition, "schemaversion", edition.version)
+    organizations = _add(root, edition, "organizations", default="lesson")
+    organization = _add(organizations, edition, "organization", identifier="lesson")
+    _add(organization, edition, "title", title)
+    item = _add(
+        organization, edition, "item", identifier="item", identifierref="sco", isvisible="true"
     )
-    element(organization, "title", title)
-    item = element(organization, "item", identifier="item", identifierref="sco", isvisible="true")
-    element(item, "title", title)
-    resource = element(
-        element(root, "resources"), "resource", identifier="sco", type="webcontent", href=files[0]
-    )
-    resource.set(f"{{{edition.adl}}}{edition.kind}", "sco")
-    for name in files:
-        element(resource, "file", href=name)
+    _add(item, edition, "title", title)
+    _add_resource(root, edition, files)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
+def _add_resource(root: ET.Element, edition: Edition, files: Sequence[str]) -> None:
+    resources = _add(root, edition, "resources")
+    resource = _add(
+        resources, edition, "resource", identifier="sco", type="webcontent", href=files[0]
+    )
+    resource.set(f"{{{edition.adl}}}{edition.kind}", "sco")
+    for name in files:
+        _add(resource, edition, "file", href=name)
+
+
+def _add(
+    parent: ET.Element, edition: Edition, name: str, text: str = "", **attributes: str
+) -> ET.Element:
+    element = ET.SubElement(parent, f"{{{edition.cp}}}{name}", attributes)
+    element.text = text or None
+    return element
+
+
 def check(manifest: str, *, edition: Edition, files: set[str]) -> list[Problem]:
-    """The rules of the Content Packaging part that a manifest must keep and a schema alone does not
-    hold: references, files, one SCO.
+    """Check the rules of Content Packaging that a schema alone does not hold.
+
+    These are references, files, and one SCO.
     """
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
@@ -102,46 +113,46 @@ def check(manifest: str, *, edition: Edition, files: set[str]) -> list[Problem]:
     try:
         root = ElementTree.fromstring(manifest.encode(), forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException, ValueError) as error:
-        return [_wrong(f"not XML that can be read: {error}")]
-    messages = [*_broken_structure(root, edition), *_broken_references(root, edition)]
+        return [_make_problem(f"not readable XML: {error}")]
+    messages = [*_check_structure(root, edition), *_check_references(root, edition)]
     for resource in root.iter(f"{{{edition.cp}}}resource"):
-        messages += _broken_resource(resource, edition, files)
-    return [_wrong(message) for message in messages]
+        messages += _check_resource(resource, edition, files)
+    return [_make_problem(message) for message in messages]
 
 
-def _broken_structure(root: Any, edition: Edition) -> Iterator[str]:
+def _check_structure(root: Any, edition: Edition) -> Iterator[str]:
     parts = [f"{{{edition.cp}}}{name}" for name in ("metadata", "organizations", "resources")]
     if root.tag != f"{{{edition.cp}}}manifest" or [child.tag for child in root] != parts:
-        yield "a manifest holds metadata, organizations and resources, in this order"
-    told = [
+        yield "a manifest needs metadata, organizations and resources, in this order"
+    schema, version = (
         root.findtext(f"{parts[0]}/{{{edition.cp}}}{name}") for name in ("schema", "schemaversion")
-    ]
-    if told != ["ADL SCORM", edition.version]:
-        yield f"the metadata do not say ADL SCORM, {edition.version}"
-    identifiers = [one.get("identifier", "") for one in root.iter() if "identifier" in one.attrib]
+    )
+    if (schema, version) != ("ADL SCORM", edition.version):
+        yield f"the metadata do not name ADL SCORM, {edition.version}"
+    identifiers = [e.get("identifier", "") for e in root.iter() if "identifier" in e.attrib]
     for name in identifiers:
         if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-            yield f"the identifier {name!r} is no XML name"
+            yield f"the identifier {name!r} is not an XML name"
     for name in set(identifiers):
         if identifiers.count(name) > 1:
-            yield f"the identifier {name!r} stands twice"
+            yield f"the identifier {name!r} appears twice"
 
 
-def _broken_references(root: Any, edition: Edition) -> Iterator[str]:
-    resources = {one.get("identifier", "") for one in root.iter(f"{{{edition.cp}}}resource")}
+def _check_references(root: Any, edition: Edition) -> Iterator[str]:
+    resources = {e.get("identifier", "") for e in root.iter(f"{{{edition.cp}}}resource")}
     for item in root.iter(f"{{{edition.cp}}}item"):
         if item.get("identifierref", "") not in resources:
-            yield f"item refers to {item.get('identifierref')!r}, which is no resource"
-    organizations = {one.get("identifier") for one in root.iter(f"{{{edition.cp}}}organization")}
-    for one in root.iter(f"{{{edition.cp}}}organizations"):
-        if one.get("default") not in organizations:
+            yield f"an item refers to {item.get('identifierref')!r}, which is not a resource"
+    organizations = {e.get("identifier") for e in root.iter(f"{{{edition.cp}}}organization")}
+    for element in root.iter(f"{{{edition.cp}}}organizations"):
+        if element.get("default") not in organizations:
             yield "the default organization is missing"
 
 
-def _broken_resource(resource: Any, edition: Edition, files: set[str]) -> Iterator[str]:
-    listed = [one.get("href", "") for one in resource.iter(f"{{{edition.cp}}}file")]
-    yield from (f"{href!r} is listed and not packed" for href in listed if href not in files)
-    yield from (f"{href!r} is packed and not listed" for href in sorted(files - set(listed)))
+def _check_resource(resource: Any, edition: Edition, files: set[str]) -> Iterator[str]:
+    listed = [e.get("href", "") for e in resource.iter(f"{{{edition.cp}}}file")]
+    yield from (f"{href!r} is listed but not packed" for href in listed if href not in files)
+    yield from (f"{href!r} is packed but not listed" for href in sorted(files - set(listed)))
     is_sco = (
         resource.get(f"{{{edition.adl}}}{edition.kind}") == "sco"
         and resource.get("type") == "webcontent"
@@ -150,5 +161,5 @@ def _broken_resource(resource: Any, edition: Edition, files: set[str]) -> Iterat
         yield f"resource {resource.get('identifier')!r} is not a SCO with a page of its own"
 
 
-def _wrong(message: str) -> Problem:
+def _make_problem(message: str) -> Problem:
     return Problem(file=MANIFEST, message=message)

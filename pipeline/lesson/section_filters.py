@@ -151,7 +151,10 @@ class _FilterGraph:
 
 
 def _draw_mark(text: str, where: Rect, root: Path) -> tuple[Path, tuple[int, int]]:
-    """Draw the mark's words as a picture with alpha for a presenter's place, once; return its size."""
+    """Draw the mark's words as a picture with alpha, once, and return its path and size.
+
+    It fits into a presenter's place.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     high = max(10, round(min(where.height * MARK_SHARE, 40)) // 2 * 2)

@@ -15,10 +15,11 @@ _NUMBERED = re.compile(r"(?:.*?[^0-9])?0*(?P<number>\d+)[-_ ]?(?P<letter>[a-z]?)
 
 
 def name_picture(file: Path) -> str:
-    """A picture's slide name: the last number in its file name and a letter after it, else the
-    whole stem with hyphens for what no script can name.
+    """Name a picture's slide: the last number in its file name and a letter after it.
 
-    >>> name_of_picture(Path("slide-03b.png")), name_of_picture(Path("cover.png"))
+    Without a number it is the whole stem, with hyphens for what no script can name.
+
+    >>> name_picture(Path("slide-03b.png")), name_picture(Path("cover.png"))
     ('3b', 'cover')
     """
     found = _NUMBERED.fullmatch(file.stem)
@@ -30,65 +31,60 @@ def name_picture(file: Path) -> str:
 
 
 def list_slide_files(path: Path) -> list[Path]:
-    """The PDF itself, or the folder's pictures in the order of their numbers. Raises InputError."""
+    """List the PDF itself, or the folder's pictures in the order of their numbers.
+
+    Raises InputError for anything else.
+    """
+    expected = "a PDF or a folder of pictures"
     if path.is_dir():
-        pictures = [
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in PICTURES and not file.name.startswith(".")
-        ]
-        if not pictures:
-            raise InputError(
-                Problem(
-                    file=path.name,
-                    message="no slides in this folder",
-                    expected="pictures such as 01.png, 02a.png",
-                )
-            )
-        return sorted(pictures, key=_sort_key)
+        return _list_pictures(path)
     if not path.is_file():
-        raise InputError(
-            Problem(
-                file=path.name, message="no such file", expected="a PDF or a folder of pictures"
-            )
-        )
+        raise InputError(Problem(file=path.name, message="no such file", expected=expected))
     if path.suffix.lower() != ".pdf":
+        message = "these are not slides"
         raise InputError(
-            Problem(
-                file=path.name,
-                message="not slides",
-                expected="a PDF or a folder of pictures",
-                got=path.suffix,
-            )
+            Problem(file=path.name, message=message, expected=expected, got=path.suffix)
         )
     return [path]
 
 
+def _list_pictures(folder: Path) -> list[Path]:
+    pictures = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in PICTURES and not file.name.startswith(".")
+    ]
+    if not pictures:
+        message, expected = "there are no slides in this folder", "pictures such as 01.png, 02a.png"
+        raise InputError(Problem(file=folder.name, message=message, expected=expected))
+    return sorted(pictures, key=_sort_key)
+
+
 def check_slide_files(path: Path) -> list[str]:
+    """Check the number, size and names of slide files, and return the names of pictures.
+
+    Raises InputError with every problem. A PDF has no names here.
+    """
     files = list_slide_files(path)
-    too_large = [file for file in files if file.stat().st_size > LARGEST_FILE]
+    limit = f"at most {LARGEST_FILE >> 20} MB"
     problems = [
-        Problem(
-            file=file.name, message="the file is too large", expected=f"{LARGEST_FILE >> 20} MB"
-        )
-        for file in too_large
+        Problem(file=file.name, message="the file is too large", expected=limit)
+        for file in files
+        if file.stat().st_size > LARGEST_FILE
     ]
     if len(files) > MOST_SLIDES:
-        problems.append(
-            Problem(
-                file=path.name, message=f"{len(files)} slides", expected=f"at most {MOST_SLIDES}"
-            )
-        )
-    found = [name_picture(file) for file in files] if path.is_dir() else []
-    twice = {name for name, times in Counter(found).items() if times > 1}
+        message = f"there are {len(files)} slides"
+        problems.append(Problem(file=path.name, message=message, expected=f"at most {MOST_SLIDES}"))
+    names = [name_picture(file) for file in files] if path.is_dir() else []
+    counts = Counter(names)
     problems += [
         Problem(file=f"{path.name}/{file.name}", message=f"two slides are called {name!r}")
-        for file, name in zip(files, found, strict=False)
-        if name in twice
+        for file, name in zip(files, names, strict=False)
+        if counts[name] > 1
     ]
     if problems:
         raise InputError(problems)
-    return found
+    return names
 
 
 def _sort_key(file: Path) -> tuple[bool, int, str, str]:

@@ -24,8 +24,9 @@ INK_STROKE, INK_SHARE = 28, 0.06
 
 
 def find_ink(pixels: SlidePicture) -> list[Rect]:
-    """Where a picture has what looks like text: cells with many strong strokes, joined along each
-    row of cells.
+    """Find what looks like text in a picture.
+
+    These are cells with many strong strokes, joined along each row of cells.
     """
     height, width = pixels.shape[:2]
     cell = max(4, height // INK_CELL)
@@ -46,15 +47,16 @@ def find_ink(pixels: SlidePicture) -> list[Rect]:
 
 
 def is_full_bleed(pixels: SlidePicture) -> bool:
-    """Whether a picture reaches the edges: its border is textured, not paper and not a gradient."""
+    """Say whether a picture reaches the edges: its border is textured, not paper or a gradient."""
     border = np.concatenate([pixels[2], pixels[-3], pixels[:, 2], pixels[:, -3]]).astype(np.int16)
     different = np.abs(np.diff(border, axis=0)).max(axis=1) >= VISIBLE
     return float(different.mean()) > FULL_BLEED
 
 
 def _measure_strokes(pixels: SlidePicture) -> Int16[np.ndarray, "height width"]:
-    """The largest step to the next pixel, across or down, of any of the three colours: yellow on
-    white and red on blue are read too, and hardly differ in lightness.
+    """Measure the largest step to the next pixel, across or down, of any of the three colours.
+
+    So yellow on white and red on blue are found too, which hardly differ in lightness.
     """
     colours = pixels.astype(np.int16)
     across = np.abs(np.diff(colours, axis=1, append=colours[:, -1:]))
@@ -64,8 +66,9 @@ def _measure_strokes(pixels: SlidePicture) -> Int16[np.ndarray, "height width"]:
 
 
 def _find_runs(full: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and one past last of each run; runs with one empty cell between them are one, as words
-    of a line are.
+    """Find the first and one past the last of each run.
+
+    Runs with one empty cell between them count as one, like the words of a line.
     """
     closed = full | (np.roll(full, 1) & np.roll(full, -1))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], closed.astype(np.int8), [0]])))

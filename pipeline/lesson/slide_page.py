@@ -18,7 +18,7 @@ SlidePicture = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True, slots=True)
 class SlidePage:
-    """A slide as it is read: fitted pixels, text boxes in those pixels and words."""
+    """A slide as it is read: fitted pixels, text boxes in those pixels, and words."""
 
     name: str
     pixels: SlidePicture
@@ -27,7 +27,7 @@ class SlidePage:
 
 
 def fit_rectangle(size: tuple[int, int], into: tuple[int, int]) -> Rect:
-    """The largest rectangle of the shape of `size` in the middle of a picture of size `into`."""
+    """Fit a rectangle with the shape of `size` into the middle of a picture of size `into`."""
     scale = min(into[0] / size[0], into[1] / size[1])
     width, height = (
         max(1, min(most, round(side * scale))) for side, most in zip(size, into, strict=True)
@@ -36,7 +36,7 @@ def fit_rectangle(size: tuple[int, int], into: tuple[int, int]) -> Rect:
 
 
 def lay_on_paper(drawn: SlidePicture, place: Rect, size: tuple[int, int]) -> SlidePicture:
-    """A slide in the middle of the picture, on the colour of its own border."""
+    """Lay a slide in the middle of the picture, on the colour of its own border."""
     drawn = drawn[: place.height, : place.width]
     pixels = np.empty((size[1], size[0], 3), dtype=np.uint8)
     pixels[:] = find_paper(drawn)
@@ -45,13 +45,14 @@ def lay_on_paper(drawn: SlidePicture, place: Rect, size: tuple[int, int]) -> Sli
 
 
 def find_paper(pixels: SlidePicture) -> UInt8[np.ndarray, " 3"]:
+    """Find the colour of a slide's paper: the median of its border, as RGB."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     colour: UInt8[np.ndarray, " 3"] = np.median(border, axis=0).astype(np.uint8)
     return colour
 
 
 def clear_boxes(boxes: Sequence[Rect], size: tuple[int, int]) -> tuple[Rect, ...]:
-    """Boxes with the clearance around them, inside the picture."""
+    """Grow boxes by the clearance around them, inside the picture."""
     clear = round(CLEARANCE * size[1])
     return tuple(
         clip_box(
@@ -62,6 +63,7 @@ def clear_boxes(boxes: Sequence[Rect], size: tuple[int, int]) -> tuple[Rect, ...
 
 
 def clip_box(left: float, top: float, right: float, bottom: float, size: tuple[int, int]) -> Rect:
+    """Round a box to whole pixels and clip it to a picture of `size`."""
     first, last = (
         (max(0, int(left)), max(0, int(top))),
         (min(size[0], int(right) + 1), min(size[1], int(bottom) + 1)),

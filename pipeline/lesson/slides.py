@@ -30,11 +30,11 @@ VERSION = "3"  # of how slides are drawn and read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slide:
-    """A slide as a still of the delivered size at `path`. `digest`: of its pixels. `boxes`: where
-    text is, clearance included; `art`: where strokes of any kind are.
+    """A slide as a still of the delivered size at `path`.
 
-    `text` is the text layer's words; `paper` the colour of its border as hex RGB; `full_bleed`: a
-    picture that fills it.
+    `digest`: of its pixels; `boxes`: where text is, clearance included; `art`: where strokes of any
+    kind are; `text`: the text layer's words; `paper`: the colour of its border as hex RGB;
+    `full_bleed`: a picture that reaches the edges.
     """
 
     name: str
@@ -48,10 +48,12 @@ class Slide:
 
 
 def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
-    """The slides of a PDF or of a folder of pictures, in order, as stills of `size` (width, height)
-    under `root/media/slides`.
+    """Read the slides of a PDF or of a folder of pictures, in order.
 
-    What was read once is not read again. Raises InputError for what is no slide, naming each.
+    They become stills of `size` (width, height) under `root/media/slides`. What was read before is
+    not read again.
+
+    Raises InputError that names each file that is not a slide.
     """
     key = digest(
         [
@@ -72,9 +74,7 @@ def read(path: Path, *, size: tuple[int, int], root: Path) -> list[Slide]:
 
 
 def list_names(path: Path) -> list[str]:
-    """The slides' names, without drawing them: for checking a script. Raises InputError as `read`
-    does.
-    """
+    """List the slides' names without drawing them. Raises InputError as `read` does."""
     if path.is_dir():
         return check_slide_files(path)
     with open_pdf(path) as document:
@@ -82,7 +82,7 @@ def list_names(path: Path) -> list[str]:
 
 
 def collect_text_boxes(slides: Sequence[Slide]) -> list[Rect]:
-    """Where any of several slides has text."""
+    """Collect the boxes where any of several slides has text."""
     return sorted({box for slide in slides for box in slide.boxes})
 
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When slides come up: sections and their builds on the timeline, from where the lines are heard.
-Pure integers of frames.
+"""Time the sections of a lesson and their builds from the cues. Pure integers of frames.
 
-A section begins with the cut into its first shot, in the pause before its first word, so that the
-slide is there when it is spoken about; its chapter begins at the frame of that word. A build comes
-up at the frame of its first word.
+A section begins with the cut into its first shot, in the pause before its first word, so the slide
+is there when it is spoken about. Its chapter begins at the frame of that word. A build comes up at
+the frame of its first word.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pipeline.lesson.lesson_script import LessonScript, Section
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedSlide:
-    """A slide in the frames in which it is shown."""
+    """A slide and the frames in which it is shown."""
 
     slide: str
     start: int
@@ -31,10 +30,9 @@ class TimedSlide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedSection:
-    """A section on the timeline: frames `[start, end)`, the frame of its first word, its slides
-    without gap, its shots as they are.
+    """A section on the timeline: frames `[start, end)`, its slides without gaps, and its shots.
 
-    `number` counts the script's sections from 1.
+    `number` counts the script's sections from 1; `chapter`: the frame of its first word.
     """
 
     section: Section
@@ -47,14 +45,15 @@ class TimedSection:
 
     @property
     def frames(self) -> int:
-        """How long it is."""
+        """The length of the section, in frames."""
         return self.end - self.start
 
 
 def lay_out_sections(
     script: LessonScript, cues: Sequence[Cue], shots: Sequence[Shot], *, rate: Fraction
 ) -> list[TimedSection]:
-    """The sections that were heard, in order, covering the timeline from frame 0 to its end.
+    """Lay out the sections that were heard, in order, from frame 0 to the end of the timeline.
+
     `shots`: the cut, gapless in layer 0.
     """
     base = sorted((shot for shot in shots if shot.layer == 0), key=lambda shot: shot.start_frame)
@@ -65,9 +64,9 @@ def lay_out_sections(
     heard = [
         (number, section, chapter)
         for number, section in enumerate(script.sections, start=1)
-        if (chapter := _chapter(section, first_words)) is not None and chapter < total
+        if (chapter := _find_chapter(section, first_words)) is not None and chapter < total
     ]
-    begins = _begins([(section, chapter) for _, section, chapter in heard], base)
+    begins = _find_starts([(section, chapter) for _, section, chapter in heard], base)
     ends = [*begins[1:], total][: len(begins)]
     return [
         TimedSection(
@@ -76,7 +75,7 @@ def lay_out_sections(
             start=start,
             end=end,
             chapter=min(max(chapter, start), end - 1),
-            slides=_slides(section, first_words, start, end),
+            slides=_time_slides(section, first_words, start, end),
             shots=tuple(shot for shot in base if shot.start_frame < end and start < shot.end_frame),
         )
         for (number, section, chapter), start, end in zip(heard, begins, ends, strict=True)
@@ -85,13 +84,12 @@ def lay_out_sections(
 
 
 def compute_sample_step(rate: Fraction) -> int:
-    """The fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz: recordings
-    of a lesson begin on this grid.
+    """Compute the fewest samples at 48 kHz that are whole frames, and whole samples at 16 kHz.
 
-    So a recording that becomes longer moves the later ones by whole frames, and their takes stay
-    what they are.
+    Recordings of a lesson begin on this grid. So a recording that becomes longer moves the later
+    ones by whole frames, and their takes stay as they are.
 
-    >>> sample_step(Fraction(25)), sample_step(Fraction(30000, 1001))
+    >>> compute_sample_step(Fraction(25)), compute_sample_step(Fraction(30000, 1001))
     (1920, 24024)
     """
     of_frames = (MASTER_HZ / rate).numerator
@@ -99,7 +97,7 @@ def compute_sample_step(rate: Fraction) -> int:
 
 
 def find_unheard_sections(script: LessonScript, stretches: Sequence[TimedSection]) -> list[Section]:
-    """Sections of which no line was heard, which are therefore not in the lesson."""
+    """Find sections of which no line was heard, which are therefore not in the lesson."""
     shown = {stretch.number for stretch in stretches}
     return [
         section for number, section in enumerate(script.sections, start=1) if number not in shown
@@ -107,22 +105,22 @@ def find_unheard_sections(script: LessonScript, stretches: Sequence[TimedSection
 
 
 def round_to_frame(sample: int, rate: Fraction) -> int:
-    """The frame nearest to a sample of the timeline."""
+    """Round a sample of the timeline to the nearest frame."""
     return round_half_up(sample * rate / MASTER_HZ)
 
 
-def _chapter(section: Section, first_words: Mapping[str, int]) -> int | None:
+def _find_chapter(section: Section, first_words: Mapping[str, int]) -> int | None:
     return min(
         (first_words[line_id] for line_id in section.line_ids if line_id in first_words),
         default=None,
     )
 
 
-def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
-    """First frames of the sections: the cut before each first word where the cut is the section's
-    own, else the word's frame.
+def _find_starts(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
+    """Find the first frames of the sections.
 
-    They never run backwards, also where the sound does not follow the script's order.
+    That is the cut before each first word where the cut is the section's own, else the word's
+    frame. They never run backwards, even where the sound does not follow the script's order.
     """
     begins = list[int]()
     before = -1  # the first word of the section before, which keeps its own slide
@@ -138,11 +136,12 @@ def _begins(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[
     return begins
 
 
-def _slides(
+def _time_slides(
     section: Section, first_words: Mapping[str, int], start: int, end: int
 ) -> tuple[TimedSlide, ...]:
-    """The steps that are seen at all; one whose line was not heard comes up with the next that
-    was.
+    """List the steps that are seen.
+
+    A step whose line was not heard comes up with the next that was.
     """
     later = end
     begins = list[int]()

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of an xAPI package, `tincan.xml`: what the activity is called and which page begins
-it.
+"""Build the manifest of an xAPI package, `tincan.xml`: the activity's name and its first page.
 
 The format is Rustici Software's ("Incorporating a Tin Can LRS into an LMS"), which learning systems
-import as "xAPI" or "Tin Can" packages. How the page is begun and what it reports is in
-`player/xapi.js`.
+import as "xAPI" or "Tin Can" packages. `player/xapi.js` starts the page and reports to the learning
+system.
 """
 
 from __future__ import annotations
@@ -19,23 +18,22 @@ VIDEO = "https://w3id.org/xapi/video/activity-type/video"
 
 
 def make_activity_iri(identifier: str) -> str:
-    """The activity's own IRI, the same for the same identifier.
+    """Make the activity's own IRI, the same for the same identifier.
 
-    >>> activity("lesson-1")
+    >>> make_activity_iri("lesson-1")
     'urn:uuid:6610a026-a2b8-58ff-8bd8-c80f64161f1b'
     """
     return uuid.uuid5(uuid.NAMESPACE_URL, f"callsheet:{identifier}").urn
 
 
 def build_manifest(title: str, *, identifier: str, language: str, page: str) -> str:
-    """`tincan.xml` with one activity. `page`: the file that begins it."""
+    """Build `tincan.xml` with one activity. `page`: the file that starts it."""
     ET.register_namespace("", NAMESPACE)
     root = ET.Element(f"{{{NAMESPACE}}}tincan")
     activities = ET.SubElement(root, f"{{{NAMESPACE}}}activities")
-    one = ET.SubElement(
-        activities, f"{{{NAMESPACE}}}activity", {"id": make_activity_iri(identifier), "type": VIDEO}
-    )
+    attributes = {"id": make_activity_iri(identifier), "type": VIDEO}
+    activity = ET.SubElement(activities, f"{{{NAMESPACE}}}activity", attributes)
     for name, text in (("name", title), ("description", title), ("launch", page)):
-        ET.SubElement(one, f"{{{NAMESPACE}}}{name}", {"lang": language}).text = text
+        ET.SubElement(activity, f"{{{NAMESPACE}}}{name}", {"lang": language}).text = text
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

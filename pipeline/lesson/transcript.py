@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chapters and transcript of a lesson. Pure text.
+"""Write the chapters and the transcript of a lesson. Pure text.
 
 The transcript holds what is said, by whom, and what stands on the slides, so that it can take the
 lesson's place (WCAG 2.2, success criteria 1.2.1 and 1.2.8). Chapters are WebVTT for players, and
@@ -21,8 +21,10 @@ from pipeline.lesson.timing import TimedSection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptEntry:
-    """A section as it is read: title, frame of its first word, who says what, the words on its
-    slides (each once).
+    """A section as it is read: its title, its first frame, and what is spoken and shown.
+
+    `frame`: of its first word; `spoken`: character and text of each line; `on_slides`: the words on
+    its slides, each text once.
     """
 
     title: str
@@ -37,7 +39,7 @@ def build_entries(
     cues: Sequence[Cue],
     slides: Mapping[str, Slide],
 ) -> list[TranscriptEntry]:
-    """The transcript of the sections, from the lines that are heard."""
+    """Build the transcript of the sections from the lines that are heard."""
     heard = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
     return [
         TranscriptEntry(
@@ -48,15 +50,15 @@ def build_entries(
                 for line in script.lines_of(stretch.section)
                 if line.line_id in heard
             ),
-            on_slides=_words_on([slides[shown.slide] for shown in stretch.slides]),
+            on_slides=_list_words([slides[shown.slide] for shown in stretch.slides]),
         )
         for stretch in stretches
     ]
 
 
 def render_text(title: str, transcript: Sequence[TranscriptEntry], *, rate: Fraction) -> str:
-    """The transcript as text."""
-    several = _speakers(transcript) > 1
+    """Render the transcript as plain text."""
+    several = _count_speakers(transcript) > 1
     parts = [title, "=" * len(title)]
     for entry in transcript:
         heading = f"{format_minutes(entry.frame, rate)}  {entry.title}"
@@ -69,10 +71,11 @@ def render_text(title: str, transcript: Sequence[TranscriptEntry], *, rate: Frac
 def render_page(
     title: str, transcript: Sequence[TranscriptEntry], *, rate: Fraction, language: str
 ) -> str:
-    """The transcript as a web page. All text is text, whatever it holds."""
+    """Render the transcript as a web page; all text is escaped."""
     body = "\n".join(render_sections(transcript, rate=rate, level=2))
     return (
-        f'<!doctype html>\n<html lang="{html.escape(language)}">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="{html.escape(language)}">\n<meta charset="utf-8">\n'
+        f"<title>{html.escape(title)}</title>\n"
         f"<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</html>\n"
     )
 
@@ -80,8 +83,8 @@ def render_page(
 def render_sections(
     transcript: Sequence[TranscriptEntry], *, rate: Fraction, level: int
 ) -> list[str]:
-    """The sections of the transcript as HTML, their titles as headings of a level."""
-    several = _speakers(transcript) > 1
+    """Render the sections of the transcript as HTML, with their titles as headings of a level."""
+    several = _count_speakers(transcript) > 1
     parts = []
     for entry in transcript:
         parts.append(
@@ -97,10 +100,11 @@ def render_sections(
 def render_chapters_vtt(
     transcript: Sequence[TranscriptEntry], *, frames: int, rate: Fraction
 ) -> str:
-    """Chapters as WebVTT."""
+    """Render the chapters as WebVTT."""
     ends = [*(entry.frame for entry in transcript[1:]), frames]
     blocks = [
-        f"{_stamp(entry.frame, rate)} --> {_stamp(end, rate)}\n{_vtt(entry.title)}"
+        f"{_format_stamp(entry.frame, rate)} --> {_format_stamp(end, rate)}\n"
+        f"{_escape_vtt(entry.title)}"
         for entry, end in zip(transcript, ends, strict=True)
         if entry.frame < end
     ]
@@ -108,19 +112,17 @@ def render_chapters_vtt(
 
 
 def format_minutes(frame: int, rate: Fraction) -> str:
-    """When a frame is shown, for people.
+    """Format the time of a frame for people.
 
-    >>> minutes(1900, Fraction(25))
+    >>> format_minutes(1900, Fraction(25))
     '1:16'
     """
     seconds = int(frame / rate)
     return f"{seconds // 60}:{seconds % 60:02}"
 
 
-def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
-    """The words of slides; a build's earlier steps, whose words stand on the later ones too, are
-    left out.
-    """
+def _list_words(slides: Sequence[Slide]) -> tuple[str, ...]:
+    """List the words of slides; earlier steps of a build, repeated on later ones, are left out."""
     texts = [" / ".join(filter(None, map(str.strip, slide.text.splitlines()))) for slide in slides]
     kept = [
         text
@@ -130,15 +132,15 @@ def _words_on(slides: Sequence[Slide]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept))
 
 
-def _speakers(transcript: Sequence[TranscriptEntry]) -> int:
+def _count_speakers(transcript: Sequence[TranscriptEntry]) -> int:
     return len({character for entry in transcript for character, _ in entry.spoken})
 
 
-def _stamp(frame: int, rate: Fraction) -> str:
+def _format_stamp(frame: int, rate: Fraction) -> str:
     milliseconds = round(frame * 1000 / rate)
     seconds, milliseconds = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{milliseconds:03}"
 
 
-def _vtt(text: str) -> str:
+def _escape_vtt(text: str) -> str:
     return html.escape(" ".join(text.split()), quote=False)

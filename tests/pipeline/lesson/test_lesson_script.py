@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline.lesson import markdown
+from pipeline.lesson import lesson_script, markdown, markdown_writer
 from pipeline.lesson.layouts import Arrangement
 from pipeline.lesson.lesson_script import LessonScript, build_from_lines, check
 from pipeline.script import script as line_sheets
@@ -32,7 +32,8 @@ def problems(text: str) -> list[str]:
 
 def test_sections_have_titles_slides_layouts_and_spoken_paragraphs() -> None:
     script = read(
-        "# One\n\nHello *there*.\n\n# Two\n<!-- slide 7 -->\n<!-- layout: slide only -->\nA [link](x) and `code`.\n- an item\n"
+        "# One\n\nHello *there*.\n\n# Two\n<!-- slide 7 -->\n<!-- layout: slide only -->\n"
+        "A [link](x) and `code`.\n- an item\n"
     )
     first, second = script.sections
     assert (first.title, first.slides, first.layout) == ("One", ("1",), "")
@@ -52,7 +53,9 @@ def test_a_build_in_the_middle_of_a_paragraph_begins_a_line_there() -> None:
 
 def test_emotions_are_marked_as_in_episodes() -> None:
     script = read(
-        "# One\n(very happy, to the class) Good morning. [[emotion: sad 0.4]] And goodbye. [[slowly]]\n\n(aside) Hm.\n"
+        "# One\n"
+        "(very happy, to the class) Good morning. [[emotion: sad 0.4]] "
+        "And goodbye. [[slowly]]\n\n(aside) Hm.\n"
     )
     assert [line.performance for line in script.lines] == ["happy 1.25", "sad 0.4", ""]
     assert script.lines[0].direction == "to the class"
@@ -61,7 +64,8 @@ def test_emotions_are_marked_as_in_episodes() -> None:
 
 def test_several_presenters_are_named_in_their_paragraphs_until_the_section_ends() -> None:
     script = read(
-        "# One\nI begin.\n\n**ANNA:** I go on.\n\nStill me.\n\nBEN: And I.\n\n# Two\nThe first again.\n"
+        "# One\nI begin.\n\n**ANNA:** I go on.\n\nStill me.\n\nBEN: And I.\n\n# Two\n"
+        "The first again.\n"
     )
     assert [line.character for line in script.lines] == [
         "PRESENTER",
@@ -84,7 +88,8 @@ def test_what_is_only_read_is_not_spoken() -> None:
 
 def test_what_markdown_keeps_for_readers_is_not_spoken() -> None:
     script = read(
-        "---\ntitle: Lights\n---\n\nOne\n===\nSee [this][1] lamp[^a],\\\nand that.\n\n[1]: https://example.org\n\n[^a]: by the sea\n"
+        "---\ntitle: Lights\n---\n\nOne\n===\nSee [this][1] lamp[^a],\\\nand that.\n\n"
+        "[1]: https://example.org\n\n[^a]: by the sea\n"
     )
     assert script.sections[0].title == "One" and script.lines[0].source_line == 7
     assert [line.text for line in script.lines] == ["See this lamp, and that."]
@@ -92,13 +97,14 @@ def test_what_markdown_keeps_for_readers_is_not_spoken() -> None:
 
 def test_nothing_of_a_script_is_left_out_in_silence() -> None:
     told = problems(
-        "# One\n<!-- slide 1 -->\n<!-- slide 2 -->\n<!-- layout: slide only -->\nHi.\n\n#1 is the lamp.\n\n"
+        "# One\n<!-- slide 1 -->\n<!-- slide 2 -->\n<!-- layout: slide only -->\nHi.\n\n"
+        "#1 is the lamp.\n\n"
         "<!-- layout: corner -->\nBye.\n\n<!-- slide 3 -->\n"
     )
-    assert any("line 2" in one and "nothing is said on slide 1" in one for one in told)
-    assert any("line 7" in one and "not a heading" in one for one in told)
-    assert any("line 9" in one and "second layout" in one for one in told)
-    assert any("line 12" in one and "nothing is said on slide 3" in one for one in told)
+    assert any("line 2" in one and "nothing is spoken over slide 1" in one for one in told)
+    assert any("line 7" in one and "neither a heading" in one for one in told)
+    assert any("line 9" in one and "two layouts" in one for one in told)
+    assert any("line 12" in one and "nothing is spoken over slide 3" in one for one in told)
 
 
 def test_a_line_keeps_its_id_when_other_lines_come_and_go() -> None:
@@ -110,15 +116,16 @@ def test_a_line_keeps_its_id_when_other_lines_come_and_go() -> None:
 
 def test_every_problem_is_told_at_once_with_its_line() -> None:
     told = problems(
-        "lost words\n\n# One\n<!-- slid 3 -->\nHi. [[emotion: hapy 1]]\n\n| a | b |\n\n<b>bold</b>\n\n# Empty\n"
+        "lost words\n\n# One\n<!-- slid 3 -->\nHi. [[emotion: hapy 1]]\n\n| a | b |\n\n"
+        "<b>bold</b>\n\n# Empty\n"
     )
     assert any("line 1" in one and "before the first section" in one for one in told)
     assert any("line 4" in one and "did you mean 'slide'" in one for one in told)
     assert any("line 5" in one and "did you mean 'happy'" in one for one in told)
     assert any("line 7" in one and "table" in one for one in told)
     assert any("line 9" in one and "HTML" in one for one in told)
-    assert any("line 11" in one and "nothing is said" in one for one in told)
-    assert any("never ends" in one for one in problems("# One\nHello <!-- slide 3\n"))
+    assert any("line 11" in one and "nothing is spoken" in one for one in told)
+    assert any("never closed" in one for one in problems("# One\nHello <!-- slide 3\n"))
 
 
 # spaces between Chinese characters go away on purpose: lines of Chinese join without one
@@ -171,7 +178,8 @@ def test_the_sample_script_is_read_again_as_it_was_written() -> None:
 def test_a_line_sheet_is_a_lesson_too(tmp_path: Path) -> None:
     sheet = tmp_path / "lesson.csv"
     sheet.write_text(
-        "line_id,scene,character,text,notes\n1,One,ANNA,Hello.,\n2,Two,ANNA,First.,slide 3a; layout corner\n3,Two,ANNA,Then.,slide 3b\n"
+        "line_id,scene,character,text,notes\n1,One,ANNA,Hello.,\n"
+        "2,Two,ANNA,First.,slide 3a; layout corner\n3,Two,ANNA,Then.,slide 3b\n"
     )
     script = build_from_lines(line_sheets.read(sheet, words=WORDS))
     assert [section.slides for section in script.sections] == [("1",), ("3a", "3b")]

@@ -16,7 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.errors import InputError
-from pipeline.lesson import markdown, packages, scorm, tincan, transcript, xliff
+from pipeline.lesson import (
+    lesson_script,
+    markdown,
+    markdown_writer,
+    packages,
+    scorm,
+    tincan,
+    transcript,
+    xliff,
+)
 from pipeline.lesson.lesson_script import LessonScript
 from pipeline.lesson.transcript import TranscriptEntry
 from pipeline.script.emotion_synonyms import load_words
@@ -135,12 +144,12 @@ def test_the_same_lesson_is_the_same_package(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "right", "message"),
     [
-        ('identifierref="nothing"', 'identifierref="sco"', "is no resource"),
+        ('identifierref="nothing"', 'identifierref="sco"', "is not a resource"),
         ('default="other"', 'default="lesson"', "default organization"),
-        ('href="absent.html"', 'href="player.js"', "listed and not packed"),
+        ('href="absent.html"', 'href="player.js"', "listed but not packed"),
         ('scormtype="asset"', 'scormtype="sco"', "not a SCO"),
-        ("<schemaversion>1.3<", "<schemaversion>1.2<", "do not say ADL SCORM, 1.2"),
-        ("<!DOCTYPE m [<!ENTITY x 'y'>]><manifest", "<manifest", "can be read"),
+        ("<schemaversion>1.3<", "<schemaversion>1.2<", "do not name ADL SCORM, 1.2"),
+        ("<!DOCTYPE m [<!ENTITY x 'y'>]><manifest", "<manifest", "not readable XML"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_told_so(wrong: str, right: str, message: str) -> None:
@@ -222,9 +231,11 @@ def test_segments_that_a_tool_split_or_turned_round_are_joined_again(tmp_path: P
     )
     whole, split = (
         "<segment><source>Hello there. Come in!</source></segment>",
-        '<segment id="s1"><source>Hello <mrk id="m1" type="term">there</mrk>.</source><target order="3">Hallo.</target></segment>'
+        '<segment id="s1"><source>Hello <mrk id="m1" type="term">there</mrk>.</source>'
+        '<target order="3">Hallo.</target></segment>'
         "<ignorable><source> </source></ignorable>"
-        '<segment id="s2"><source>Come in!</source><target order="1">Kommen Sie herein!</target></segment>',
+        '<segment id="s2"><source>Come in!</source>'
+        '<target order="1">Kommen Sie herein!</target></segment>',
     )
     assert whole in re.sub(r">\s+<", "><", sent)
     (tmp_path / "de.xlf").write_text(
@@ -262,7 +273,7 @@ def test_a_translation_that_does_not_fit_is_told_unit_by_unit(tmp_path: Path) ->
         xliff.read(tmp_path / "de.xlf", script())
     told = str(error.value)
     assert (
-        "says something else by now" in told
+        "the script has changed at" in told
         and "no unit 'title-22'" in told
         and "'title-1' is not translated" in told
     )

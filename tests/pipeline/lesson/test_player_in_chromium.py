@@ -35,7 +35,9 @@ window.calls = [];
 window.API = {
   LMSInitialize: () => { calls.push("Initialize"); return "true"; },
   LMSGetValue: (name) => told[name] || "",
-  LMSSetValue: (name, value) => { told[name] = value; sessionStorage.told = JSON.stringify(told); return "true"; },
+  LMSSetValue: (name, value) => {
+    told[name] = value; sessionStorage.told = JSON.stringify(told); return "true";
+  },
   LMSCommit: () => "true",
   LMSFinish: () => { calls.push("Finish"); sessionStorage.finished = "yes"; return "true"; },
   LMSGetLastError: () => "0",
@@ -456,7 +458,8 @@ def test_every_control_can_be_reached_with_the_tab_key_and_has_a_name(page: Any,
         page.keyboard.press("Tab")
         named.append(
             page.evaluate(
-                "(document.activeElement.ariaLabel || document.activeElement.textContent).trim().slice(0, 24)"
+                "(document.activeElement.ariaLabel || document.activeElement.textContent)"
+                ".trim().slice(0, 24)"
             )
         )
     for control in (

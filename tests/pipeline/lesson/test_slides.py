@@ -266,7 +266,7 @@ def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             slides.list_names(tmp_path / name)
-    with pytest.raises(InputError, match="not a picture"):
+    with pytest.raises(InputError, match="not a readable picture"):
         slides.read(tmp_path / "torn", size=SIZE, root=tmp_path)
 
 
@@ -278,7 +278,9 @@ def bare_pdf(path: Path, *, trailer: str = "") -> None:
         places.append(len(text))
         text += f"{number} 0 obj\n{content}\nendobj\n"
     table = "".join(f"{place:010} 00000 n \n" for place in places)
-    text += f"xref\n0 3\n0000000000 65535 f \n{table}trailer\n<< /Size 3 /Root 1 0 R {trailer} >>\nstartxref\n{len(text)}\n%%EOF\n"
+    start = len(text)
+    text += f"xref\n0 3\n0000000000 65535 f \n{table}trailer\n<< /Size 3 /Root 1 0 R {trailer} >>\n"
+    text += f"startxref\n{start}\n%%EOF\n"
     path.write_text(text)
 
 
@@ -286,7 +288,7 @@ def test_a_locked_pdf_and_one_without_pages_are_told_of(tmp_path: Path) -> None:
     bare_pdf(tmp_path / "none.pdf")
     with pytest.raises(
         InputError,
-        match=r"none.pdf: the PDF cannot be read \(expected a whole PDF of 1 to 500 pages",
+        match=r"none.pdf: the PDF cannot be read \(expected a complete PDF of 1 to 500 pages",
     ):
         slides.list_names(tmp_path / "none.pdf")
     lock = f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"

@@ -13,7 +13,10 @@ from manifests.rows import Actor, Line
 from pipeline.script import cast, emotion_synonyms
 
 WORDS = emotion_synonyms.load_words()
-HEADER = "character,actor,aliases,portrait,face,voice_sample,emotion_sample,default_emotion,seed,look,consent"
+HEADER = (
+    "character,actor,aliases,portrait,face,voice_sample,emotion_sample,default_emotion,"
+    "seed,look,consent"
+)
 MARA = Actor(
     character="MARA",
     actor="Mara Dahl",
@@ -52,7 +55,8 @@ def test_a_csv_gives_its_actors(folder: Path) -> None:
     sheet = folder / "cast.csv"
     sheet.write_text(
         f"{HEADER}\n"
-        "MARA,Mara Dahl,THE DAUGHTER | MARA'S VOICE,mara.png,Left,mara.wav,,worried,4294967295,day.cube,c1|c2\n"
+        "MARA,Mara Dahl,THE DAUGHTER | MARA'S VOICE,mara.png,Left,mara.wav,,worried,"
+        "4294967295,day.cube,c1|c2\n"
         "\nJONAS,Jonas Berg,,mara.png\n"
     )
     assert cast.read(sheet, words=WORDS) == [MARA, JONAS]
@@ -86,8 +90,10 @@ def test_yaml_gives_the_same_actors(folder: Path, opening: str) -> None:
     sheet = folder / "cast.yaml"
     sheet.write_text(
         opening
-        + "- character: MARA\n  actor: Mara Dahl\n  aliases: [THE DAUGHTER, MARA'S VOICE]\n  portrait: mara.png\n  face: left\n"
-        "  voice_sample: mara.wav\n  default_emotion: worried\n  seed: 4294967295\n  look: day.cube\n  consent: [c1, c2]\n"
+        + "- character: MARA\n  actor: Mara Dahl\n  aliases: [THE DAUGHTER, MARA'S VOICE]\n  "
+        "portrait: mara.png\n  face: left\n"
+        "  voice_sample: mara.wav\n  default_emotion: worried\n  seed: 4294967295\n  "
+        "look: day.cube\n  consent: [c1, c2]\n"
         "- {character: JONAS, actor: Jonas Berg, portrait: mara.png, seed: }\n"
     )
     assert cast.read(sheet, words=WORDS) == [MARA, JONAS]
@@ -147,7 +153,8 @@ def test_every_wrong_cell_is_reported_in_order_of_rows(folder: Path) -> None:
 def test_wrong_rows_of_yaml_are_named_by_line(folder: Path) -> None:
     sheet = folder / "cast.yaml"
     sheet.write_text(
-        "- character: MARA\n  actor: M\n  portrait: mara.png\n\n- character: JONAS\n  portrait: jonas.png\n  seed: x\n"
+        "- character: MARA\n  actor: M\n  portrait: mara.png\n\n- character: JONAS\n  "
+        "portrait: jonas.png\n  seed: x\n"
     )
     with pytest.raises(InputError) as caught:
         cast.read(sheet, words=WORDS)

@@ -36,7 +36,8 @@ def test_a_sheet_gives_its_consents(tmp_path: Path) -> None:
     sheet = tmp_path / "consents.csv"
     sheet.write_text(
         "consent_id,subject,covers,valid_from,valid_until,revoked_at\n"
-        "c1,Mara Dahl,likeness|voice,2026-01-01,2026-12-31T23:59:59Z,\nc2,Jonas Berg,Voice,,,2026-02-03T10:00:00+02:00\n"
+        "c1,Mara Dahl,likeness|voice,2026-01-01,2026-12-31T23:59:59Z,\n"
+        "c2,Jonas Berg,Voice,,,2026-02-03T10:00:00+02:00\n"
     )
     dates = {"valid_from": "2026-01-01", "valid_until": "2026-12-31"}
     assert consent.read(sheet) == [
@@ -49,7 +50,8 @@ def test_a_sheet_gives_its_consents(tmp_path: Path) -> None:
 def test_every_wrong_cell_is_reported(tmp_path: Path) -> None:
     sheet = tmp_path / "consents.csv"
     sheet.write_text(
-        "consent_id,subject,covers,valid_from,valid_until\nc1,,face,1.1.2026,\nc2,M,voice,2026-02-01,2026-01-01\nc2,M,voice,,\n"
+        "consent_id,subject,covers,valid_from,valid_until\nc1,,face,1.1.2026,\n"
+        "c2,M,voice,2026-02-01,2026-01-01\nc2,M,voice,,\n"
     )
     with pytest.raises(InputError) as caught:
         consent.read(sheet)

@@ -157,7 +157,10 @@ def test_notes_know_their_line_and_whether_they_stand_alone() -> None:
 
 
 def test_lines_after_a_note_or_boneyard_of_several_lines_keep_their_numbers() -> None:
-    text = "/* a\nb\n\nc */\n\nMARA\nHello.\n/*\nx\n*/\nBye.\n\nJONAS\nHi. [[a\nb]]\nHo.\n\nMARA\nEnd.\n"
+    text = (
+        "/* a\nb\n\nc */\n\nMARA\nHello.\n/*\nx\n*/\nBye.\n\nJONAS\nHi. [[a\nb]]\nHo.\n\n"
+        "MARA\nEnd.\n"
+    )
     assert speeches(text) == [
         (6, "MARA", "Hello. Bye."),
         (13, "JONAS", "Hi. Ho."),

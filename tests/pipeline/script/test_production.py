@@ -75,7 +75,8 @@ def test_consents_may_be_absent_only_where_consent_is_not_required(folder: Path)
 
 def test_all_wrong_keys_come_at_once_with_their_lines(folder: Path) -> None:
     (folder / FILE).write_text(
-        'title = ""\nrecordings = []\nrate = true\n\n[cut]\nminimum_shot_seconds = "1"\n\n[look]\nstrength = nan\n[lok]\nx = 1\n'
+        'title = ""\nrecordings = []\nrate = true\n\n[cut]\nminimum_shot_seconds = "1"\n\n'
+        "[look]\nstrength = nan\n[lok]\nx = 1\n"
     )
     with pytest.raises(InputError) as caught:
         production.load(folder)
