@@ -137,7 +137,7 @@ def find_standing_version(current_cut: CurrentCut) -> list[Deliverable] | None:
     takes = done(current_cut.project, current_cut.shots)
     if any(shot.shot_id not in takes for shot in current_cut.shots):
         return None
-    from flows.finishing.kinds import VersionInputs, standing
+    from flows.finishing.kinds import VersionInputs, find_standing_files
 
     reel = VersionInputs(
         shots=current_cut.shots,
@@ -145,7 +145,7 @@ def find_standing_version(current_cut: CurrentCut) -> list[Deliverable] | None:
         cues=current_cut.corrected.cues,
         recordings=current_cut.recordings,
     )
-    return standing(current_cut.project, reel)
+    return find_standing_files(current_cut.project, reel)
 
 
 def plan_shots(
@@ -171,19 +171,14 @@ def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Te
 
     The range is the first to the ninth decile of past takes' seconds per frame.
     """
-    paces: dict[str, list[float]] = {}
-    for take in history if shots else ():
-        if take.frames and take.wall_seconds > 0:
-            paces.setdefault(take.talker, []).append(take.wall_seconds / take.frames)
+    paces = _collect_paces(history if shots else ())
     talkers = dict.fromkeys(shot.talker for shot in shots)
     shares = tuple(
         _estimate_talker(talker, [s for s in shots if s.talker == talker], paces.get(talker, []))
         for talker in talkers
     )
-    low, high = (
-        sum(share.low_seconds for share in shares),
-        sum(share.high_seconds for share in shares),
-    )
+    low = sum(share.low_seconds for share in shares)
+    high = sum(share.high_seconds for share in shares)
     price = terms.price
     return Estimate(
         low_seconds=low / terms.workers,
@@ -194,6 +189,15 @@ def estimate_render(shots: Sequence[Shot], *, history: Iterable[Take], terms: Te
         high_cost=None if price is None else high / 3600 * price,
         currency=terms.currency,
     )
+
+
+def _collect_paces(history: Iterable[Take]) -> dict[str, list[float]]:
+    """Collect the seconds per frame of past takes, by talker."""
+    paces: dict[str, list[float]] = {}
+    for take in history:
+        if take.frames and take.wall_seconds > 0:
+            paces.setdefault(take.talker, []).append(take.wall_seconds / take.frames)
+    return paces
 
 
 def _estimate_talker(talker: str, shots: Sequence[Shot], paces: Sequence[float]) -> Share:

@@ -20,16 +20,7 @@ MOST_NAMED = 12  # shots that are named before the rest is counted
 def check_marks(cuts: Sequence[Cut], *, version: str) -> list[Check]:
     """Warn of slates, and of several talkers; return nothing when there are neither."""
     labels = Counter(cut.label for cut in cuts)
-    slates = labels.pop(SLATE, 0)
-    checks = []
-    if slates:
-        names = [cut.number for cut in cuts if cut.label == SLATE]
-        more = f" and {slates - MOST_NAMED} more" if slates > MOST_NAMED else ""
-        advice = (
-            f"skipped: {', '.join(names[:MOST_NAMED])}{more};"
-            " `callsheet shot release` brings them back"
-        )
-        checks.append(_warn("slates", f"{slates} of {len(cuts)} shots", "none", advice, version))
+    checks = [_warn_of_slates(cuts, version)] if labels.pop(SLATE, 0) else []
     if len(labels) > 1:
         value = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
         advice = (
@@ -38,6 +29,15 @@ def check_marks(cuts: Sequence[Cut], *, version: str) -> list[Check]:
         )
         checks.append(_warn("talkers", value, "one", advice, version))
     return checks
+
+
+def _warn_of_slates(cuts: Sequence[Cut], version: str) -> Check:
+    names = [cut.number for cut in cuts if cut.label == SLATE]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    advice = (
+        f"skipped: {', '.join(names[:MOST_NAMED])}{more}; `callsheet shot release` brings them back"
+    )
+    return _warn("slates", f"{len(names)} of {len(cuts)} shots", "none", advice, version)
 
 
 def _warn(name: str, value: str, limit: str, advice: str, version: str) -> Check:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NoReturn
 
 from flows.ledger.shot_state import MARKS, STATES, ShotState
 from manifests.errors import InputError, Problem, find_nearest
@@ -67,26 +68,24 @@ def _find_index(numbers: Sequence[str], number: str) -> int:
 def _select_by_field(states: Sequence[ShotState], text: str) -> list[ShotState]:
     key, _, value = text.partition("=")
     if key not in QUERY_FIELDS:
-        raise InputError(
-            Problem(
-                file=WHERE,
-                message=f"shots cannot be selected by {key!r}",
-                expected=", ".join(QUERY_FIELDS),
-                nearest=find_nearest(key, QUERY_FIELDS),
-            )
-        )
+        _refuse(f"shots cannot be selected by {key!r}", key, QUERY_FIELDS, always=True)
     list_values = QUERY_FIELDS[key]
-    known = {
+    values = {
         *FIXED_VALUES.get(key, ()),
-        *(found for entry in states for found in list_values(entry)),
+        *(name for entry in states for name in list_values(entry)),
     }
     folded = value.casefold()
-    if folded not in {name.casefold() for name in known}:
-        message = f"no shot has the {key} {value!r}"
-        near = find_nearest(value, known)
-        expected = None if near else ", ".join(sorted(known))
-        raise InputError(Problem(file=WHERE, message=message, expected=expected, nearest=near))
+    if folded not in {name.casefold() for name in values}:
+        _refuse(f"no shot has the {key} {value!r}", value, sorted(values))
     return [entry for entry in states if folded in {name.casefold() for name in list_values(entry)}]
+
+
+def _refuse(message: str, word: str, known: Iterable[str], *, always: bool = False) -> NoReturn:
+    """Raise InputError with the nearest known word; without one, or `always`, with all."""
+    names = list(known)
+    near = find_nearest(word, names)
+    expected = ", ".join(names) if always or near is None else None
+    raise InputError(Problem(file=WHERE, message=message, expected=expected, nearest=near))
 
 
 def _list_emotions(entry: ShotState) -> set[str]:

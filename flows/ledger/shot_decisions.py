@@ -96,23 +96,18 @@ def approve(
     Raises:
         InputError: A shot has no take to review.
     """
-    shots = {
-        entry.place: (reviewed or {}).get(entry.place) or (entry.shot if entry.has_take else None)
-        for entry in states
-    }
+    others = reviewed or {}
+    shots = {entry.place: others.get(entry.place, entry.shot) for entry in states}
     missing = [
-        entry for entry in states if (shot := shots[entry.place]) is None or shot.talker == SLATE
+        entry
+        for entry in states
+        if shots[entry.place].talker == SLATE or not (entry.has_take or entry.place in others)
     ]
     refuse(missing, "has no take yet; render it first")
-    return DecisionDraft(
-        events=draft_events(
-            "approved",
-            states,
-            by=by,
-            detail=lambda entry: describe_reviewed_take(shots[entry.place] or entry.shot),
-        ),
-        shots=describe_shots(states, lambda _entry: "approved"),
+    events = draft_events(
+        "approved", states, by=by, detail=lambda entry: describe_reviewed_take(shots[entry.place])
     )
+    return DecisionDraft(events=events, shots=describe_shots(states, lambda _entry: "approved"))
 
 
 def hold(states: Sequence[ShotState], *, by: str) -> DecisionDraft:

@@ -66,18 +66,15 @@ def compute_states(
     runs that have ended, whose shots nobody makes any more.
     """
     latest = _find_last_events(farm)
-    decided = decisions or {}
-    return [
-        _compute_state(
-            shot,
-            place,
-            decided.get(place, UNDECIDED),
-            _FarmWork(state="done")
-            if shot.shot_id in done
-            else _read_farm_work(latest.get(shot.shot_id), decided.get(place, UNDECIDED), over),
-        )
-        for place, shot in zip(identify_places(shots), shots, strict=True)
-    ]
+    states = []
+    for place, shot in zip(identify_places(shots), shots, strict=True):
+        decision = (decisions or {}).get(place, UNDECIDED)
+        if shot.shot_id in done:
+            work = _FarmWork(state="done")
+        else:
+            work = _read_farm_work(latest.get(shot.shot_id), decision, over)
+        states.append(_compute_state(shot, place, decision, work))
+    return states
 
 
 def _find_last_events(farm: Iterable[Event]) -> dict[str, Event]:

@@ -118,26 +118,19 @@ async def _read_json(request: Request) -> object:
     async for part in request.stream():
         data += part
         if len(data) > LONGEST_BODY:
-            raise InputError(
-                Problem(
-                    file="decision",
-                    message="the decision is too long",
-                    expected=f"at most {LONGEST_BODY} bytes",
-                )
-            )
+            raise _refuse("the decision is too long", expected=f"at most {LONGEST_BODY} bytes")
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     try:
         if kind != "application/json":
             raise ValueError(f"content-type {kind or 'missing'}")
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        problem = Problem(
-            file="decision",
-            message="the decision is not JSON",
-            expected="application/json",
-            got=str(error)[:100],
-        )
-        raise InputError(problem) from error
+        message, got = "the decision is not JSON", str(error)[:100]
+        raise _refuse(message, expected="application/json", got=got) from error
+
+
+def _refuse(message: str, *, expected: str, got: str | None = None) -> InputError:
+    return InputError(Problem(file="decision", message=message, expected=expected, got=got))
 
 
 def _describe_problem(problem: Problem) -> ProblemEntry:

@@ -152,7 +152,7 @@ def _waive(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> tuple[li
     """Waive a failed check: the ids of the events, and what to tell people."""
     version, words = request.words["version"], request.words
     before = _read_waiver_ids(snapshot, version)
-    outcome = waivers.waive(
+    outcome = waivers.waive_check(
         snapshot.project, version, words["check"], reason=words["reason"], by=by
     )
     fresh = [key for key in _read_waiver_ids(snapshot, version) if key not in before]

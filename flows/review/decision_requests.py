@@ -124,30 +124,26 @@ class _RequestReader(FieldChecker):
     def _read_shots(self) -> list[ShotState]:
         keys = self._body.get("shots")
         if not (isinstance(keys, list) and keys and all(isinstance(key, str) for key in keys)):
-            self.complain(
-                "shots", "name at least one shot", expected="a list of shot ids or numbers"
-            )
+            expected = "a list of shot ids or numbers"
+            self.complain("shots", "name at least one shot", expected=expected)
             return []
         if len(keys) > MOST_SHOTS:
-            self.complain(
-                "shots", f"too many shots ({len(keys)})", expected=f"at most {MOST_SHOTS}"
-            )
+            message = f"too many shots ({len(keys)})"
+            self.complain("shots", message, expected=f"at most {MOST_SHOTS}")
             return []
-        states = self._snapshot.states
-        known = {
-            name: entry
-            for entry in states
-            for name in (entry.shot.shot_id, entry.shot.number.casefold())
-        }
-        places = set()
+        places = self._find_places(keys)
+        return [entry for entry in self._snapshot.states if entry.place in places]
+
+    def _find_places(self, keys: Sequence[str]) -> set[str]:
+        """Find the places of shots by their ids or numbers."""
+        places = dict[str, str]()
+        for entry in self._snapshot.states:
+            places |= dict.fromkeys((entry.shot.shot_id, entry.shot.number.casefold()), entry.place)
         for key in keys:
-            entry = known.get(key.casefold())
-            if entry is None:
-                near = find_nearest(key, [entry.shot.number for entry in states])
+            if key.casefold() not in places:
+                near = find_nearest(key, [entry.shot.number for entry in self._snapshot.states])
                 self.complain("shots", f"the recorded cut has no shot {key[:80]!r}", near=near)
-            else:
-                places.add(entry.place)
-        return [entry for entry in states if entry.place in places]
+        return {places[key.casefold()] for key in keys if key.casefold() in places}
 
     def _read_takes(self, name: str, shots: Sequence[ShotState]) -> dict[str, Shot]:
         """Read the takes that are meant, if any is named."""
@@ -165,10 +161,7 @@ class _RequestReader(FieldChecker):
                 for variant in self._snapshot.variants[entry.place]
                 if variant.shot_id in self._snapshot.takes
             ]
-            if take_id is None:
-                chosen = _find_seed(variants, entry, seed)
-            else:
-                chosen = [variant for variant in variants if variant.shot_id == take_id]
+            chosen = _choose_variants(variants, entry, take_id=take_id, seed=seed)
             if chosen:
                 found[entry.place] = chosen[0]
             else:
@@ -297,7 +290,11 @@ class _RequestReader(FieldChecker):
         return check
 
 
-def _find_seed(variants: Sequence[Shot], entry: ShotState, seed: object) -> list[Shot]:
-    """Find the takes of a seed, those that perform as the shot does now first."""
+def _choose_variants(
+    variants: Sequence[Shot], entry: ShotState, *, take_id: object, seed: object
+) -> list[Shot]:
+    """Choose the variant with this take, or all with this seed, those that perform as now first."""
+    if take_id is not None:
+        return [variant for variant in variants if variant.shot_id == take_id]
     same = [variant for variant in variants if variant.seed == seed and not isinstance(seed, bool)]
     return sorted(same, key=lambda variant: variant.performance != entry.shot.performance)

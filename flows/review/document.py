@@ -9,13 +9,9 @@ are plain text, without markup.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 FORMAT = 1  # raised when the meaning of a field changes
-
-DecisionName = Literal[
-    "approve", "retry", "hold", "release", "skip", "circle", "note", "priority", "cue", "waive"
-]
 
 
 class Speaker(TypedDict):

@@ -41,22 +41,7 @@ def export_page(
     Raises:
         InputError: There is nothing to show, or the folder is not empty.
     """
-    if not snapshot.shots:
-        raise InputError(
-            Problem(
-                file=str(snapshot.project.folder),
-                message="nothing has been rendered yet",
-                expected="a finished run of `callsheet render`",
-            )
-        )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(
-            Problem(
-                file=str(folder),
-                message="the folder is not empty",
-                expected="a new or an empty folder",
-            )
-        )
+    _check_export(snapshot, folder)
     with hidden_folder(folder) as staged:
         document = _detach_document(build_document(snapshot, reviewer=reviewer), snapshot)
         _copy_media(document, snapshot, staged, progress=progress)
@@ -66,6 +51,17 @@ def export_page(
             folder.rmdir()
         staged.rename(folder)
     return folder / "index.html"
+
+
+def _check_export(snapshot: Snapshot, folder: Path) -> None:
+    """Raise InputError when there is nothing to show, or the folder is not empty."""
+    if not snapshot.shots:
+        place, message = str(snapshot.project.folder), "nothing has been rendered yet"
+        expected = "a finished run of `callsheet render`"
+        raise InputError(Problem(file=place, message=message, expected=expected))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        message, expected = "the folder is not empty", "a new or an empty folder"
+        raise InputError(Problem(file=str(folder), message=message, expected=expected))
 
 
 def write_report(project: Project, version: Version, cuts: Sequence[Cut]) -> Path:

@@ -50,30 +50,36 @@ def make_thumbnail(snapshot: Snapshot, shot_id: str) -> Path | None:
 
     None when there is neither.
     """
-    entry, project = snapshot.find_state(shot_id), snapshot.project
+    entry = snapshot.find_state(shot_id)
     if entry is None:
         return None
-    shot, video = entry.shot, find_web_file(snapshot)
-    cut = next(
-        (cut for cut in snapshot.cuts if cut.shot_id == shot.shot_id and not cut.layer), None
-    )
-    if cut is not None and video is not None:
-        key = next(row.media_digest for row in snapshot.files if row.profile == WEB.name)
-        frame = find_programme_start(snapshot) + (cut.start_frame + cut.end_frame) // 2
-        return dailies.make_thumbnail(
-            VideoStill(video=video, key=key, frame=frame, rate=shot.rate), root=project.root
-        )
+    still = _find_version_still(snapshot, entry.shot) or _find_take_still(snapshot, entry.shot)
+    return dailies.make_thumbnail(still, root=snapshot.project.root) if still else None
+
+
+def _find_version_still(snapshot: Snapshot, shot: Shot) -> VideoStill | None:
+    """Find the shot's middle frame in the version."""
+    video = find_web_file(snapshot)
+    cut = next((c for c in snapshot.cuts if c.shot_id == shot.shot_id and not c.layer), None)
+    if cut is None or video is None:
+        return None
+    key = next(row.media_digest for row in snapshot.files if row.profile == WEB.name)
+    frame = find_programme_start(snapshot) + (cut.start_frame + cut.end_frame) // 2
+    return VideoStill(video=video, key=key, frame=frame, rate=shot.rate)
+
+
+def _find_take_still(snapshot: Snapshot, shot: Shot) -> VideoStill | None:
+    """Find the middle frame of the shot's take, framed as delivered."""
     take = snapshot.takes.get(shot.shot_id)
     if take is None or not has_pictures(snapshot, take):
         return None
-    still = VideoStill(
-        video=project.root / take.path,
+    return VideoStill(
+        video=snapshot.project.root / take.path,
         key=take.media_digest,
         frame=take.frames // 2,
         rate=shot.rate,
         crop=_frame_take(snapshot, shot, shot).crop,
     )
-    return dailies.make_thumbnail(still, root=project.root)
 
 
 def find_take_sound(snapshot: Snapshot, shot: Shot) -> TakeSound | None:

@@ -33,15 +33,9 @@ def describe_shots(
         if check["shot"] is not None:
             checks_of[check["shot"]].append(_shorten_check(check))
     return [
-        _describe_shot(
-            entry,
-            wanted,
-            snapshot,
-            cut=cut_of.get(entry.shot.shot_id),
-            starts=starts,
-            checks=checks_of[entry.shot.number],
-        )
+        _describe_shot(entry, wanted, snapshot, cut=cut, starts=starts, checks=checks_of[number])
         for entry, wanted in zip(snapshot.states, snapshot.wanted_shots, strict=True)
+        for cut, number in [(cut_of.get(entry.shot.shot_id), entry.shot.number)]
     ]
 
 

@@ -22,7 +22,7 @@ from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState
 from flows.project import Project, done
 from flows.trust import waivers
-from flows.trust.waivers import WAIVED, Waived
+from flows.trust.waivers import WAIVED, Waivers
 from flows.version import Version
 from manifests import layout
 from manifests.delivery_rows import Check, Deliverable
@@ -62,7 +62,7 @@ class Snapshot:
     version: str | None
     cuts: Sequence[Cut]
     checks: Sequence[Check]
-    waived: Waived
+    waived: Waivers
     files: Sequence[Deliverable]
     folder: Path | None
 
@@ -141,7 +141,7 @@ def _read_version(project: Project) -> dict[str, Any]:
         "version": version,
         "cuts": store.read(Cut, version=version) if version else [],
         "checks": store.read(Check, version=version) if version else [],
-        "waived": waivers.waived(store, version) if version else {},
+        "waived": waivers.read_waivers(store, version) if version else {},
         "files": store.read(Deliverable, version=version) if version else [],
         "folder": project.root / layout.DELIVERABLES / version if version else None,
     }

@@ -13,7 +13,7 @@ from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, SOME_FAILED, say, say_json
 
 if TYPE_CHECKING:
-    from flows.trust.verifying import Verified
+    from flows.trust.verifying import VerifiedFile
 
 app = group()
 
@@ -26,16 +26,16 @@ def verify(
     """Verify a delivered file: content credentials and measurements."""
     from flows.trust import verifying
 
-    found = verifying.verify(file)
+    found = verifying.verify_file(file)
     if as_json:
-        say_json(verifying.plain(found))
+        say_json(verifying.to_json_values(found))
         return SOME_FAILED if found.problems else DONE
     for line in _describe_file(file, found):
         say(line)
     return SOME_FAILED if found.problems else DONE
 
 
-def _describe_file(file: Path, found: Verified) -> Iterator[str]:
+def _describe_file(file: Path, found: VerifiedFile) -> Iterator[str]:
     """Describe a verified file, one line a fact."""
     credentials = found.credentials
     signer = credentials.signer if credentials else ""
@@ -55,17 +55,22 @@ def _describe_file(file: Path, found: Verified) -> Iterator[str]:
             yield f"  warning: {check.name}: {check.value}{at} (limit {check.limit}){advice}"
 
 
+VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="v003")]
+CheckName = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHECK", help="a failed check (loudness), or that of one file ('web: loudness')"
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="why the check may fail, for the record")]
+
+
 @app.command()
 def waive(
     folder: Folder,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="v003")],
-    check: Annotated[
-        str,
-        typer.Argument(
-            metavar="CHECK", help="a failed check (loudness), or that of one file ('web: loudness')"
-        ),
-    ],
-    reason: Annotated[str, typer.Option("--reason", help="why the check may fail, for the record")],
+    version: VersionName,
+    check: CheckName,
+    reason: Reason,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
@@ -78,7 +83,7 @@ def waive(
     from flows.who import current_user
 
     project = open_project(folder, out)
-    outcome = waivers.waive(project, version, check, reason=reason, by=current_user())
+    outcome = waivers.waive_check(project, version, check, reason=reason, by=current_user())
     if as_json:
         say_json(outcome)
         return SOME_FAILED if outcome.left else DONE

@@ -16,7 +16,7 @@ from manifests.plurals import count_nouns
 
 if TYPE_CHECKING:
     from flows.project import Project
-    from flows.trust.purge import Purge
+    from flows.trust.purge import PurgePlan
 
 app = group(
     help="List what an actor consented to and appears in, revoke consent, delete their media.",
@@ -43,7 +43,8 @@ def consent_list(
     from flows.trust import consents
 
     found = [
-        consents.facts(project, person) for project, person in _find_person(actor, productions, out)
+        consents.collect_facts(project, person)
+        for project, person in _find_person(actor, productions, out)
     ]
     if as_json:
         say_json(found)
@@ -89,8 +90,8 @@ def revoke(
     found: list[tuple[Path, str, list[str]]] = []
     for project, person in _find_person(actor, productions, out):
         if yes:
-            consents.revoke(project, person, covers=kinds, by=current_user(), reason=reason)
-        files = [row.path for row in consents.touched(project, person) if row.stands]
+            consents.revoke_consent(project, person, covers=kinds, by=current_user(), reason=reason)
+        files = [row.path for row in consents.list_delivered_files(project, person) if row.stands]
         found.append((project.folder, person, files))
     if as_json:
         names = ("production", "person", "still_there")
@@ -127,10 +128,10 @@ def purge(
 
     kinds, found = _parse_kinds(covers), []
     for project, person in _find_person(actor, productions, out):
-        planned = purging.plan(project, person, covers=kinds)
+        planned = purging.plan_purge(project, person, covers=kinds)
         found.append((project, planned, planned.bytes))
         if yes:
-            purging.carry_out(project, planned, by=current_user(), reason=reason)
+            purging.carry_out_purge(project, planned, by=current_user(), reason=reason)
     if as_json:
         say_json([_describe_purge(*facts, purged=yes) for facts in found])
     else:
@@ -141,7 +142,9 @@ def purge(
     return SOME_FAILED if yes and any(planned.remains for _, planned, _ in found) else DONE
 
 
-def _describe_purge(project: Project, planned: Purge, size: int, *, purged: bool) -> dict[str, Any]:
+def _describe_purge(
+    project: Project, planned: PurgePlan, size: int, *, purged: bool
+) -> dict[str, Any]:
     """Describe a purge for programs. `size`: bytes."""
     return {
         "production": project.folder,
@@ -158,7 +161,7 @@ def _describe_purge(project: Project, planned: Purge, size: int, *, purged: bool
     }
 
 
-def _show_purge(project: Project, planned: Purge, *, done: bool) -> None:
+def _show_purge(project: Project, planned: PurgePlan, *, done: bool) -> None:
     url = project.production.storage.url
     stored = [(f"{url}/{name}", why) for name, why in planned.stored.items()]
     rows = [*planned.files.items(), *stored]
@@ -188,9 +191,7 @@ def _find_person(
         )
     projects = [open_project(folder, out) for folder in productions]
     yield from [
-        (project, person)
-        for project in projects
-        for person in consents.people_named(project, actor)
+        (project, person) for project in projects for person in consents.find_people(project, actor)
     ]
 
 

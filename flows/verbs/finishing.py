@@ -13,25 +13,24 @@ from flows.view.screen import DONE, SOME_FAILED, say, say_json
 from manifests.plurals import count_nouns
 
 if TYPE_CHECKING:
-    from flows.finishing.conforming import Conformed
+    from flows.finishing.conforming import ConformedVersion
 
 app = group()
 
 EDIT_CHECKS = ("picture against sound", "held frames")  # warnings that an editor needs at once
 
 
+Timeline = Annotated[
+    Path, typer.Argument(metavar="OTIO", help="timeline.otio of a version, changed by an editor")
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
+]
+
+
 @app.command()
 def conform(
-    folder: Folder,
-    edited: Annotated[
-        Path,
-        typer.Argument(metavar="OTIO", help="timeline.otio of a version, changed by an editor"),
-    ],
-    out: Out = None,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
-    ] = 0.0,
-    as_json: Json = False,
+    folder: Folder, edited: Timeline, out: Out = None, wait: Wait = 0.0, as_json: Json = False
 ) -> int:
     """Make a version from an edited timeline: trims, slips, splits, reordering, dissolves.
 
@@ -47,7 +46,7 @@ def conform(
     return SOME_FAILED if result.version.failed else DONE
 
 
-def _show_result(result: Conformed) -> None:
+def _show_result(result: ConformedVersion) -> None:
     version = result.version
     changed = count_nouns(len(result.changed), "clip")
     removed = count_nouns(len(result.removed), "shot")

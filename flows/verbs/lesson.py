@@ -25,16 +25,14 @@ Language = Annotated[
 ]
 
 
+CourseFolder = Annotated[
+    Path,
+    typer.Argument(metavar="COURSE", help="a folder with lessons, in the order of their names"),
+]
+
+
 @app.command()
-def course(
-    root: Annotated[
-        Path,
-        typer.Argument(metavar="COURSE", help="a folder with lessons, in the order of their names"),
-    ],
-    ray: Ray = "",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> int:
+def course(root: CourseFolder, ray: Ray = "", workers: Workers = 0, as_json: Json = False) -> int:
     """Render every lesson of a course that is out of date, and write a list (course.json)."""
     from flows.night.course import render_course
     from flows.night.nightly import NightOptions
@@ -74,20 +72,22 @@ def _show_course(course: Course, root: Path) -> None:
     say(f"{fine} of {lessons} up to date, {total}. See {root / 'course.json'}")
 
 
+XliffFile = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help="the file to write; default: PRODUCTION/script.LANGUAGE.xlf"),
+]
+XliffVersion = Annotated[
+    Literal["1.2", "2.1"],
+    typer.Option("--xliff", help="the version of XLIFF that the translators' tool reads"),
+]
+
+
 @xliff.command("export")
 def export_script(
     folder: Folder,
     to: Language,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", help="the file to write; default: PRODUCTION/script.LANGUAGE.xlf"
-        ),
-    ] = None,
-    version: Annotated[
-        Literal["1.2", "2.1"],
-        typer.Option("--xliff", help="the version of XLIFF that the translators' tool reads"),
-    ] = "1.2",
+    out: XliffFile = None,
+    version: XliffVersion = "1.2",
     as_json: Json = False,
 ) -> int:
     """Write a lesson's script as XLIFF, one unit for each line and title."""
@@ -101,15 +101,16 @@ def export_script(
     return DONE
 
 
+Translated = Annotated[Path, typer.Argument(metavar="FILE", help="the translated XLIFF file")]
+ScriptFile = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help="the script to write; default: FILE's name and .md"),
+]
+
+
 @xliff.command("import")
 def import_script(
-    folder: Folder,
-    translated: Annotated[Path, typer.Argument(metavar="FILE", help="the translated XLIFF file")],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="the script to write; default: FILE's name and .md"),
-    ] = None,
-    as_json: Json = False,
+    folder: Folder, translated: Translated, out: ScriptFile = None, as_json: Json = False
 ) -> int:
     """Write the translated script as Markdown.
 

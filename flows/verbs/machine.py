@@ -14,23 +14,21 @@ from flows.view.screen import DONE, TOOL_FAILED, print_table, say, say_json
 app = group()
 
 
-@app.command()
-def doctor(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[PRODUCTION]", help="also check a production's inputs, folders and storage"
-        ),
-    ] = None,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="also start Ray and Prefect (takes a minute)")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Check this machine (Python, ffmpeg, weights, engines, disk, clock) and say how to fix it."""
-    from flows.doctor.examine import examine
+Production = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PRODUCTION]", help="also check a production's inputs, folders and storage"
+    ),
+]
+Deep = Annotated[bool, typer.Option("--deep", help="also start Ray and Prefect (takes a minute)")]
 
-    findings = examine(folder, deep=deep)
+
+@app.command()
+def doctor(folder: Production = None, deep: Deep = False, as_json: Json = False) -> int:
+    """Check Python, ffmpeg, weights, engines, disk and clock, and suggest fixes."""
+    from flows.doctor.examine import examine_machine
+
+    findings = examine_machine(folder, deep=deep)
     if as_json:
         say_json(findings)
     else:

@@ -88,20 +88,24 @@ def nightly(
     return summary.exit_code
 
 
+Schedule = Annotated[Path, typer.Option("--file", help="the schedule")]
+Port = Annotated[
+    int, typer.Option(min=1, max=65535, help="port of its own Prefect server, on loopback")
+]
+
+
 @app.command()
 def serve(
     root: Root,
-    file: Annotated[Path, typer.Option("--file", help="the schedule")] = Path("infra/prefect.yaml"),
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="port of its own Prefect server, on loopback")
-    ] = 4200,
+    file: Schedule = Path("infra/prefect.yaml"),
+    port: Port = 4200,
     as_json: Json = False,
 ) -> int:
     """Render the productions below ROOT every night, on a schedule.
 
     Uses the Prefect server at PREFECT_API_URL, or starts its own.
     """
-    from flows.night.deployments import serve_nights as serve_nights
+    from flows.night.deployments import serve_nights
 
     def announce(url: str) -> None:
         facts = {"root": root.resolve(), "prefect": url}

@@ -61,15 +61,18 @@ def listen(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     return listen_view.show_listening(folder, out=out, as_json=as_json)
 
 
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
+]
+
+
 @app.command()
 def render(
     folder: Folder,
     out: Out = None,
     ray: Ray = "",
     workers: Workers = 0,
-    wait: Annotated[
-        float, typer.Option("--wait", min=0, help="seconds to wait for another run to end")
-    ] = 0,
+    wait: Wait = 0,
     as_json: Json = False,
 ) -> int:
     """Render the production: listen, cut, generate, colour-match, assemble, deliver, check."""
@@ -115,19 +118,19 @@ def drain(folder: Folder, out: Out = None, as_json: Json = False) -> int:
     return DONE
 
 
+AllTables = Annotated[bool, typer.Option("--all", help="include tables with few small files")]
+KeepHours = Annotated[
+    int,
+    typer.Option("--keep-hours", min=1, help="keep files that readers may still need for so long"),
+]
+
+
 @app.command()
 def maintain(
     folder: Folder,
     out: Out = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="include tables with few small files")
-    ] = False,
-    keep: Annotated[
-        int,
-        typer.Option(
-            "--keep-hours", min=1, help="keep files that readers may still need for so long"
-        ),
-    ] = 24,
+    every: AllTables = False,
+    keep: KeepHours = 24,
     as_json: Json = False,
 ) -> int:
     """Compact the record: join small files, delete files that nobody reads any more.
@@ -150,15 +153,13 @@ def maintain(
     return DONE
 
 
+Select = Annotated[
+    str, typer.Argument(metavar="SELECT", help="one SELECT over the record (docs/manifests.md)")
+]
+
+
 @app.command()
-def query(
-    folder: Folder,
-    sql: Annotated[
-        str, typer.Argument(metavar="SELECT", help="one SELECT over the record (docs/manifests.md)")
-    ],
-    out: Out = None,
-    as_json: Json = False,
-) -> int:
+def query(folder: Folder, sql: Select, out: Out = None, as_json: Json = False) -> int:
     """Query the record with SQL, read-only."""
     from flows.project import open_project
     from manifests.query import run_query as ask

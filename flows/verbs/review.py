@@ -20,32 +20,34 @@ if TYPE_CHECKING:
 app = group()
 
 
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="port on 127.0.0.1; 0: any free port")
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="only print the link")]
+ReviewerName = Annotated[
+    str, typer.Option("--as", help="your name on decisions; default: CALLSHEET_USER or your login")
+]
+ExportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--export", metavar="FOLDER", help="write the page as a folder that opens without a server"
+    ),
+]
+NotesFile = Annotated[
+    Path | None,
+    typer.Option("--import", metavar="NOTES", help="record the decisions from an exported page"),
+]
+
+
 @app.command()
 def review(
     folder: Folder,
     out: Out = None,
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="port on 127.0.0.1; 0: any free port")
-    ] = 0,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="only print the link")] = False,
-    name: Annotated[
-        str,
-        typer.Option("--as", help="your name on decisions; default: CALLSHEET_USER or your login"),
-    ] = "",
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            "--export",
-            metavar="FOLDER",
-            help="write the page as a folder that opens without a server",
-        ),
-    ] = None,
-    notes: Annotated[
-        Path | None,
-        typer.Option(
-            "--import", metavar="NOTES", help="record the decisions from an exported page"
-        ),
-    ] = None,
+    port: Port = 0,
+    no_browser: NoBrowser = False,
+    name: ReviewerName = "",
+    export: ExportFolder = None,
+    notes: NotesFile = None,
     as_json: Json = False,
 ) -> int:
     """Review shots on a local web page, until Ctrl-C. Only this machine can open it."""

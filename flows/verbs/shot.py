@@ -37,27 +37,29 @@ def approve(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False
     return _decide(folder, shots, out, shot_decisions.approve, as_json=as_json)
 
 
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="make another take with this seed")]
+NewSeed = Annotated[bool, typer.Option("--new-seed", help="make another take with an unused seed")]
+Emotion = Annotated[
+    str,
+    typer.Option(
+        "--emotion",
+        help="perform this instead: 'angry 0.8', 'neutral -> sad';"
+        " 'as written' returns to the script",
+    ),
+]
+Intensity = Annotated[
+    float, typer.Option("--intensity", min=0, max=10, help="multiply the emotion's weights")
+]
+
+
 @app.command()
 def retry(
     folder: Folder,
     shots: Shots,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="make another take with this seed")
-    ] = None,
-    new_seed: Annotated[
-        bool, typer.Option("--new-seed", help="make another take with an unused seed")
-    ] = False,
-    emotion: Annotated[
-        str,
-        typer.Option(
-            "--emotion",
-            help="perform this instead: 'angry 0.8', 'neutral -> sad';"
-            " 'as written' returns to the script",
-        ),
-    ] = "",
-    intensity: Annotated[
-        float, typer.Option("--intensity", min=0, max=10, help="multiply the emotion's weights")
-    ] = 1.0,
+    seed: Seed = None,
+    new_seed: NewSeed = False,
+    emotion: Emotion = "",
+    intensity: Intensity = 1.0,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
@@ -100,15 +102,14 @@ def skip(folder: Folder, shots: Shots, out: Out = None, as_json: Json = False) -
     return _decide(folder, shots, out, shot_decisions.skip, as_json=as_json)
 
 
+Urgency = Annotated[
+    int, typer.Option("--to", min=-1000, max=1000, help="higher comes first; 0: film order")
+]
+
+
 @app.command()
 def priority(
-    folder: Folder,
-    shots: Shots,
-    urgency: Annotated[
-        int, typer.Option("--to", min=-1000, max=1000, help="higher comes first; 0: film order")
-    ] = 10,
-    out: Out = None,
-    as_json: Json = False,
+    folder: Folder, shots: Shots, urgency: Urgency = 10, out: Out = None, as_json: Json = False
 ) -> int:
     """Make shots before or after the others."""
     from flows.ledger.shot_decisions import set_priority
@@ -117,15 +118,14 @@ def priority(
     return _commit(chosen, set_priority(chosen.shots, urgency, by=_current_user()), as_json)
 
 
+NoteText = Annotated[
+    str | None, typer.Option("--text", help="the note; without it, list the notes")
+]
+
+
 @app.command()
 def note(
-    folder: Folder,
-    shots: Shots,
-    text: Annotated[
-        str | None, typer.Option("--text", help="the note; without it, list the notes")
-    ] = None,
-    out: Out = None,
-    as_json: Json = False,
+    folder: Folder, shots: Shots, text: NoteText = None, out: Out = None, as_json: Json = False
 ) -> int:
     """Add a note to shots, or list their notes."""
     from flows.ledger import shot_decisions
@@ -143,15 +143,14 @@ def note(
     return DONE
 
 
+CircledSeed = Annotated[
+    int | None, typer.Option("--circle", min=0, help="use the take with this seed")
+]
+
+
 @app.command()
 def take(
-    folder: Folder,
-    shots: Shots,
-    circle: Annotated[
-        int | None, typer.Option("--circle", min=0, help="use the take with this seed")
-    ] = None,
-    out: Out = None,
-    as_json: Json = False,
+    folder: Folder, shots: Shots, circle: CircledSeed = None, out: Out = None, as_json: Json = False
 ) -> int:
     """List the takes of shots with their measurements, or circle a take to use it."""
     from flows.ledger import place_takes, shot_decisions

@@ -14,16 +14,14 @@ from flows.view.screen import DONE, say, say_json
 app = group()
 
 
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="embedder (with its bank) or diffusion")]
+Config = Annotated[
+    Path, typer.Option("--config", help="a settings file (TOML); see docs/training.md")
+]
+
+
 @app.command()
-def train(
-    kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="embedder (with its bank) or diffusion")
-    ],
-    config: Annotated[
-        Path, typer.Option("--config", help="a settings file (TOML); see docs/training.md")
-    ],
-    as_json: Json = False,
-) -> int:
+def train(kind: Kind, config: Config, as_json: Json = False) -> int:
     """Train on a corpus. A stopped training continues where it was."""
     from flows.progress import bars
     from flows.train import train as run

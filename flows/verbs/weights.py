@@ -55,14 +55,14 @@ def weights_fetch(
     return DONE
 
 
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="dice")]
+Source = Annotated[Path, typer.Option("--from", help="the folder with the downloaded files")]
+AllowTorchscript = Annotated[bool, typer.Option(help="also import the TorchScript face detector")]
+
+
 @app.command("import")
 def weights_import(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="dice")],
-    source: Annotated[Path, typer.Option("--from", help="the folder with the downloaded files")],
-    allow_torchscript: Annotated[
-        bool, typer.Option(help="also import the TorchScript face detector")
-    ] = False,
-    as_json: Json = False,
+    model: Model, source: Source, allow_torchscript: AllowTorchscript = False, as_json: Json = False
 ) -> int:
     """Convert downloaded DICE-Talk weights to safetensors, once.
 

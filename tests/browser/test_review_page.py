@@ -313,7 +313,7 @@ def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(
     opened: Opened, made_up: Path
 ) -> None:
     page = opened(made_up.as_uri())
-    page.get_by_role("button", name="Wider").click()
+    page.get_by_role("button", name="Zoom out").click()
     page.keyboard.press(" ")
     until(page, "document.querySelector('.play').ariaLabel === 'Pause'")
     page.keyboard.press(" ")

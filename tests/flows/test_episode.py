@@ -165,6 +165,7 @@ def test_one_changed_emotion_is_named_and_makes_one_take_anew(
     assert len(takes_of(folder)) == 5
 
 
+@pytest.mark.proof
 def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(
     film: Rendered, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(
     assert len(takes_of(folder)) == 4
 
 
+@pytest.mark.proof
 def test_a_killed_run_goes_on_where_it_was(engines: Engines, production: Path) -> None:
     command = [*CALLSHEET, "render", str(production), "--ray", engines.ray]
     kept = production / "build" / "media" / "takes"

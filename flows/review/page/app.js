@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page as a whole: header, player, timeline, lists, the shot; and what is said aloud.
+// The page as a whole: header, player, timeline, lists, the selected shot, and announcements.
 import { Dialogs } from "./dialogs.js";
 import { Actions, Inspector } from "./inspector.js";
 import { openDialog } from "./moves.js";
@@ -22,7 +22,7 @@ export function App({ written }) {
       <${Player} />
       <${Timeline} narrow=${narrow} />
       <${Tabs} narrow=${narrow} />
-      ${!narrow && html`<section class="panel" id="shot" aria-label="What is looked at" tabindex="-1"><${Inspector} doc=${doc} /></section>`}
+      ${!narrow && html`<section class="panel" id="shot" aria-label="Selected shot" tabindex="-1"><${Inspector} doc=${doc} /></section>`}
       ${narrow && html`<section class="bar" id="shot" aria-label="Decide about the shot" tabindex="-1"><${Actions} /></section>`}
     </main>
     <${Status} />

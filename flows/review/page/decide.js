@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decisions: what they are about, where they go, and what is said of them. The server, or the notes of a page from disk, record them.
+// Take decisions: which shots they are about, where they go, and what is announced. The server records them, or the notes of a page from disk.
 import { goToOpen, openDialog } from "./moves.js";
 import { record } from "./notes.js";
 import { post } from "./server.js";
@@ -45,12 +45,12 @@ function overruled(other) {
 
 const ids = (shots) => shots.map((shot) => shot.shot_id);
 
-// Of several shots, or of one together with the take that is looked at.
+// Approve several shots, or one together with the take on the screen.
 export async function approve({ onward = false } = {}) {
   const shots = targets(get());
   const unmade = shots.filter((shot) => !shot.takes.length);
   if (unmade.length) {
-    say(`${unmade[0].number} has no take that anybody could have looked at.`);
+    say(`${unmade[0].number} has no take yet; render first.`);
     return;
   }
   const used = shots.length === 1 ? takeInUse(shots[0]) : null;
@@ -69,7 +69,7 @@ export function skip() {
   return decide({ name: "skip", shots: ids(targets(get())), words: {} });
 }
 
-// The take that stands on the right of a comparison, or the one that was named.
+// Circle the take that was named; ask if there are several.
 export function circle(take) {
   const state = get();
   const shot = currentShot(state);
@@ -91,12 +91,12 @@ export function priority() {
   openDialog("priority", { numbers: targets(get()).map((shot) => shot.number) });
 }
 
-// The cue that is looked at; elsewhere the one of the shot.
+// Fix the selected cue; outside the list of cues, that of the shot.
 export function fixCue() {
   const state = get();
   const line = state.tab === "cues" && state.cue ? state.cue : currentShot(state)?.line_id;
   if (line && cueOf(state.doc, line)) openDialog("fix", { line });
-  else say("There is no cue to fix here.");
+  else say("This shot has no cue to fix.");
 }
 
 export function waive(check) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dialogs: what a decision needs to be told. The browser's own <dialog> keeps the focus inside, closes with Escape and hides the rest.
+// Dialogs of decisions that need more than a key. The browser's own <dialog> keeps the focus inside, closes with Escape and hides the rest.
 import { takeName } from "./compare.js";
 import { decide } from "./decide.js";
 import { FixCue } from "./fixcue.js";
@@ -29,7 +29,7 @@ function about(numbers) {
 
 function Note({ doc, numbers }) {
   const send = (form) => decide({ name: "note", shots: idsOf(doc, numbers), words: { text: values(form).text } });
-  return html`<${Form} title=${`Note on ${about(numbers)}`} verb="Write down" send=${send}>
+  return html`<${Form} title=${`Note on ${about(numbers)}`} verb="Add note" send=${send}>
     <label>Note <textarea name="text" rows="4" required maxlength="2000" autofocus></textarea></label>
   <//>`;
 }
@@ -39,7 +39,7 @@ function Priority({ doc, numbers }) {
   const send = (form) => decide({ name: "priority", shots: idsOf(doc, numbers), words: { priority: Number(values(form).priority) } });
   return html`<${Form} title=${`Priority of ${about(numbers)}`} verb="Set" send=${send}>
     <label>Priority <input name="priority" type="number" min="-1000" max="1000" step="1" required value=${now || 10} autofocus /></label>
-    <p class="hint">Higher is made first; 0 is the order of the film.</p>
+    <p class="hint">Higher is rendered first; 0 is film order.</p>
   <//>`;
 }
 
@@ -61,7 +61,7 @@ function Waive({ doc, check }) {
     <label>Check <select name="check">${failed.map((one) => html`<option value=${one.id} selected=${one === chosen}>${one.id}</option>`)}</select></label>
     ${chosen && html`<p class="hint">${chosen.says || `${chosen.value} (limit ${chosen.limit})`}</p>`}
     <label>Reason <textarea name="reason" rows="3" required maxlength="500" autofocus></textarea></label>
-    <p class="hint">The version goes out although this check failed. Your name and the reason stay in its record.</p>
+    <p class="hint">The version is published although this check failed. Your name and the reason stay on record.</p>
   <//>`;
 }
 
@@ -69,7 +69,7 @@ function Keys() {
   const on = use((state) => state.singleKeys);
   return html`<${Form} title="Keys" wide>
     <div class="keys">${GROUPS.map(([group, rows]) => html`<section><h3>${group}</h3><dl>${rows.map(([key, what]) => html`<div><dt><kbd>${nameOf(key)}</kbd></dt><dd>${what}</dd></div>`)}</dl></section>`)}</div>
-    <p class="hint">In lists: arrows, Page Up and Down, Home, End; with Shift they mark several shots, which are then decided about at once. On the timeline: arrows one frame, with Shift a second; Ctrl and wheel come closer.</p>
+    <p class="hint">In lists: arrows, Page Up and Down, Home, End; with Shift they select several shots for one decision. On the timeline: arrows move one frame, with Shift one second; Ctrl and wheel zoom.</p>
     <label class="check"><input type="checkbox" checked=${on} onChange=${(event) => setSingleKeys(event.target.checked)} /> Single keys (space, arrows and this dialog's ? always work)</label>
   <//>`;
 }
@@ -77,13 +77,13 @@ function Keys() {
 function Notes({ doc, written }) {
   const notes = use((state) => state.notes);
   const subject = (one) => one.line_id || one.words?.check || about(doc.shots.filter((shot) => one.shots?.includes(shot.shot_id)).map((shot) => shot.number));
-  const more = html`<button type="button" disabled=${!notes.length} onClick=${() => takeBack(written)}>Take the last one back</button>`;
-  return html`<${Form} title="Notes" verb="Save notes.json" more=${more} send=${notes.length ? () => { save(); set({ dialog: null, status: "notes.json was saved" }); } : null}>
-    <p>This page has no server. What you decide is kept in this browser; save it as a file and send it to whoever renders: <code>callsheet review PRODUCTION --import notes.json</code>.</p>
+  const more = html`<button type="button" disabled=${!notes.length} onClick=${() => takeBack(written)}>Undo the last one</button>`;
+  return html`<${Form} title="Notes" verb="Save notes.json" more=${more} send=${notes.length ? () => { save(); set({ dialog: null, status: "notes.json saved" }); } : null}>
+    <p>This page has no server. Your decisions are kept in this browser. Save them as a file and send it to the person who renders: <code>callsheet review PRODUCTION --import notes.json</code>.</p>
     <label>Your name <input value=${get().reviewer || doc.reviewer} onInput=${(event) => set({ reviewer: event.target.value })} autocomplete="name" /></label>
     <ol class="notes">${notes.map((one) => html`<li>${did(one.name)} <b>${subject(one)}</b> ${said(one.words)}</li>`)}</ol>
-    ${!notes.length && html`<p class="hint">Nothing has been decided yet.</p>`}
-    <details><summary>As text, where saving is not possible</summary><textarea readonly rows="5" aria-label="notes.json as text" value=${asFile()}></textarea></details>
+    ${!notes.length && html`<p class="hint">No decisions yet.</p>`}
+    <details><summary>As text, if you cannot save files</summary><textarea readonly rows="5" aria-label="notes.json as text" value=${asFile()}></textarea></details>
   <//>`;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a line begins and ends, set by ear: numbers, steps of a frame, and the line played with each change.
+// Set by ear where a line begins and ends: numbers, steps of a frame, and the line played.
 import { playSpan } from "./clock.js";
 import { decide } from "./decide.js";
 import { Form, values } from "./form.js";
@@ -30,8 +30,8 @@ export function FixCue({ doc, line, start, end }) {
     <blockquote>${cue.text}</blockquote>
     ${edge("In", "start", from, setFrom, () => playSpan(from, from + LISTEN))}
     ${edge("Out", "end", to, setTo, () => playSpan(Math.max(0, to - LISTEN), to))}
-    <p class="hint">Seconds. ${(to - from).toFixed(2)} s long${cue.start === null ? "" : `; it was ${cue.start.toFixed(3)} to ${cue.end.toFixed(3)}`}.</p>
+    <p class="hint">Seconds. ${(to - from).toFixed(2)} s long${cue.start === null ? "" : `; before: ${cue.start.toFixed(3)} to ${cue.end.toFixed(3)}`}.</p>
     <label>Spoken by <select name="character">${[...new Set([cue.character, ...doc.characters])].map((name) => html`<option value=${name} selected=${name === cue.character}>${name}</option>`)}</select></label>
-    <label class="check"><input type="checkbox" name="ignore" /> Leave this line out</label>
+    <label class="check"><input type="checkbox" name="ignore" /> Leave out this line</label>
   <//>`;
 }

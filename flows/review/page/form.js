@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame of every dialog: a form with a title, its problems told beside it, and the focus given back where it came from.
+// The frame of every dialog: a form with a title and its problems. It returns the focus to where it came from.
 import { get, set, use } from "./store.js";
 import { html, useEffect, useLayoutEffect, useRef } from "./toolkit.js";
 
@@ -42,12 +42,12 @@ export function Form({ title, verb = "", send = null, more = null, wide = false,
   </dialog>`;
 }
 
-// What the server refused, in its words. The focus goes to the first field that it names.
+// What the server refused, and why. The focus goes to the first field that it names.
 export function Problems() {
   const problems = use((state) => state.problems);
   useEffect(() => {
     const field = problems.map((one) => one.field).find(Boolean);
     if (field) document.querySelector(`dialog [name="${CSS.escape(field)}"]`)?.focus();
   }, [problems]);
-  return html`<div role="alert" class="problems">${problems.map((one) => html`<p>${one.field && html`<b>${one.field}: </b>`}${one.message}${one.expected ? `; expected: ${one.expected}` : ""}${one.nearest ? `; nearest: ${one.nearest}` : ""}</p>`)}</div>`;
+  return html`<div role="alert" class="problems">${problems.map((one) => html`<p>${one.field && html`<b>${one.field}: </b>`}${one.message}${one.expected ? `; expected: ${one.expected}` : ""}${one.nearest ? `; did you mean ${one.nearest}?` : ""}</p>`)}</div>`;
 }

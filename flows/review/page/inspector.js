@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything about the shot that is looked at, with the decisions on top. In the tab of cues it is about the cue.
+// All about the selected shot, with the decisions on top; in the list of cues, about the selected cue.
 import { keyOf, takeName } from "./compare.js";
 import { CuePanel } from "./cue.js";
 import { Curve } from "./curve.js";
@@ -16,7 +16,7 @@ export function Inspector({ doc, narrow }) {
   const tab = use((state) => state.tab);
   const cue = use((state) => (state.tab === "cues" ? cueOf(state.doc, state.cue) : undefined));
   if (tab === "cues" && cue) return html`<${CuePanel} cue=${cue} doc=${doc} />`;
-  if (!shot) return html`<p class="nothing">There are no shots yet. <code>callsheet plan</code> makes the cut.</p>`;
+  if (!shot) return html`<p class="nothing">There are no shots yet. Run <code>callsheet render</code> first.</p>`;
   return html`<div class="inspector">
     <${Heading} shot=${shot} doc=${doc} />
     ${!narrow && html`<${Actions} />`}
@@ -45,9 +45,9 @@ export function Actions() {
     ["Approve", "A", () => decisions.approve(), "first"], ["Retake", "R", decisions.retake], [kept ? "Release" : "Hold", "H", decisions.hold],
     ["Circle", "T", () => decisions.circle()], ["Note", "N", decisions.note], ["Skip", "X", decisions.skip], ["Priority", "P", decisions.priority],
   ];
-  return html`<div class="actions" role="group" aria-label=${many > 1 ? `Decide about ${count(many, "marked shot")}` : "Decide"}>
+  return html`<div class="actions" role="group" aria-label=${many > 1 ? `Decide about ${count(many, "selected shot")}` : "Decide"}>
     ${acts.map(([name, key, act, look = ""]) => html`<button type="button" class=${`act ${look}`} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}
-    ${many > 1 && html`<p class="many">About ${count(many, "marked shot")}</p>`}
+    ${many > 1 && html`<p class="many">${count(many, "shot")} selected</p>`}
   </div>`;
 }
 
@@ -55,9 +55,9 @@ export function Actions() {
 function Standing({ shot, doc }) {
   const lines = [
     shot.reason && ["failed", shot.reason],
-    shot.withdrawn.length > 0 && ["warn", `Approved before ${shot.withdrawn.join(", ")} changed: look again.`],
-    shot.pending.length > 0 && ["", `The next render makes: ${shot.pending.join(", ")}.`],
-    doc.video && shot.video_frame === null && ["warn", `The film ${doc.version ?? ""} shows another take of this shot.`],
+    shot.withdrawn.length > 0 && ["warn", `Approved before ${shot.withdrawn.join(", ")} changed; review it again.`],
+    shot.pending.length > 0 && ["", `The next render changes: ${shot.pending.join(", ")}.`],
+    doc.video && shot.video_frame === null && ["warn", `Version ${doc.version ?? ""} shows another take of this shot.`],
     !isApproved(shot) && shot.priority !== 0 && ["", `Priority ${shot.priority}`],
     ...shot.warnings.map((warning) => ["warn", warning]),
     ...shot.notes.map((note) => ["note", note]),
@@ -73,7 +73,7 @@ function Takes({ shot }) {
     setCompared(1, keyOf(take));
     compareAs("side");
   };
-  return html`<h3>Takes <span class="aside">${comparable ? "S and W compare them" : ""}</span></h3>
+  return html`<h3>Takes <span class="aside">${comparable ? "Press S or W to compare" : ""}</span></h3>
     <ul class="takes">${shot.takes.map((take) => html`<li class=${take.circled ? "circled" : ""}><span class="name">${takeName(shot, take)}</span>
       <span class="numbers">${names.map((name) => html`<span title=${plain(name)}>${plain(name)} <b>${measured(take.measures[name] ?? "")}</b></span>`)}</span>
       <span class="choose">${comparable && html`<button type="button" onClick=${() => compare(take)}>Compare<span class="unseen"> take, seed ${take.seed}</span></button>`}
@@ -89,9 +89,9 @@ function ShotChecks({ shot }) {
 function Facts({ shot }) {
   const facts = [
     ["seed", shot.seed], ["talker", shot.talker], ["frames", `${shot.frames} from ${shot.first_frame}`], ["worker", shot.worker],
-    ["made in", shot.seconds ? `${measured(shot.seconds)} s` : ""], ["line", shot.line_id], ...Object.entries(shot.measures).filter(([name]) => name !== "frames").map(([name, value]) => [plain(name), measured(value)]),
+    ["rendered in", shot.seconds ? `${measured(shot.seconds)} s` : ""], ["line", shot.line_id], ...Object.entries(shot.measures).filter(([name]) => name !== "frames").map(([name, value]) => [plain(name), measured(value)]),
   ].filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  return html`<h3>Measures</h3><dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<h3>Measurements</h3><dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 // Read when somebody opens it: a thousand logs are not worth loading.
@@ -104,5 +104,5 @@ function Log({ shot, exported }) {
     if (open && shot.log === null && !exported) loadLog(shot.shot_id).then((log) => { if (!left) setText(log); });
     return () => { left = true; };
   }, [open, shot]);
-  return html`<details onToggle=${(event) => setOpen(event.target.open)}><summary>Worker log</summary><pre tabindex="0">${text || "Nothing was logged."}</pre></details>`;
+  return html`<details onToggle=${(event) => setOpen(event.target.open)}><summary>Worker log</summary><pre tabindex="0">${text || "The log is empty."}</pre></details>`;
 }

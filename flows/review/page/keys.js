@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All keys of the page in one table: it is what runs, and what the help shows. Single letters can be switched off (WCAG 2.1.4).
+// All keys of the page in one table, which both runs them and shows them in the help. Single letters can be switched off (WCAG 2.1.4).
 import { step, toggle } from "./clock.js";
 import * as decisions from "./decide.js";
 import * as moves from "./moves.js";
@@ -12,21 +12,21 @@ export const GROUPS = [
   ["Play", [
     [" ", "play, pause", toggle],
     [",", "one frame back", () => step(-1)],
-    [".", "one frame on", () => step(1)],
+    [".", "one frame forward", () => step(1)],
     ["<", "ten frames back (Shift)", () => step(-10)],
-    [">", "ten frames on (Shift)", () => step(10)],
+    [">", "ten frames forward (Shift)", () => step(10)],
     ["ArrowUp", "previous shot", () => moves.stepShot(-1)],
     ["ArrowDown", "next shot", () => moves.stepShot(1)],
     ["u", "next undecided shot", moves.goToOpen],
     ["l", "loop the shot", moves.toggleLoop],
   ]],
-  ["Look", [
+  ["View", [
     ["c", "captions", moves.toggleCaptions],
     ["b", "before and after colour", () => moves.compareAs("before")],
     ["s", "takes side by side", () => moves.compareAs("side")],
     ["w", "takes as a wipe", () => moves.compareAs("wipe")],
-    ["+", "timeline closer", () => zoom.by(0.5)],
-    ["-", "timeline wider", () => zoom.by(2)],
+    ["+", "zoom in", () => zoom.by(0.5)],
+    ["-", "zoom out", () => zoom.by(2)],
     ["0", "whole timeline", zoom.whole],
   ]],
   ["Decide", [
@@ -35,10 +35,10 @@ export const GROUPS = [
     ["r", "retake", decisions.retake],
     ["h", "hold, release", decisions.hold],
     ["t", "circle a take", () => decisions.circle()],
-    ["f", "fix a cue's in and out", decisions.fixCue],
+    ["f", "fix the in and out of a cue", decisions.fixCue],
     ["v", "waive a check", () => decisions.waive()],
     ["n", "note", decisions.note],
-    ["x", "skip: a slate goes out", decisions.skip],
+    ["x", "skip: a slate replaces it", decisions.skip],
     ["p", "priority", decisions.priority],
   ]],
   ["Go", [
@@ -48,7 +48,7 @@ export const GROUPS = [
     ["4", "decisions", () => moves.show("decisions")],
     ["e", "play the cue", moves.playCue],
     ["/", "find", () => document.getElementById("find")?.focus()],
-    ["?", "these keys", () => moves.openDialog("keys")],
+    ["?", "this list of keys", () => moves.openDialog("keys")],
   ]],
 ];
 

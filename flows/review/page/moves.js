@@ -29,14 +29,14 @@ export function goToOpen() {
   const around = [...doc.shots.slice(at + 1), ...doc.shots.slice(0, at + 1)];
   const found = around.find(isOpen);
   if (found) goToShot(found.number);
-  else say("Every shot has been decided about.");
+  else say("Every shot has a decision.");
 }
 
 export function compareAs(mode) {
   const { mode: now } = get();
   const shot = currentShot(get());
   if (now !== mode && !shot?.takes.some((take) => take.url)) {
-    say(shot?.takes.length ? "This report holds no takes, only the film." : `${shot?.number ?? "It"} has no take yet.`);
+    say(shot?.takes.length ? "This report has no takes, only the film." : `${shot?.number ?? "It"} has no take yet.`);
     return;
   }
   const next = now === mode ? "film" : mode;
@@ -80,7 +80,7 @@ export function stepCue(by) {
 
 export function playCue() {
   const cue = cueOf(get().doc, get().cue);
-  if (!cue || cue.start === null) say("This line was not heard.");
+  if (!cue || cue.start === null) say("This line was not found in the recordings.");
   else playSpan(cue.start, cue.end);
 }
 

@@ -31,10 +31,10 @@ export function record(body) {
   const decisions = [...get().notes, decision];
   set({ notes: decisions, doc: applied(get().doc, decision) });
   if (keep(decisions)) return { done: { event_ids: [], follows: [], says: [] } };
-  return { done: { event_ids: [], follows: [], says: ["This browser keeps nothing for pages from disk: save notes.json before you close the page."] } };
+  return { done: { event_ids: [], follows: [], says: ["This browser does not store decisions for pages from disk. Save notes.json before you close the page."] } };
 }
 
-// Take the newest note back. What it showed is computed anew from the document as it was written.
+// Undo the newest note: compute the document again from the one that was written.
 export function takeBack(written) {
   const decisions = get().notes.slice(0, -1);
   keep(decisions);
@@ -62,7 +62,7 @@ export function save() {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-// The document as a decision leaves it, as far as that can be known without the server. Pure.
+// Apply a decision to the document, as far as that is possible without the server. Pure.
 export function applied(doc, { name, shots = [], line_id: line, words = {}, at }) {
   const about = new Set(shots);
   const entries = (shots.length ? shots : [""]).map((shot) => ({

@@ -108,7 +108,7 @@ function Transport({ doc, mode }) {
     ["Loop", "L", loop, toggleLoop], ["Captions", "C", captions, toggleCaptions], ["Before", "B", mode === "before", () => compareAs("before")],
     ["Side", "S", mode === "side", () => compareAs("side")], ["Wipe", "W", mode === "wipe", () => compareAs("wipe")],
   ];
-  return html`<div class="transport" role="group" aria-label="Playing">
+  return html`<div class="transport" role="group" aria-label="Playback">
     <${Counter} doc=${doc} />
     <div class="moves">
       <${Move} name="Previous shot" icon="previous" keys="ArrowUp" act=${() => stepShot(-1)} />
@@ -117,7 +117,7 @@ function Transport({ doc, mode }) {
       <${Move} name="Forward one frame" icon="forward" keys="." act=${() => step(1)} />
       <${Move} name="Next shot" icon="next" keys="ArrowDown" act=${() => stepShot(1)} />
     </div>
-    <div class="switches" role="group" aria-label="Looking">${switches.map(([name, key, on, act]) => html`<button type="button" class="switch" aria-pressed=${String(on)} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}<${Speed} /></div>
+    <div class="switches" role="group" aria-label="View">${switches.map(([name, key, on, act]) => html`<button type="button" class="switch" aria-pressed=${String(on)} aria-keyshortcuts=${key} onClick=${act}>${name} <kbd aria-hidden="true">${key}</kbd></button>`)}<${Speed} /></div>
   </div>`;
 }
 

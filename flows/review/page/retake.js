@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Send a shot back: why, and with which seed, emotion and intensity it is tried again.
+// Ask for a retake: why, and with which seed, emotion and intensity.
 import { decide } from "./decide.js";
 import { Form, values } from "./form.js";
 import { shotOf } from "./shots.js";
@@ -19,12 +19,12 @@ export function Retake({ doc, numbers }) {
   const pick = (value, label) => html`<label class="radio"><input type="radio" name="seed" value=${value} checked=${seed === value} onChange=${() => setSeed(value)} /> ${label}</label>`;
   return html`<${Form} title=${one ? `Retake of ${one.number}` : `Retake of ${count(shots.length, "shot")}`} verb="Send back" send=${send}>
     ${one && html`<blockquote>${one.text || "Listens."}</blockquote>`}
-    <label>What is wrong <textarea name="note" rows="3" maxlength="2000" autofocus placeholder="smaller, he has not understood yet"></textarea></label>
-    <label>Emotion <input name="emotion" list="emotions" placeholder=${one ? one.emotion : "as it is"} autocomplete="off" /></label>
+    <label>What is wrong <textarea name="note" rows="3" maxlength="2000" autofocus placeholder="subtler: he has not understood yet"></textarea></label>
+    <label>Emotion <input name="emotion" list="emotions" placeholder=${one ? one.emotion : "unchanged"} autocomplete="off" /></label>
     <datalist id="emotions">${doc.emotions.map((name) => html`<option value=${name}></option>`)}<option value="as written"></option></datalist>
-    <p class="hint">A word with its weight ("angry 0.8"), a way ("neutral -> sad"), "as written"; empty leaves it.</p>
+    <p class="hint">An emotion with an intensity ("angry 0.8"), a change ("neutral -> sad"), or "as written"; leave empty to keep it.</p>
     <label>Intensity <span class="range"><input type="range" name="intensity" min="0.25" max="2" step="0.05" value=${louder} onInput=${(event) => setLouder(Number(event.target.value))} /><output>${louder === 1 ? "unchanged" : `× ${louder.toFixed(2)}`}</output></span></label>
-    <fieldset><legend>Seed</legend>${pick("new", "a new one")}${pick("same", `the same${one ? ` (${one.seed})` : ""}`)}
-      <div class="radio">${pick("this", "this one")}<input name="number" type="number" min="0" step="1" aria-label="Seed" value=${one ? one.seed + 1 : 1} disabled=${seed !== "this"} required=${seed === "this"} /></div></fieldset>
+    <fieldset><legend>Seed</legend>${pick("new", "new")}${pick("same", `same${one ? ` (${one.seed})` : ""}`)}
+      <div class="radio">${pick("this", "this number")}<input name="number" type="number" min="0" step="1" aria-label="Seed" value=${one ? one.seed + 1 : 1} disabled=${seed !== "this"} required=${seed === "this"} /></div></fieldset>
   <//>`;
 }

@@ -6,7 +6,7 @@ import { did } from "./words.js";
 
 const PAUSE = 2000; // milliseconds before asking again a server that did not answer
 const FRESH = 4000; // milliseconds for which what others decided is marked
-const OVER = "This session is over. Open the address that the terminal prints once more.";
+const OVER = "This session is over. Press Enter in the terminal and open the new link.";
 
 export async function loadDocument() {
   const answer = await fetch("api/production");
@@ -18,21 +18,21 @@ export async function loadDocument() {
 // Send a decision. Resolves to { done } with the server's answer, or { problems } that say what to change.
 export async function post(body) {
   const answer = await fetch("api/decisions", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
-  if (!answer) return { problems: [{ field: "", message: "The server does not answer. Nothing was recorded.", expected: "callsheet review is running" }] };
+  if (!answer) return { problems: [{ field: "", message: "The server does not answer. The decision was not recorded.", expected: "callsheet review is running" }] };
   if (answer.ok) return { done: await answer.json() };
   if (answer.status === 401 || answer.status === 403) return { problems: [{ field: "", message: OVER }] };
   const said = await answer.json().catch(() => ({}));
-  return { problems: said.problems ?? [{ field: "", message: `The server said ${answer.status}. Nothing was recorded.` }] };
+  return { problems: said.problems ?? [{ field: "", message: `The server answered ${answer.status}. The decision was not recorded.` }] };
 }
 
 export async function loadLog(shot) {
   const answer = await fetch(`api/log/${encodeURIComponent(shot)}`).catch(() => null);
-  return answer?.ok ? (await answer.json()).log : "The log cannot be read now.";
+  return answer?.ok ? (await answer.json()).log : "The log is not available now.";
 }
 
 async function told(answer) {
   const said = await answer.json().catch(() => ({}));
-  return said.problems?.map((problem) => problem.message).join(" ") || `The server said ${answer.status}.`;
+  return said.problems?.map((problem) => problem.message).join(" ") || `The server answered ${answer.status}.`;
 }
 
 // Ask again and again what has changed. The server answers as soon as there is something, so two pages show each other's decisions at once.
@@ -49,7 +49,7 @@ export async function listen() {
 }
 
 async function lost() {
-  set({ trouble: "No connection to callsheet review. What is shown may be old." });
+  set({ trouble: "No connection to callsheet review. This page may be out of date." });
   await new Promise((resolve) => { setTimeout(resolve, PAUSE); });
 }
 
@@ -59,7 +59,7 @@ async function take(change) {
     const doc = await loadDocument().catch(() => null);
     if (!doc) return lost();
     set({ doc });
-    say("The cut has changed; the page shows the new one.");
+    say("The cut has changed; this page shows the new one.");
   } else if (change.revision !== get().doc.revision) {
     set({ doc: joined(get().doc, change) });
     announce(change.decisions ?? []);

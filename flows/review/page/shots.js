@@ -63,7 +63,7 @@ export const FILTERS = [
   ["approved", "Approved", isApproved],
   ["troubled", "With warnings", isTroubled],
   ["held", "Held or skipped", (shot) => shot.state === "held" || shot.state === "skipped"],
-  ["unmade", "Not made yet", (shot) => !["done", "held", "skipped"].includes(shot.state)],
+  ["unmade", "Not rendered yet", (shot) => !["done", "held", "skipped"].includes(shot.state)],
 ];
 
 // The shots that hold every word of the text (number, character, actor, line, emotion, state) and pass the named filter.

@@ -30,7 +30,7 @@ export function Tabs({ narrow }) {
     set({ tab: next });
     document.getElementById(`tab-${next}`)?.focus();
   };
-  const titles = { cues: "need an ear", checks: "failed" };
+  const titles = { cues: "to check by ear", checks: "failed" };
   return html`<section class="panel lists" id="lists" aria-label="Lists" tabindex="-1">
     <div class="tabs" role="tablist" aria-label="Lists" onKeyDown=${move}>${tabs.map(([name, label], at) => html`<button type="button" role="tab" id=${`tab-${name}`}
       aria-selected=${String(name === shown)} aria-controls="tab-panel" tabindex=${name === shown ? 0 : -1} aria-keyshortcuts=${narrow ? undefined : String(at + 1)}
@@ -61,8 +61,8 @@ function Shots({ doc, narrow }) {
       <select aria-label="Which shots" onChange=${(event) => find({ only: event.target.value })}>${FILTERS.map(([name, label]) => html`<option value=${name} selected=${name === filter.only}>${label}</option>`)}</select>
     </div>
     <${List} id="shots" label="Shots" rows=${rows} height=${64} keyOf=${(shot) => shot.number} active=${selected} marked=${marks} onActive=${pick}
-      classOf=${(shot) => `${standing(shot)} ${fresh.has(shot.number) ? "fresh" : ""}`} draw=${(shot) => html`<${ShotRow} shot=${shot} doc=${doc} />`} empty="No shot is like that." />
-    <p class="foot">${rows.length === doc.shots.length ? count(rows.length, "shot") : `${rows.length.toLocaleString("en")} of ${count(doc.shots.length, "shot")}`}${marked.length ? `, ${marked.length} marked` : ""}</p>`;
+      classOf=${(shot) => `${standing(shot)} ${fresh.has(shot.number) ? "fresh" : ""}`} draw=${(shot) => html`<${ShotRow} shot=${shot} doc=${doc} />`} empty="No shot matches." />
+    <p class="foot">${rows.length === doc.shots.length ? count(rows.length, "shot") : `${rows.length.toLocaleString("en")} of ${count(doc.shots.length, "shot")}`}${marked.length ? `, ${marked.length} selected` : ""}</p>`;
 }
 
 // The rows between the shot that is looked at and another one.
@@ -85,11 +85,11 @@ function ShotRow({ shot, doc }) {
   return html`<span class="thumb">${shot.thumb && html`<img key=${shot.thumb} src=${shot.thumb} alt="" loading="lazy" decoding="async" onError=${(event) => { event.target.hidden = true; }} />`}</span>
     <span class="about"><span class="first"><b>${shot.number}</b> <i class="swatch" style=${{ background: color }}></i> <span class="who">${shot.character}</span></span>
       <span class="line">${shot.text}</span>
-      <span class="felt">${shot.emotion}${shot.pending.length ? `, ${shot.pending.join(", ")} for the next render` : ""}</span></span>
+      <span class="felt">${shot.emotion}${shot.pending.length ? `, ${shot.pending.join(", ")} in the next render` : ""}</span></span>
     <span class="signs">${shot.layer > 0 && html`<span class="unseen">shares the picture</span>`}
       ${isTroubled(shot) && state !== "failed" && html`<span class="sign warn"><${Icon} name="failed" label="has warnings" /></span>`}
       ${shot.states.includes("circled") && html`<span class="sign"><${Icon} name="circled" label="take circled" /></span>`}
-      <span class=${`sign ${state}`}>${state === "done" || state === "new" ? html`<span class="unseen">${state === "done" ? "to review" : "not made yet"}</span>` : html`<${Icon} name=${state} label=${state} />`}</span>
+      <span class=${`sign ${state}`}>${state === "done" || state === "new" ? html`<span class="unseen">${state === "done" ? "to review" : "not rendered yet"}</span>` : html`<${Icon} name=${state} label=${state} />`}</span>
       ${state !== "approved" && isApproved(shot) && html`<span class="sign approved"><${Icon} name="approved" label="approved" /></span>`}</span>`;
 }
 
@@ -104,9 +104,9 @@ function Cues({ doc, narrow }) {
     const here = doc.cues.find((one) => one.line_id === cue)?.shots.includes(selected);
     if (!here) set({ cue: (doc.cues.find((one) => one.shots.includes(selected)) ?? rows[0])?.line_id ?? "" });
   }, []);
-  return html`<div class="finding"><label class="check"><input type="checkbox" checked=${earsOnly} onChange=${(event) => set({ earsOnly: event.target.checked })} /> Only those that need an ear (${ears})</label></div>
+  return html`<div class="finding"><label class="check"><input type="checkbox" checked=${earsOnly} onChange=${(event) => set({ earsOnly: event.target.checked })} /> Only lines to check by ear (${ears})</label></div>
     <${List} id="cues" label="Cues" rows=${rows} height=${64} keyOf=${(cue) => cue.line_id} active=${active} onActive=${(cue) => goToCue(cue.line_id)}
-      classOf=${(cue) => `${cue.needs_ear ? "ear" : ""} ${fresh.has(cue.line_id) ? "fresh" : ""}`} draw=${(cue) => html`<${CueRow} cue=${cue} />`} empty="Nothing here needs an ear." />
+      classOf=${(cue) => `${cue.needs_ear ? "ear" : ""} ${fresh.has(cue.line_id) ? "fresh" : ""}`} draw=${(cue) => html`<${CueRow} cue=${cue} />`} empty="No lines to check by ear." />
     ${narrow && html`<${Inspector} doc=${doc} />`}`;
 }
 
@@ -117,7 +117,7 @@ function Checks({ doc }) {
   const rows = useMemo(() => [...doc.checks].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state)), [doc.checks]);
   const failed = rows.filter((check) => check.state === "failed").length;
   return html`<${List} id="checks" label="Checks of the version" rows=${rows} height=${58} keyOf=${(check) => check.id} active=${active} onActive=${goToCheck}
-      classOf=${(check) => check.state} draw=${(check) => html`<${CheckRow} check=${check} />`} empty="There is no version yet, so nothing was checked." />
+      classOf=${(check) => check.state} draw=${(check) => html`<${CheckRow} check=${check} />`} empty="There is no version yet, so there are no checks." />
     <p class="foot">${failed ? `${count(failed, "check")} failed. V waives one.` : `${count(rows.length, "check")}, none failed`}</p>`;
 }
 
@@ -140,5 +140,5 @@ function Decisions({ doc }) {
   };
   return html`<${List} id="decisions" label="Decisions, newest first" rows=${rows} height=${50} keyOf=${(one) => one.key} active=${active} onActive=${go}
     draw=${(one) => html`<span class="about"><span class="first"><b>${one.who}</b> ${did(one.name)} <b>${one.shot || one.line || one.check}</b><time class="who">${moment(one.at)}</time></span><span class="line">${said(one.words)}</span></span>`}
-    empty="Nobody has decided anything yet." />`;
+    empty="No decisions yet." />`;
 }

@@ -18,8 +18,8 @@ export function Timeline({ narrow }) {
   return html`<section class="timeline" id="timeline" aria-label="Timeline" tabindex="-1">
     <div class="timeline-bar"><h2>Timeline</h2><span class="under">${under}</span>
       <div class="zooms" role="group" aria-label="Zoom">
-        <button type="button" aria-label="Wider" title="Wider" aria-keyshortcuts="-" onClick=${() => zoom.by(2)}>−</button>
-        <button type="button" aria-label="Closer" title="Closer" aria-keyshortcuts="+" onClick=${() => zoom.by(0.5)}>+</button>
+        <button type="button" aria-label="Zoom out" title="Zoom out" aria-keyshortcuts="-" onClick=${() => zoom.by(2)}>−</button>
+        <button type="button" aria-label="Zoom in" title="Zoom in" aria-keyshortcuts="+" onClick=${() => zoom.by(0.5)}>+</button>
         <button type="button" aria-keyshortcuts="0" onClick=${zoom.whole}>All</button>
       </div></div>
     <${Tracks} doc=${doc} narrow=${narrow} tell=${setUnder} />

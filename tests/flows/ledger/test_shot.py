@@ -133,6 +133,7 @@ def test_what_is_held_is_neither_made_nor_delivered(
     ]
 
 
+@pytest.mark.proof
 def test_a_skipped_shot_becomes_a_slate_and_another_seed_another_take_in_a_marked_version(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,7 +99,7 @@ def test_every_version_has_a_report_that_plays_its_own_files(film: Rendered) -> 
     assert len(addresses) == 1 + 4
     for one in (*addresses, *loaded):
         assert (version / one).is_file(), one
-    assert verifying.verify(version / "web.mp4").delivered == "same"
+    assert verifying.verify_file(version / "web.mp4").delivered == "same"
 
 
 def test_text_with_markup_in_it_stays_text(exported: Path) -> None:

@@ -43,7 +43,9 @@ def latest(film: Project) -> str:
 
 
 def test_a_waiver_publishes_the_version_and_says_who_why_and_when(scene: Project) -> None:
-    outcome = waivers.waive_check(scene, "v001", "loudness", reason="the client wants it loud", by="Anna")
+    outcome = waivers.waive_check(
+        scene, "v001", "loudness", reason="the client wants it loud", by="Anna"
+    )
     assert (latest(scene), outcome.published, outcome.left) == ("v001", True, ())
     told = json.loads((scene.root / "deliverables" / "v001" / "checks.json").read_text())
     (row,) = [one for one in told["checks"] if one["verdict"] == "fail"]
@@ -68,7 +70,9 @@ def test_a_version_is_published_only_when_all_failures_are_waived(scene: Project
     )
     assert [
         one.name
-        for one in waivers.waive_check(scene, "v001", "web: loudness", reason="loud", by="Anna").left
+        for one in waivers.waive_check(
+            scene, "v001", "web: loudness", reason="loud", by="Anna"
+        ).left
     ] == ["black"]
     assert latest(scene) == ""
     assert waivers.waive_check(scene, "v001", "black", reason="a fade", by="Anna").published
