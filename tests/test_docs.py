@@ -4,6 +4,7 @@ that exist."""
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import pytest
 from infra.generated_docs import DOCS, generate_pages
 
 ROOT = DOCS.parent
+PAGES = functools.cache(generate_pages)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "infra").glob("*.md")])
 
 
 @pytest.mark.parametrize("name", ["manifests.md", "commands.md", "production.md"])
 def test_the_generated_pages_are_up_to_date(name: str) -> None:
-    assert (DOCS / name).read_text() == generate_pages()[name], "run `make docs`"
+    assert (DOCS / name).read_text() == PAGES()[name], "run `make docs`"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -37,7 +39,7 @@ def test_the_make_targets_that_documents_name_exist() -> None:
 
 
 def test_the_verbs_that_documents_name_exist() -> None:
-    known = set(re.findall(r"^## callsheet (\w+)", generate_pages()["commands.md"], flags=re.M))
+    known = set(re.findall(r"^## callsheet (\w+)", PAGES()["commands.md"], flags=re.M))
     named = {
         verb
         for document in DOCUMENTS

@@ -131,6 +131,7 @@ def test_the_script_holds_the_lines_of_the_truth_in_order_with_at_least_five_emo
     assert " ^\n" in script
 
 
+@pytest.mark.proof
 def test_a_second_recording_has_other_pauses_other_levels_and_twice_the_noise(
     tmp_path: Path,
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_second_recording_has_other_pauses_other_levels_and_twice_the_noise(
     assert room_level(second, truth) - room_level(first, example_truth()) == pytest.approx(6, abs=1)
 
 
+@pytest.mark.proof
 def test_a_second_recording_is_the_same_for_the_same_seed_and_another_for_another(
     tmp_path: Path,
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_
     assert [result.shot_id for result in results if isinstance(result, Take)] == [shots[1].shot_id]
 
 
+@pytest.mark.proof
 def test_the_same_shot_made_on_another_worker_is_the_same_take(
     film: Rendered, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_held_shot_is_stopped_where_it_is_and_the_rest_go_on(
     assert {path.stem for path in (job.root / "media/takes").iterdir()} == {shots[1].shot_id}
 
 
+@pytest.mark.proof
 def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
     results: list[Take | ShotFailure] = []
@@ -238,6 +240,7 @@ def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(
     assert set(threads.values()) == {float(job.threads)}
 
 
+@pytest.mark.proof
 def test_a_worker_without_a_gpu_does_not_see_that_of_another(
     film: Rendered, tmp_path: Path
 ) -> None:

@@ -211,16 +211,17 @@ def test_a_second_render_finds_nothing_to_do(lesson: tuple[Path, Outcome]) -> No
     film = open_project(folder)
     assert outcome.version is not None
     store = film.store
-    reel = VersionInputs(
+    inputs = VersionInputs(
         shots=store.read_current(Shot),
         takes=store.read(Take),
         cues=store.read_current(Cue),
         recordings=store.read_current(Recording),
     )
-    found = find_standing_files(film, reel)
+    found = find_standing_files(film, inputs)
     assert found is not None and {row.version for row in found} == {outcome.version.name}
 
 
+@pytest.mark.proof
 def test_a_changed_word_on_a_slide_makes_one_section_again_and_no_take(
     lesson: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_a_changed_mood_makes_one_take_and_one_section_again(
     assert (outcome.made, told_sections(folder)[-1]) == (1, "1 of 3 rendered")
 
 
+@pytest.mark.proof
 def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
     lesson: tuple[Path, Outcome], tmp_path: Path
 ) -> None:

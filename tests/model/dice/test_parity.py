@@ -57,7 +57,9 @@ def test_most_golden_tensors_of_a_fixture_are_looked_at() -> None:
         (preprocess, "CLIP_STD", (0.27, 0.27, 0.27), "preprocess_synthetic"),
         (preprocess, "MULTIPLE", 32, "bbox_and_sizes"),
         (detector, "SHORT_SIDE", 448, "yolo_postprocess"),
-        (vision, "read_scaling", lambda _: 0.18, "pipeline_tiny"),
+        pytest.param(
+            vision, "read_scaling", lambda _: 0.18, "pipeline_tiny", marks=pytest.mark.proof
+        ),
     ],
 )
 def test_a_wrong_constant_in_the_product_fails_the_comparison(

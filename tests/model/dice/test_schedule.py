@@ -7,19 +7,15 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.dice.config import SCHEDULER
-from model.dice.guidance import EVERYTHING, Guidance
 from model.dice.parts import FRAME_SAMPLES, HELD_FRAMES, split_speech
 from model.dice.schedule import SHORTEST, Schedule, plan_circular_windows, plan_open_windows
 from model.dice.stream import GENERATED_RATE, count_generated_frames, place_frames
 from model.talker import Speech
-from model.v_prediction import add_noise, step_euler
 
-scales = st.floats(0, 12)
 rates = st.sampled_from(
     [Fraction(25), Fraction(24), Fraction(30), Fraction(30000, 1001), Fraction(50), Fraction(25, 2)]
 )
@@ -49,51 +45,6 @@ def test_circular_windows_visit_every_frame_and_wrap(frames: int, shift: int, ov
     windows = plan_circular_windows(frames, window=25, shift=shift, overlap=overlap)
     assert {number for window in windows for number in window} == set(range(frames))
     assert all(len(window) == 25 for window in windows)
-
-
-@given(appearance=scales, audio=scales, emotion=scales)
-def test_branch_weights_sum_to_one_and_cancelled_branches_are_left_out(
-    appearance: float, audio: float, emotion: float
-) -> None:
-    ramps = Guidance(appearance=(appearance,) * 2, audio=(audio,) * 2, emotion=(emotion,) * 2)
-    weights = ramps.weights(3, 25)
-    assert sum(weights.values()) == pytest.approx(1)
-    assert all(weights.values())
-    assert len(weights) == 1 + (appearance != 1) + (appearance != audio) + (audio != emotion) - (
-        emotion == 0
-    )
-
-
-@pytest.mark.parametrize(
-    ("told", "branches"),
-    [((3.0, 6.0, 6.0), 3), ((3.0, 6.0, 4.0), 4), ((3.0, 3.0, 3.0), 2), ((1.0, 1.0, 1.0), 1)],
-)
-def test_a_fourth_branch_runs_only_when_audio_and_emotion_differ(
-    told: tuple[float, ...], branches: int
-) -> None:
-    appearance, audio, emotion = told
-    ramps = Guidance(appearance=(appearance,) * 2, audio=(audio,) * 2, emotion=(emotion,) * 2)
-    assert len(ramps.weights(0, 2)) == branches
-    assert EVERYTHING in ramps.weights(0, 2)
-
-
-def test_a_ramp_goes_from_its_first_to_its_second_value() -> None:
-    ramps = Guidance(appearance=(1.0, 2.5), audio=(2.0, 4.0), emotion=(2.0, 4.0))
-    assert [ramps.weights(step, 4)[EVERYTHING] for step in range(4)] == pytest.approx(
-        [2, 8 / 3, 10 / 3, 4]
-    )
-
-
-def test_euler_steps_with_the_true_v_lead_back_to_the_clean_latent() -> None:
-    schedule, generator = Schedule.of(SCHEDULER, 25), torch.Generator().manual_seed(0)
-    clean = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
-    noise = torch.randn(2, 4, 3, 3, generator=generator, dtype=torch.float64)
-    x = add_noise(clean, noise, schedule.sigmas[0])
-    for sigma, following in pairwise(schedule.sigmas):
-        wide = (sigma.double() ** 2 + 1).sqrt()
-        v = (x / wide**2 - clean) * wide / sigma
-        x = step_euler(x, v, sigma, following)
-    assert torch.allclose(x, clean, atol=1e-4)
 
 
 def test_a_scheduler_of_another_kind_is_refused() -> None:

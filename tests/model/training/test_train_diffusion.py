@@ -104,6 +104,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(
     ).read_bytes()
 
 
+@pytest.mark.proof
 def test_a_process_that_was_killed_outright_goes_on_to_the_same_weights(
     trained: Path, tmp_path: Path
 ) -> None:
