@@ -121,16 +121,24 @@ def align_script(
             assign_recording(cues.get(i) or make_missing_cue(line), recordings)
             for i, line in enumerate(lines)
         ],
-        takes={
-            lines[take.candidate.line].line_id: [
-                line_readings.measure_candidate(inputs.words, r) for r in take.candidates
-            ]
-            for take in takes
-        },
+        takes=_list_takes(inputs, takes),
         chosen={lines[take.candidate.line].line_id: take.number for take in takes},
         names=names,
         unscripted=_list_unscripted(inputs, list(cues.values()), names),
     )
+
+
+def _list_takes(
+    inputs: _AlignmentInputs, takes: Sequence[LineReading]
+) -> dict[str, list[tuple[int, int]]]:
+    """List the spans of every take of each line, by line id."""
+    return {
+        inputs.script.lines[take.candidate.line].line_id: [
+            line_readings.measure_candidate(inputs.words, candidate)
+            for candidate in take.candidates
+        ]
+        for take in takes
+    }
 
 
 def _cue_timed_lines(lines: Sequence[Line], recordings: Sequence[Recording]) -> dict[int, Cue]:

@@ -93,19 +93,21 @@ def export(found: Alignment, *, at: str) -> str:
     for cue in found.cues:
         cells = _list_cells(cue, found)
         exported = json.dumps([*(cells[name] for name in FIELDS), at], ensure_ascii=False)
-        row = {
-            "line_id": cue.line_id,
-            "text": cue.text,
-            "status": cue.status,
-            "reasons": cue.reasons,
-        } | cells
-        row |= {
-            "confidence": f"{cue.confidence:.2f}",
-            "takes": str(len(found.takes.get(cue.line_id, ()))),
-            "exported": exported,
-        }
+        row = cells | _list_facts(cue, found) | {"exported": exported}
         sheet.writerow({name: _add_apostrophe(text) for name, text in row.items()})
     return out.getvalue()
+
+
+def _list_facts(cue: Cue, found: Alignment) -> dict[str, str]:
+    """List the cells that only inform."""
+    return {
+        "line_id": cue.line_id,
+        "text": cue.text,
+        "status": cue.status,
+        "reasons": cue.reasons,
+        "confidence": f"{cue.confidence:.2f}",
+        "takes": str(len(found.takes.get(cue.line_id, ()))),
+    }
 
 
 def read_changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOverride]:
@@ -117,25 +119,41 @@ def read_changes(table: SheetTable, *, characters: Iterable[str]) -> list[CueOve
     changes: list[CueOverride] = []
     problems: list[Problem] = []
     for record in table.records:
-        try:
-            *before, at = _read_exported(record)
-        except (ValueError, RecursionError):
-            message = "this column holds what was exported; leave it as it is"
-            problems.append(table.problem(record, "exported", message))
-            continue
-        for name, exported in zip(FIELDS, before, strict=True):
+        for exported in _read_exported_cells(table, record, problems):
             try:
-                value = _read_value(table, record, name, known)
-                old = _read_value(table, _replace_cell(record, name, exported), name, known)
+                changes += _compare_cell(table, record, exported, known)
             except InputError as error:
                 problems += error.problems
-                continue
-            if value != old:
-                line_id = _strip_apostrophe(record["line_id"])
-                changes.append(CueOverride(line_id=line_id, field=name, value=value, at=at))
     if problems:
         raise InputError(problems)
     return changes
+
+
+def _read_exported_cells(
+    table: SheetTable, record: SheetRecord, problems: list[Problem]
+) -> list[CueOverride]:
+    """Read what a row's `FIELDS` held when it was exported, or add the problem to the list."""
+    try:
+        *values, at = _read_exported(record)
+    except (ValueError, RecursionError):
+        message = "this column holds what was exported; leave it as it is"
+        problems.append(table.problem(record, "exported", message))
+        return []
+    line_id = _strip_apostrophe(record["line_id"])
+    return [
+        CueOverride(line_id=line_id, field=name, value=value, at=at)
+        for name, value in zip(FIELDS, values, strict=True)
+    ]
+
+
+def _compare_cell(
+    table: SheetTable, record: SheetRecord, exported: CueOverride, characters: Mapping[str, str]
+) -> list[CueOverride]:
+    """Return the change of a cell against what was exported, if there is one."""
+    name = exported.field
+    value = _read_value(table, record, name, characters)
+    old = _read_value(table, _replace_cell(record, name, exported.value), name, characters)
+    return [replace(exported, value=value)] if value != old else []
 
 
 def separate_conflicts(
@@ -179,25 +197,26 @@ def apply(
     find which of them a moved line lies in and where they end; without them, neither is checked.
     """
     ends = max((row.offset_samples + row.samples for row in recordings), default=None)
-    by_line: dict[str, dict[str, str]] = {}
-    for (line_id, name), override in select_latest(decided).items():
-        by_line.setdefault(line_id, {})[name] = override.value
+    by_line = _group_by_line(decided)
     known = {cue.line_id for cue in found.cues}
-    unfit = [
-        f"{line_id}: this line is no longer in the script"
-        for line_id in by_line
-        if line_id not in known
-    ]
+    missing = [line_id for line_id in by_line if line_id not in known]
+    unfit = [f"{line_id}: this line is no longer in the script" for line_id in missing]
     cues = []
     for cue in found.cues:
-        takes = len(found.takes.get(cue.line_id, ()))
-        changed, complaint = _apply_to_cue(
-            cue, by_line.get(cue.line_id, {}), takes=takes, ends=ends
-        )
+        mine, takes = by_line.get(cue.line_id, {}), len(found.takes.get(cue.line_id, ()))
+        changed, complaint = _apply_to_cue(cue, mine, takes=takes, ends=ends)
         moved = (changed.start, changed.end) != (cue.start, cue.end)
         cues.append(assign_recording(changed, recordings) if moved else changed)
         unfit += [f"{cue.line_id}: {complaint}"] if complaint else []
     return AppliedOverrides(cues=cues, unfit=unfit)
+
+
+def _group_by_line(decided: Sequence[CueOverride]) -> dict[str, dict[str, str]]:
+    """Group the latest decisions by line, then by field."""
+    by_line: dict[str, dict[str, str]] = {}
+    for (line_id, name), override in select_latest(decided).items():
+        by_line.setdefault(line_id, {})[name] = override.value
+    return by_line
 
 
 def _list_cells(cue: Cue, found: Alignment) -> dict[str, str]:

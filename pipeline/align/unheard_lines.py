@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from manifests.rows import Cue
+from manifests.rows import Cue, Line
 from pipeline.align import turn_alignment
 from pipeline.align.cue_confidence import Voices
 from pipeline.align.line_readings import ScriptTokens
@@ -39,12 +39,8 @@ def find_gaps(
     free = turn_alignment.subtract_spans(
         voices.speech, [span for cue in cues.values() for span in _claim_spans(cue, voices, names)]
     )
-    runs: list[list[int]] = []
-    for i in range(len(script.lines)):
-        if i not in cues:
-            runs.append([*runs.pop(), i] if runs and runs[-1][-1] == i - 1 else [i])
     gaps = []
-    for run in runs:
+    for run in _find_runs([i for i in range(len(script.lines)) if i not in cues]):
         after = cues[run[0] - 1].end if run[0] - 1 in cues else 0
         before = cues[run[-1] + 1].start if run[-1] + 1 in cues else None
         between = [
@@ -58,29 +54,34 @@ def find_gaps(
     return gaps
 
 
+def _find_runs(numbers: Sequence[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for number in numbers:
+        runs.append([*runs.pop(), number] if runs and runs[-1][-1] == number - 1 else [number])
+    return runs
+
+
 def place_lines(
     script: ScriptTokens, gap: UnheardGap, names: Mapping[str, str] | None
 ) -> dict[int, Cue]:
     """Make cues for a gap's lines by order, duration and speaker. `names`: known speakers."""
-    expected = [
-        ExpectedLine(
-            character=line.character, seconds=turn_alignment.estimate_seconds(len(line.text))
-        )
-        for line in (script.lines[i] for i in gap.lines)
-    ]
+    expected = [_expect_line(script.lines[i]) for i in gap.lines]
     matches, _ = turn_alignment.match_lines(expected, gap.speech, names=names)
     swapped = {
         i for a, b in itertools.pairwise(matches) if a.turn > b.turn for i in (a.line, b.line)
     }
     cues: dict[int, Cue] = {}
     for match in matches:
-        order = (
-            "by voice and duration, out of script order"
-            if match.line in swapped
-            else "by order, duration and voice"
-        )
+        order = "by order, duration and voice"
+        if match.line in swapped:
+            order = "by voice and duration, out of script order"
         cues |= _share_turns(script, gap, match, expected, order)
     return cues
+
+
+def _expect_line(line: Line) -> ExpectedLine:
+    seconds = turn_alignment.estimate_seconds(len(line.text))
+    return ExpectedLine(character=line.character, seconds=seconds)
 
 
 def _share_turns(

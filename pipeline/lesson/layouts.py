@@ -231,6 +231,22 @@ def _find_corner(
     It is in its corner if that is free, else in another, also smaller, else anywhere, else over the
     least text.
     """
+    sides, edge = _list_sides(arrangement, size)
+    boxes, all_ink = _to_array(_grow_boxes(text)), _to_array(_grow_boxes([*text, *art]))
+    corners = [_list_corners(arrangement, size, side, edge) for side in sides]
+    for rects in corners:
+        free = [rect for rect in rects if not _is_covered(rect, boxes)]
+        if free:
+            return next((rect for rect in free if not _is_covered(rect, all_ink)), free[0])
+    for rects in corners:
+        found = _find_nearest_free(rects[0], size, edge, boxes)
+        if found:
+            return found
+    return min(corners[-1], key=lambda rect: sum(rect.overlap(box) for box in text))
+
+
+def _list_sides(arrangement: Arrangement, size: tuple[int, int]) -> tuple[list[int], int]:
+    """List the sides of the presenter's square to try, and the margin, in pixels."""
     width, height = size
     edge = min(_round_even(arrangement.margin * height), width // 8 * 2, height // 8 * 2)
     most = min(width, height) - 2 * edge
@@ -238,25 +254,7 @@ def _find_corner(
         max(2, min(_round_even(arrangement.size * height * share), most // 2 * 2))
         for share in SMALLER
     ]
-    boxes, all_ink = _to_array(_grow_boxes(text)), _to_array(_grow_boxes([*text, *art]))
-    for side in sides:
-        free = [
-            rect
-            for rect in _list_corners(arrangement, size, side, edge)
-            if not _is_covered(rect, boxes)
-        ]
-        if free:
-            return next((rect for rect in free if not _is_covered(rect, all_ink)), free[0])
-    for side in sides:
-        found = _find_nearest_free(
-            _list_corners(arrangement, size, side, edge)[0], size, edge, boxes
-        )
-        if found:
-            return found
-    return min(
-        _list_corners(arrangement, size, sides[-1], edge),
-        key=lambda rect: sum(rect.overlap(box) for box in text),
-    )
+    return sides, edge
 
 
 def _list_corners(

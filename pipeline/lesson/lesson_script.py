@@ -101,16 +101,18 @@ def check(
         try:
             parse(section.layout, base=base)
         except LayoutError as error:
-            problems.append(
-                Problem(
-                    file=file,
-                    line=section.source_line or None,
-                    message=str(error),
-                    expected=error.expected,
-                    nearest=error.nearest,
-                )
-            )
+            problems.append(_describe_layout_error(error, section, file))
     return problems
+
+
+def _describe_layout_error(error: LayoutError, section: Section, file: str) -> Problem:
+    return Problem(
+        file=file,
+        line=section.source_line or None,
+        message=str(error),
+        expected=error.expected,
+        nearest=error.nearest,
+    )
 
 
 def _describe_unknown_slide(step: SlideStep, slides: Sequence[str], file: str) -> Problem:
@@ -144,28 +146,21 @@ def _build_section(
 ) -> Section:
     steps: list[SlideStep] = []
     layout = ""
-    for line in lines:
-        for note in filter(None, map(str.strip, line.notes.split(";"))):
-            name, value = parse_directive(note) or ("", "")
-            if name == "slide" and not SLIDE_NAME.fullmatch(value):
-                problems.append(_note_problem(line, f"not a slide name: {value!r}"))
-            elif name == "slide":
-                steps.append(
-                    SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line)
-                )
-            elif name == "layout" and layout not in {"", value}:
-                problems.append(
-                    _note_problem(
-                        line, "two layouts for one section", only=repr(layout), got=repr(value)
-                    )
-                )
-            elif name == "layout":
-                layout = value
+    for line, note in _list_notes(lines):
+        name, value = parse_directive(note) or ("", "")
+        if name == "slide" and not SLIDE_NAME.fullmatch(value):
+            problems.append(_note_problem(line, f"not a slide name: {value!r}"))
+        elif name == "slide":
+            steps.append(SlideStep(slide=value, line_id=line.line_id, source_line=line.source_line))
+        elif name == "layout" and layout not in {"", value}:
+            message, only = "two layouts for one section", repr(layout)
+            problems.append(_note_problem(line, message, only=only, got=repr(value)))
+        elif name == "layout":
+            layout = value
     first = lines[0]
     if not steps or steps[0].line_id != first.line_id:
-        steps.insert(
-            0, SlideStep(slide=str(number), line_id=first.line_id, source_line=first.source_line)
-        )
+        own = SlideStep(slide=str(number), line_id=first.line_id, source_line=first.source_line)
+        steps = [own, *steps]
     return Section(
         title=title,
         steps=tuple(steps),
@@ -173,6 +168,14 @@ def _build_section(
         layout=layout,
         source_line=first.source_line,
     )
+
+
+def _list_notes(lines: Sequence[Line]) -> list[tuple[Line, str]]:
+    return [
+        (line, note)
+        for line in lines
+        for note in filter(None, map(str.strip, line.notes.split(";")))
+    ]
 
 
 def _note_problem(line: Line, message: str, *, only: str = "", got: str | None = None) -> Problem:

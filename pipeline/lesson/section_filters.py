@@ -30,14 +30,7 @@ def build_reader(
 ) -> list[str]:
     """Build the ffmpeg arguments that write a segment's finished raw frames to `pipe:1`."""
     graph = _FilterGraph(inputs)
-    stream = ""
-    for layer in segment.layers:
-        if layer.cut.label == SLIDE:
-            slide = inputs.slides[layer.cut.number.removeprefix("slide ")]
-            picture = graph.add_slide(layer.cut, slide.paper)
-        else:
-            picture = graph.add_take(layer, segment.frames)
-        stream = graph.overlay(stream, picture, layer.cut) if stream else picture
+    stream = _add_layers(graph, segment)
     marks = sorted({MARKS[layer.cut.label] for layer in segment.layers if layer.cut.label in MARKS})
     if inputs.burn_in and marks:
         stream = graph.add_mark(stream, " + ".join(marks), composed.placement.presenter)
@@ -49,6 +42,18 @@ def build_reader(
         *("-f", "rawvideo", "-fps_mode", "passthrough", "-frames:v", str(segment.frames)),
         "pipe:1",
     ]
+
+
+def _add_layers(graph: _FilterGraph, segment: edit_list.Segment) -> str:
+    stream = ""
+    for layer in segment.layers:
+        if layer.cut.label == SLIDE:
+            slide = graph.section_inputs.slides[layer.cut.number.removeprefix("slide ")]
+            picture = graph.add_slide(layer.cut, slide.paper)
+        else:
+            picture = graph.add_take(layer, segment.frames)
+        stream = graph.overlay(stream, picture, layer.cut) if stream else picture
+    return stream
 
 
 def format_ratio(rate: Fraction) -> str:
@@ -93,15 +98,7 @@ class _FilterGraph:
     def add_take(self, layer: edit_list.Layer, frames: int) -> str:
         """Add a presenter's frames, cropped, scaled to their place and graded."""
         cut = layer.cut
-        wide, high = cut.place_box.size if cut.place_box else self.section_inputs.picture.size
-        assert cut.crop_box is not None  # presenters are framed when they are placed
-        left, top, width, height = cut.crop_box
-        rate = format_ratio(self.section_inputs.picture.rate)
-        filters = (
-            f"trim=start_frame={layer.first}:end_frame={layer.first + frames},setpts=N/({rate})/TB"
-        )
-        filters += f",crop={width}:{height}:{left}:{top}:exact=1"
-        filters += f",zscale=w={wide}:h={high}:filter=spline36:rangein=full:range=full"
+        filters = self._list_take_filters(layer, frames)
         if cut.cube_path:
             cube = _escape(str((self.section_inputs.root / cut.cube_path).resolve()))
             filters += f",format=gbrp12le,lut3d=file={cube}:interp=tetrahedral"
@@ -113,6 +110,20 @@ class _FilterGraph:
             return stream
         mask = self.add_chain(self._add_still(self.section_inputs.root / cut.mask), "format=gray")
         return self.add_chain([self.add_chain(stream, "format=gbrap"), mask], "alphamerge")
+
+    def _list_take_filters(self, layer: edit_list.Layer, frames: int) -> str:
+        """List the filters that trim, crop and scale a take."""
+        cut, picture = layer.cut, self.section_inputs.picture
+        wide, high = cut.place_box.size if cut.place_box else picture.size
+        assert cut.crop_box is not None  # presenters are framed when they are placed
+        left, top, width, height = cut.crop_box
+        last = layer.first + frames
+        return (
+            f"trim=start_frame={layer.first}:end_frame={last}"
+            f",setpts=N/({format_ratio(picture.rate)})/TB"
+            f",crop={width}:{height}:{left}:{top}:exact=1"
+            f",zscale=w={wide}:h={high}:filter=spline36:rangein=full:range=full"
+        )
 
     def overlay(self, below: str, above: str, cut: Cut) -> str:
         """Overlay a picture on another, in its place."""

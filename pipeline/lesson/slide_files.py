@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from manifests.errors import InputError, Problem
@@ -66,25 +67,29 @@ def check_slide_files(path: Path) -> list[str]:
     Raises InputError with every problem. A PDF has no names here.
     """
     files = list_slide_files(path)
-    limit = f"at most {LARGEST_FILE >> 20} MB"
-    problems = [
-        Problem(file=file.name, message="the file is too large", expected=limit)
-        for file in files
-        if file.stat().st_size > LARGEST_FILE
-    ]
-    if len(files) > MOST_SLIDES:
-        message = f"there are {len(files)} slides"
-        problems.append(Problem(file=path.name, message=message, expected=f"at most {MOST_SLIDES}"))
     names = [name_picture(file) for file in files] if path.is_dir() else []
-    counts = Counter(names)
-    problems += [
-        Problem(file=f"{path.name}/{file.name}", message=f"two slides are called {name!r}")
-        for file, name in zip(files, names, strict=False)
-        if counts[name] > 1
-    ]
+    problems = [*_check_sizes(path, files), *_check_names(path, files, names)]
     if problems:
         raise InputError(problems)
     return names
+
+
+def _check_sizes(path: Path, files: list[Path]) -> Iterator[Problem]:
+    for file in files:
+        if file.stat().st_size > LARGEST_FILE:
+            message, expected = "the file is too large", f"at most {LARGEST_FILE >> 20} MB"
+            yield Problem(file=file.name, message=message, expected=expected)
+    if len(files) > MOST_SLIDES:
+        message, expected = f"there are {len(files)} slides", f"at most {MOST_SLIDES}"
+        yield Problem(file=path.name, message=message, expected=expected)
+
+
+def _check_names(path: Path, files: list[Path], names: list[str]) -> Iterator[Problem]:
+    counts = Counter(names)
+    for file, name in zip(files, names, strict=False):
+        if counts[name] > 1:
+            message = f"two slides are called {name!r}"
+            yield Problem(file=f"{path.name}/{file.name}", message=message)
 
 
 def _sort_key(file: Path) -> tuple[bool, int, str, str]:

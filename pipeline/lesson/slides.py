@@ -23,7 +23,7 @@ from pipeline.lesson.pdf_slides import name_pages, open_pdf, read_pdf_pages
 from pipeline.lesson.picture_slides import read_picture_pages
 from pipeline.lesson.slide_files import check_slide_files, list_slide_files
 from pipeline.lesson.slide_ink import find_ink, is_full_bleed
-from pipeline.lesson.slide_page import SlidePage, find_paper
+from pipeline.lesson.slide_page import SlidePage, SlidePicture, find_paper
 
 VERSION = "3"  # of how slides are drawn and read
 
@@ -87,15 +87,11 @@ def collect_text_boxes(slides: Sequence[Slide]) -> list[Rect]:
 
 
 def _write_still(page: SlidePage, root: Path) -> Slide:
-    from PIL import Image
-
-    identity = digest_bytes(
-        np.ascontiguousarray(page.pixels).tobytes() + str(page.pixels.shape).encode()
-    )
+    pixels = np.ascontiguousarray(page.pixels)
+    identity = digest_bytes(pixels.tobytes() + str(page.pixels.shape).encode())
     path = root / layout.SLIDES / f"{identity}.png"
     if not path.is_file():
-        with atomic_write(path) as partial:
-            Image.fromarray(page.pixels).save(partial, compress_level=4)
+        _write_picture(page.pixels, path)
     return Slide(
         name=page.name,
         digest=identity,
@@ -106,6 +102,13 @@ def _write_still(page: SlidePage, root: Path) -> Slide:
         paper=bytes(find_paper(page.pixels)).hex(),
         full_bleed=is_full_bleed(page.pixels),
     )
+
+
+def _write_picture(pixels: SlidePicture, path: Path) -> None:
+    from PIL import Image
+
+    with atomic_write(path) as partial:
+        Image.fromarray(pixels).save(partial, compress_level=4)
 
 
 def _read_index(index: Path, root: Path) -> list[Slide] | None:

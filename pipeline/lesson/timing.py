@@ -61,12 +61,12 @@ def lay_out_sections(
     first_words = {
         cue.line_id: round_to_frame(cue.start, rate) for cue in cues if 0 <= cue.start < cue.end
     }
-    heard = [
+    spoken = [
         (number, section, chapter)
         for number, section in enumerate(script.sections, start=1)
         if (chapter := _find_chapter(section, first_words)) is not None and chapter < total
     ]
-    begins = _find_starts([(section, chapter) for _, section, chapter in heard], base)
+    begins = _find_starts([(section, chapter) for _, section, chapter in spoken], base)
     ends = [*begins[1:], total][: len(begins)]
     return [
         TimedSection(
@@ -78,7 +78,7 @@ def lay_out_sections(
             slides=_time_slides(section, first_words, start, end),
             shots=tuple(shot for shot in base if shot.start_frame < end and start < shot.end_frame),
         )
-        for (number, section, chapter), start, end in zip(heard, begins, ends, strict=True)
+        for (number, section, chapter), start, end in zip(spoken, begins, ends, strict=True)
         if start < end
     ]
 
@@ -116,7 +116,7 @@ def _find_chapter(section: Section, first_words: Mapping[str, int]) -> int | Non
     )
 
 
-def _find_starts(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
+def _find_starts(spoken: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> list[int]:
     """Find the first frames of the sections.
 
     That is the cut before each first word where the cut is the section's own, else the word's
@@ -124,7 +124,7 @@ def _find_starts(heard: Sequence[tuple[Section, int]], base: Sequence[Shot]) -> 
     """
     begins = list[int]()
     before = -1  # the first word of the section before, which keeps its own slide
-    for section, chapter in heard:
+    for section, chapter in spoken:
         own = [
             shot.start_frame
             for shot in base

@@ -34,26 +34,25 @@ class TranscriptEntry:
 
 
 def build_entries(
-    stretches: Sequence[TimedSection],
+    sections: Sequence[TimedSection],
     script: LessonScript,
     cues: Sequence[Cue],
     slides: Mapping[str, Slide],
 ) -> list[TranscriptEntry]:
     """Build the transcript of the sections from the lines that are heard."""
-    heard = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
-    return [
-        TranscriptEntry(
-            title=stretch.section.title,
-            frame=stretch.chapter,
-            spoken=tuple(
-                (line.character, line.text)
-                for line in script.lines_of(stretch.section)
-                if line.line_id in heard
-            ),
-            on_slides=_list_words([slides[shown.slide] for shown in stretch.slides]),
+    found = {cue.line_id for cue in cues if 0 <= cue.start < cue.end}
+    entries = []
+    for timed in sections:
+        lines = [line for line in script.lines_of(timed.section) if line.line_id in found]
+        entries.append(
+            TranscriptEntry(
+                title=timed.section.title,
+                frame=timed.chapter,
+                spoken=tuple((line.character, line.text) for line in lines),
+                on_slides=_list_words([slides[shown.slide] for shown in timed.slides]),
+            )
         )
-        for stretch in stretches
-    ]
+    return entries
 
 
 def render_text(title: str, transcript: Sequence[TranscriptEntry], *, rate: Fraction) -> str:

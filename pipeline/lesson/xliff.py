@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -79,30 +79,29 @@ def read(path: Path, script: LessonScript) -> Translation:
     or words differently by now, and for units that are not translated.
     """
     root = _parse(path)
-    problems = list[Problem]()
     sources = {unit.name: unit.source for units in _group_units(script).values() for unit in units}
-    found: dict[str, str] = {}
+    units = list(_read_12(root) if root.get("version") == "1.2" else _read_21(root))
+    if problems := list(_check_units(units, sources, path.name)):
+        raise InputError(problems)
+    found = {unit.name: unit.target for unit in units}
+    titles = {match[1]: text for name, text in found.items() if (match := _TITLE.fullmatch(name))}
+    texts = {name: text for name, text in found.items() if not _TITLE.fullmatch(name)}
+    return Translation(language=_read_language(root), titles=titles, texts=texts)
+
+
+def _check_units(units: Sequence[_Unit], sources: dict[str, str], file: str) -> Iterator[Problem]:
     names = set[str]()
-    for unit in _read_12(root) if root.get("version") == "1.2" else _read_21(root):
+    for unit in units:
         problem = _check_unit(unit, sources)
         if not problem and unit.name in names:
             problem = f"the unit {unit.name!r} appears twice"
         if problem:
             near = None if unit.name in sources else find_nearest(unit.name, list(sources))
-            problems.append(Problem(file=path.name, message=problem, nearest=near))
-        else:
-            found[unit.name] = unit.target
+            yield Problem(file=file, message=problem, nearest=near)
         names.add(unit.name)
-    problems += [
-        Problem(file=path.name, message=f"the unit {name!r} is missing")
-        for name in sources
-        if name not in names
-    ]
-    if problems:
-        raise InputError(problems)
-    titles = {match[1]: text for name, text in found.items() if (match := _TITLE.fullmatch(name))}
-    texts = {name: text for name, text in found.items() if not _TITLE.fullmatch(name)}
-    return Translation(language=_read_language(root), titles=titles, texts=texts)
+    for name in sources:
+        if name not in names:
+            yield Problem(file=file, message=f"the unit {name!r} is missing")
 
 
 def _group_units(script: LessonScript) -> dict[str, list[_Unit]]:
@@ -231,26 +230,27 @@ def _parse(path: Path) -> Any:
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 
-    if not path.is_file():
-        raise InputError(Problem(file=path.name, message="no such file"))
-    if path.stat().st_size > LARGEST:
-        expected = f"at most {LARGEST >> 20} MB"
-        raise InputError(
-            Problem(file=path.name, message="the file is too large", expected=expected)
-        )
+    _check_file(path)
     try:
         root = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
         message = "a document type or entities are not accepted"
-        raise InputError(
-            Problem(file=path.name, message=message, expected="plain XLIFF")
-        ) from error
+        problem = Problem(file=path.name, message=message, expected="plain XLIFF")
+        raise InputError(problem) from error
     except (ET.ParseError, ValueError) as error:
         line = getattr(error, "position", (None,))[0]
         message = f"not readable XML: {error}"
         raise InputError(Problem(file=path.name, line=line, message=message)) from error
     _check_version(root, path.name)
     return root
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(Problem(file=path.name, message="no such file"))
+    if path.stat().st_size > LARGEST:
+        message, expected = "the file is too large", f"at most {LARGEST >> 20} MB"
+        raise InputError(Problem(file=path.name, message=message, expected=expected))
 
 
 def _check_version(root: Any, file: str) -> None:

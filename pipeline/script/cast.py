@@ -46,6 +46,12 @@ PORTRAIT_SUFFIXES = (
     ".webm",
 )
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".mp4", ".mov", ".mkv")
+FILE_SUFFIXES = {
+    "portrait": PORTRAIT_SUFFIXES,
+    "voice_sample": SOUND_SUFFIXES,
+    "emotion_sample": SOUND_SUFFIXES + PORTRAIT_SUFFIXES,
+    "look": (*PORTRAIT_SUFFIXES, ".cube"),
+}
 
 
 def read(path: Path, *, words: Words, folder: Path | None = None) -> list[Actor]:
@@ -212,13 +218,7 @@ def _check_face(table: tables.SheetTable, record: tables.SheetRecord) -> Iterato
 def _check_files(
     table: tables.SheetTable, record: tables.SheetRecord, folder: Path
 ) -> Iterator[Problem]:
-    kinds = {
-        "portrait": PORTRAIT_SUFFIXES,
-        "voice_sample": SOUND_SUFFIXES,
-        "emotion_sample": SOUND_SUFFIXES + PORTRAIT_SUFFIXES,
-    }
-    kinds["look"] = (*PORTRAIT_SUFFIXES, ".cube")
-    for column, suffixes in kinds.items():
+    for column, suffixes in FILE_SUFFIXES.items():
         if not record[column]:
             continue
         found = file_paths.locate(folder, record[column])
@@ -228,8 +228,8 @@ def _check_files(
             )
         elif found.suffix.lower() not in suffixes:
             expected = "one of " + " ".join(dict.fromkeys(suffixes))
-            got = found.suffix or "no suffix"
             message = f"the {column.replace('_', ' ')} is the wrong type of file"
+            got = found.suffix or "no suffix"
             yield table.problem(record, column, message, expected=expected, got=got)
 
 

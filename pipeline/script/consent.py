@@ -272,6 +272,10 @@ def _check_row(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator
                 got=repr(kind),
                 nearest=find_nearest(kind, COVERS),
             )
+    yield from _check_days(table, record)
+
+
+def _check_days(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
     for column in DAYS:
         if record[column] and _read_day(record[column]) is None:
             expected, got = "a date such as 2026-11-22", repr(record[column])

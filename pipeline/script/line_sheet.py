@@ -81,12 +81,15 @@ def _check_row(
         yield table.problem(
             record, "audio_file", found.message, expected=found.expected, nearest=found.nearest
         )
-    if (code := record["lang"]) and not _LANGUAGE.fullmatch(code):
-        expected = "a code such as en or zh"
-        yield table.problem(
-            record, "lang", "not a language code", expected=expected, got=repr(code)
-        )
+    yield from _check_language(table, record)
     yield from _check_times(table, record)
+
+
+def _check_language(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:
+    code = record["lang"]
+    if code and not _LANGUAGE.fullmatch(code):
+        message, expected = "not a language code", "a code such as en or zh"
+        yield table.problem(record, "lang", message, expected=expected, got=repr(code))
 
 
 def _check_times(table: tables.SheetTable, record: tables.SheetRecord) -> Iterator[Problem]:

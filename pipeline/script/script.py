@@ -192,17 +192,12 @@ def _add_note(
     problems: list[Problem],
 ) -> None:
     """Read an emotion note, keep any other note, and add problems with either to the list."""
-
-    def problem(message: str, near: str | None = None) -> Problem:
-        got = f"[[{part.text}]]"
-        return Problem(file=file, line=part.line, message=message, got=got, nearest=near)
-
     found = _EMOTION_NOTE.fullmatch(part.text)
     if not found:
         drafts[-1].notes.append(part.text)
         if emotion := _guess_emotion(part.text):
-            near = f"'emotion: {emotion}'"
-            problems.append(problem("this note looks like a misspelt emotion note", near))
+            message = "this note looks like a misspelt emotion note"
+            problems.append(_note_problem(part, file, message, f"'emotion: {emotion}'"))
         return
     try:
         curve = parse_curve(found["curve"], words=words)
@@ -213,8 +208,15 @@ def _add_note(
     if part.alone and drafts[-1].text:
         drafts.append(_LineDraft(source_line=part.line))
     if drafts[-1].noted:
-        problems.append(problem("two emotion notes for the same words"))
+        problems.append(_note_problem(part, file, "two emotion notes for the same words"))
     drafts[-1].noted = curve
+
+
+def _note_problem(
+    part: fountain.SpeechPart, file: str, message: str, near: str | None = None
+) -> Problem:
+    got = f"[[{part.text}]]"
+    return Problem(file=file, line=part.line, message=message, got=got, nearest=near)
 
 
 def _guess_emotion(note: str) -> str:

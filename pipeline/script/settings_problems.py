@@ -33,22 +33,23 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        reason, _, place = str(error).rpartition(" (at ")
-        line = re.match(r"line (\d+)", place)
-        number = int(line[1]) if line else text.count("\n") + 1
-        raise InputError(
-            Problem(file=FILE, line=number, message=f"not valid TOML: {reason or error}")
-        ) from error
+        raise InputError(_describe_syntax_error(str(error), text)) from error
     except RecursionError as error:
+        expected = "tables of plain values"
         raise InputError(
-            Problem(file=FILE, message="nested too deeply", expected="tables of plain values")
+            Problem(file=FILE, message="nested too deeply", expected=expected)
         ) from error
     if "folder" in values:
-        line_number = find_line(text, "folder")
-        raise InputError(
-            Problem(file=FILE, line=line_number, column="folder", message="unknown key")
-        )
+        line = find_line(text, "folder")
+        raise InputError(Problem(file=FILE, line=line, column="folder", message="unknown key"))
     return values
+
+
+def _describe_syntax_error(message: str, text: str) -> Problem:
+    reason, _, place = message.rpartition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    number = int(line[1]) if line else text.count("\n") + 1
+    return Problem(file=FILE, line=number, message=f"not valid TOML: {reason or message}")
 
 
 def describe_error(detail: ErrorDetails, text: str, model: type[BaseModel]) -> Problem:
@@ -60,12 +61,12 @@ def describe_error(detail: ErrorDetails, text: str, model: type[BaseModel]) -> P
     key = ".".join(names)
     if detail["type"] == "missing":
         return Problem(file=FILE, column=key, message="this key is missing")
-    line, got = find_line(text, key), repr(detail["input"])
+    line = find_line(text, key)
     if detail["type"] == "extra_forbidden":
         return _describe_unknown_key(key, names, line, model)
     if detail["type"] == "literal_error":
         return _describe_choice(detail, key, line)
-    expected = None
+    expected, got = None, repr(detail["input"])
     if detail["type"] == "model_type":
         message, expected = "this is a table, not a value", f"a line [{key}] with its keys below"
     else:

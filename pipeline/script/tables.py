@@ -137,22 +137,19 @@ def _check_header(
     table: SheetTable, needed: Sequence[str], known: Sequence[str]
 ) -> Iterator[Problem]:
     present = set(table.columns)
-    row = None if table.by_line else 1
     for name in needed:
         if name not in present:
             near = find_nearest(name, sorted(present - {*known}))
-            message = "this column is missing"
-            yield Problem(file=table.file, row=row, column=name, message=message, nearest=near)
+            yield _column_problem(table, name, "this column is missing", nearest=near)
     for name in dict.fromkeys(table.columns):
         if name not in known:
-            yield Problem(
-                file=table.file,
-                row=row,
-                column=name or "(no name)",
-                message="unknown column",
-                nearest=find_nearest(name, known),
-                expected="one of " + ", ".join(known),
-            )
+            near, expected = find_nearest(name, known), "one of " + ", ".join(known)
+            column, message = name or "(no name)", "unknown column"
+            yield _column_problem(table, column, message, nearest=near, expected=expected)
     for name in filter(None, find_duplicates(table.columns)):
-        message = "this column appears twice"
-        yield Problem(file=table.file, row=row, column=name, message=message)
+        yield _column_problem(table, name, "this column appears twice")
+
+
+def _column_problem(table: SheetTable, column: str, message: str, **facts: str | None) -> Problem:
+    row = None if table.by_line else 1
+    return Problem(file=table.file, row=row, column=column, message=message, **facts)  # type: ignore[arg-type]

@@ -192,7 +192,7 @@ PATHS = [
     Bad(
         "a portrait leads out",
         change("cast.csv", "portraits/alex.jpg", "../../alex.jpg"),
-        ("cast.csv, row 2", "leaves"),
+        ("cast.csv, row 2", "leads outside"),
     ),
     Bad(
         "a portrait is a device",
@@ -522,17 +522,17 @@ FORMS = [
     Bad(
         "a consent has a day that never was",
         change("consents.csv", "2026-01-01", "2026-02-30"),
-        ("consents.csv", "not a day"),
+        ("consents.csv", "not a date"),
     ),
     Bad(
         "a consent begins in the year 0",
         change("consents.csv", "2026-01-01", "0000-01-01"),
-        ("consents.csv", "not a day"),
+        ("consents.csv", "not a date"),
     ),
     Bad(
         "a consent's day is a formula",
         cell("consents.csv", "2026-01-01", "=TODAY()"),
-        ("consents.csv", "not a day"),
+        ("consents.csv", "not a date"),
     ),
     Bad(
         "a consent's kind is a list of lists",
