@@ -22,7 +22,6 @@ from model.talker import Portrait
 
 SIDE = 150
 MEAN = np.array([122.782, 117.001, 104.298], np.float32)
-SAME_PERSON = 0.6  # L2 distance under which dlib's author calls two faces one person
 BLOCKS = (
     *("32_1", "32_2", "32_3", "64_down", "64_1", "64_2", "64_3"),
     *("128_down", "128_1", "128_2", "256_down", "256_1", "256_2", "256_down_out"),
@@ -124,7 +123,7 @@ class FaceRecogniser:
 
 
 def measure_distance(face: Embedding, other: Embedding) -> float:
-    """Return the L2 distance of two faces; below `SAME_PERSON` they count as one person."""
+    """Return the L2 distance of two faces; below 0.6, dlib's author counts them as one person."""
     return float(np.linalg.norm(face - other))
 
 

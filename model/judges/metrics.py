@@ -25,7 +25,7 @@ from model.likeness import FaceRecogniser
 from model.previs.landmarks import Landmarker
 
 WEIGHTS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
-# of a clip that can be judged: three moments of the lip-sync net, and some movement
+# A clip needs this many frames: three moments of the lip-sync net, and some movement.
 LEAST_FRAMES = 8
 OFFSET_RIGHT = 1  # frames of offset that count as none
 

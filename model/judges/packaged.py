@@ -37,7 +37,7 @@ ROOM = 0.1  # of the box, on every side
 # of nothing.
 FLOOR = 1e-3
 GAIN = 0.5  # of log-probability by which an emotion must exceed the portrait's
-FRAMES_PER_CLIP = 8  # frames of a clip
+FRAMES_PER_CLIP = 8
 
 Rgb = UInt8[np.ndarray, "height width 3"]
 Logs = Float64[np.ndarray, " 7"]

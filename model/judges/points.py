@@ -15,7 +15,7 @@ from jaxtyping import Float64, UInt8
 
 from model.previs.landmarks import Face, FaceDetection, Landmarker
 
-WIDE = 256  # px to which a crop is enlarged: the mesh looks at 192
+WIDE = 256  # px to which a crop is enlarged; the mesh sees 192
 FACE_SHARE = 1 / 1.6  # of a prepared crop
 SURE = 0.5  # confidence of the mesh from which there is a face
 

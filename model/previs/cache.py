@@ -42,7 +42,7 @@ def load_puppet(key: str) -> Puppet | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        log.warning("solving anew what cannot be read from %s: %s", path, error)
+        log.warning("cannot read the solved portrait %s (%s); solving it again", path, error)
         return None
     assert isinstance(puppet, Puppet)
     return puppet
@@ -61,7 +61,7 @@ def save_puppet(key: str, puppet: Puppet) -> None:
             np.savez(partial, **arrays)  # type: ignore[arg-type]
         _prune_folder(path.parent)
     except OSError as error:
-        log.warning("cannot keep a solved portrait in %s: %s", path.parent, error)
+        log.warning("cannot save a solved portrait in %s: %s", path.parent, error)
 
 
 def _puppet_path(key: str) -> Path:

@@ -179,7 +179,7 @@ SMIRKS = {"AU14R": 0, "AU14L": 1}
 UNITS: tuple[str, ...] = (*BROW_UNITS, *NOSE_UNITS, *CHEEK_UNITS, *LID_UNITS, *LIP_UNITS, *SMIRKS)
 INDEX = {name: index for index, name in enumerate(UNITS)}
 MOUTH = frozenset((*LIP_UNITS, *SMIRKS))
-# gives way to speech, which opens and closes the lips itself
+# units that give way to speech, which opens and closes the lips itself
 OPENERS = ("AU18", "AU24", "AU25", "AU26")
 
 EMOTIONS: dict[str, dict[str, float]] = {
@@ -211,13 +211,12 @@ EMOTIONS: dict[str, dict[str, float]] = {
     },
     "surprised": {"AU1": 0.8, "AU2": 0.95, "AU5": 1.35, "AU26": 1.25, "AU25": 0.3, "AU18": 0.5},
 }
-# Between nothing and the whole, a feeling shows early: at 0.6 of its intensity a face shows 0.7 of
-# it.
+# A small feeling shows more than in proportion: at intensity 0.6 a face shows 0.7 of it.
 INTENSITY_EXPONENT = 0.7
 
 
-# What else a feeling does: how far the upper lids sink, where the eyes look and how the head is
-# held (IOD and radians, down).
+# The bearing of an emotion: how far the upper lids sink (share), how far down the eyes look (IOD)
+# and how far the head bows (radians).
 BEARING: dict[str, tuple[float, float, float]] = {
     "angry": (0.0, 0.0, 0.020),
     "contempt": (0.04, 0.0, -0.004),

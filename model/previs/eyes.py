@@ -18,10 +18,10 @@ from model.previs import anatomy
 from model.previs.landmarks import Face
 from model.previs.rig import Box
 
-# Of the way to a shut eye the upper lid goes this share, the lower lid the rest.
+# The upper lid moves this share of the way to a shut eye, the lower lid the rest.
 UPPER_SHARE = 0.85
 SKIN_BELOW = 3.4  # lash lines below the lower lid at which the shut lids' skin ends
-FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds, of its height, and how dark
+FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds (share of its height), and how dark
 LASHES = 0.9  # how much the line of shut lashes covers
 LID_LIGHT = 0.88  # a shut lid is at least this light, measured by the skin below the eye
 
@@ -172,7 +172,7 @@ def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray
         for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
     )
     dark = np.maximum(LID_LIGHT * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
-    # what is sampled under a brow may be the brow's own hair or shade
+    # the samples above may hold the brow's hair or shade
     above = above * dark[:, None]
     length = np.maximum(place.lower + SKIN_BELOW * eye.line - place.crease, 1e-3)
     share = np.clip((place.down - place.crease) / length, 0, 1)

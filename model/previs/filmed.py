@@ -22,7 +22,6 @@ from model.previs.expression import INDEX
 from model.previs.landmarks import Face, Landmarker
 from model.previs.rig import HEAD
 
-TAKEN_UNITS = ("AU1", "AU2", "AU4", "AU12", "AU15", "AU20")
 INNER_BROWS, OUTER_BROWS = (107, 336, 55, 285), (70, 300, 63, 293)
 MOST_LOST = 0.2  # share of frames without a face that can be bridged
 
@@ -31,7 +30,7 @@ MOST_LOST = 0.2  # share of frames without a face that can be bridged
 class FilmedPerformance:
     """A measured performance at `rate` frames a second.
 
-    `units`: weights (only `TAKEN_UNITS`). `head`: in the order of `rig.HEAD`. `lids`: closure in
+    `units`: weights (see `_estimate_units`). `head`: in the order of `rig.HEAD`. `lids`: closure in
     [0, 1].
     """
 

@@ -20,7 +20,7 @@ VOWELS = frozenset(
 )
 SAME, SAME_KIND, OTHER, SKIP = 3.0, 0.5, -2.0, -1.5
 LEAST = 14.0  # score of a run that is worth aligning: about six phones of which most were heard
-NEAR = 0.5  # share of a word's phones that must have been met at either end of a run
+NEAR = 0.5  # share of its phones that must match for a word at either end of a run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

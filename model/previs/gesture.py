@@ -17,7 +17,7 @@ from jaxtyping import Float64
 Times = Float64[np.ndarray, " times"]
 BLOCK = 64
 HELD = 30  # ticks of 10 ms
-# Seconds after its start at which an eyelid is (closed this much): fast down, slow up.
+# Seconds after the start of a blink, and how far the lid is closed then: fast down, slow up.
 BLINK_TIMES = (0.0, 0.04, 0.08, 0.12, 0.15, 0.20, 0.26, 0.33, 0.40)
 BLINK_SHAPE = (0.0, 0.18, 0.68, 1.0, 0.98, 0.74, 0.38, 0.11, 0.0)
 

@@ -27,8 +27,8 @@ MESH_SIZE = 192
 IRIS_SIZE = 64
 THRESHOLD = 0.5
 TILE_STEPS = (1.0, 0.6, 0.36, 0.21, 0.12)
-SEEN = 0.16  # of a tile's side: larger faces are found for sure
-SURE = 0.75  # score of a face and of hardly anything else
+SEEN = 0.16  # share of a tile's side from which a face is always found
+SURE = 0.75  # score that hardly anything but a face reaches
 LESSER = 3.0  # faces this much smaller than the largest stand in the background
 
 

@@ -24,8 +24,8 @@ RED = (17, 84, 314, 72, 302, 11, 16, 85, 315)  # points on the red of the lips
 ABOUT = (164, 167, 393, 165, 391, 18, 83, 313, 186, 410, 43, 273)
 BARE = (151, 9, 8, 168, 6, 108, 337)  # on the forehead and between the eyes
 REACH = 0.14  # IOD above and below the middle of the lips in which their line is sought
-# A mask: lips and what is about them lack this much of the forehead's red. A beard lets the lips be
-# red.
+# A mask: lips and the skin around them are this much less red than the forehead. Under a beard the
+# lips stay red.
 PALE, PALE_ABOUT = -8.0, -3.0
 FLAT, UNPARTED = 5.0, 2.5  # less than both: nothing like lips is there
 FAINT, FAINT_LINE = (
@@ -54,11 +54,9 @@ class LipVisibility:
     def why_covered(self) -> str | None:
         """Why something surely covers them, or None."""
         if self.red < PALE and self.red_about < PALE_ABOUT:
-            return f"lips and chin {-self.red:.0f} less red than the forehead (CIELAB a*)"
+            return f"lips and chin are {-self.red:.0f} less red than the forehead (CIELAB a*)"
         if self.apart < FLAT and self.line < UNPARTED:
-            return (
-                f"a difference of {self.apart:.1f} and a line {max(self.line, 0):.1f} dark (CIELAB)"
-            )
+            return self._compare_lips("the lips")
         return None
 
     @property
@@ -67,9 +65,12 @@ class LipVisibility:
         if self.red < PALE:
             return f"its lips are {-self.red:.0f} less red than the forehead (CIELAB a*)"
         if self.apart < FAINT or (self.line < FAINT_LINE and self.apart < FLAT):
-            difference = f"its lips differ from the skin about them by {self.apart:.1f}"
-            return f"{difference}, the line between them is {max(self.line, 0):.1f} dark (CIELAB)"
+            return self._compare_lips("its lips")
         return None
+
+    def _compare_lips(self, lips: str) -> str:
+        line = f"the line between them is only {max(self.line, 0):.1f} darker"
+        return f"{lips} differ by only {self.apart:.1f} from the skin around them; {line} (CIELAB)"
 
 
 def measure_lips(rgb: np.ndarray, face: Face) -> LipVisibility:

@@ -21,10 +21,10 @@ Samples = Float32[np.ndarray, " samples"]
 
 TICK = level_curve.HOP  # samples in 10 ms
 ROOM = 12  # ticks around a run of words in which its ends are sought
-# An alignment that was forced upon other words: a phone of more ticks than this, or more than this
-# share of shortest phones.
+# An alignment was forced upon other words when a phone has more ticks than `LONGEST`, or more than
+# `SHORT_SHARE` of the phones have at most `SHORT` ticks.
 LONGEST, SHORT, SHORT_SHARE = 45, 3, 0.24
-# so far below its loudest it is speech; of which words must cover this share
+# Sound this far below its loudest counts as speech; the words must cover this share of it.
 LOUD_DB, SPOKEN_SHARE = 18.0, 0.8
 
 # A guess at how a word that is not in the dictionary is spoken: good enough to align lips to, not

@@ -19,7 +19,7 @@ from model.previs.rig import Box
 from model.previs.warp import Puppet
 from model.talker import Portrait
 
-LARGEST = 2160  # px of the short side when no size is asked for
+LARGEST = 2160  # px of the short side when the settings have no size
 LEAST_FACE = 96  # px of the detection box
 SCORE_GAP = 0.3  # detector score; a shape in the example plate scores 0.53 beside a face of 0.97
 LEAST_CONFIDENCE = 0.5
@@ -155,7 +155,7 @@ def scale_portrait(portrait: Portrait, size: int | None) -> tuple[np.ndarray, fl
     factor = min(1.0, (size or LARGEST) / min(height, width))
     target = (max(2, round(width * factor / 2) * 2), max(2, round(height * factor / 2) * 2))
     picture, cover = portrait.pixels, portrait.alpha
-    # averaged as they show, so that nothing of what transparent pixels hold comes in
+    # premultiplied before averaging, so that hidden colours of transparent pixels do not bleed in
     if cover is not None:
         picture = np.dstack([cv2.multiply(picture, cv2.merge([cover] * 3), scale=1 / 255), cover])
     if target != (width, height):

@@ -121,7 +121,7 @@ def solve_rbf(controls: Points, values: np.ndarray, places: Points) -> np.ndarra
     system[:count, :count] = -_measure_distances(controls, controls) - 1e-3 * np.eye(count)
     system[count, :count] = system[:count, count] = 1
     sides = np.vstack([values, np.zeros((1, values.shape[1]))])
-    # one thread; BLAS threads fight on a shared machine
+    # a single thread: BLAS threads compete for cores on a shared machine
     _, weights = cv2.solve(system, sides, flags=cv2.DECOMP_LU)
     # the large product; its rounding is far below a pixel
     kernel = _measure_distances(places, controls).astype(np.float32)

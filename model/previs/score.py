@@ -26,7 +26,7 @@ from model.previs.warp import Pose
 from model.talker import Speech
 
 BLOCK_FRAMES = 32
-# heard before and after the span, so that coarticulation crosses cuts
+# of sound before and after the span, so that coarticulation crosses cuts
 MARGIN_SECONDS = CONTEXT_SECONDS
 EASE_SECONDS = 0.4
 OPENING = 0.62  # how far the widest vowel opens the mouth, as weight of the jaw's unit alone
@@ -185,7 +185,7 @@ def _open_lips(
     for name in ("AU10", "AU16"):
         column(name)[:] *= free
     column("AU12")[:] *= 1 - 0.5 * press
-    # a smile pulls lips apart that a sound wants shut
+    # a smile parts the lips where the sound needs them closed
     column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))
 
 

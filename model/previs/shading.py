@@ -65,11 +65,11 @@ MAPS: tuple[tuple[Lines, tuple[float, float, float], dict[str, float]], ...] = (
     (FROWN, (0.020, 0.030, RIM), {"AU15": 0.09, "AU17": 0.05}),
     (NASOLABIAL[:1] + DIMPLE_RIGHT, (0.030, 0.030, RIM), {"AU14R": 0.11}),
     (NASOLABIAL[1:] + DIMPLE_LEFT, (0.030, 0.030, RIM), {"AU14L": 0.11}),
-    # its hair stands closer, or thinner
+    # the brow's hair becomes denser or thinner
     (BROW, (0.06, 0.05, 0.0), {"AU4": 0.24, "AU1": -0.06, "AU2": -0.06}),
     (SOCKET, (0.10, 0.09, 0.0), {"AU4": 0.13, "AU1": -0.085, "AU2": -0.08}),
 )
-# a line is never light; brow and socket may be
+# lines never lighten the skin; brow and socket may
 LIGHTEST = np.array([0.0] * (len(MAPS) - 2) + [-0.2, -0.2], np.float32)
 
 

@@ -191,7 +191,7 @@ class PrevisTalker:
         solved_from = digest(
             [picture.digest, picture.face, self._settings.size, self.weights_digest]
         )
-        # the portrait's name first, so that a purge finds all that was solved of it
+        # the portrait's digest comes first, so that a purge finds every puppet of it
         key = f"{picture.digest[:20]}-{solved_from}"
         if key not in self._puppets:
             self._puppets[key] = cache.load_puppet(key) or self._solve_puppet(picture, key)
@@ -210,5 +210,5 @@ def load(*, settings: dict[str, object] | None = None) -> Talker:
     """Load the talker. Raises InputError for unknown settings or missing weights."""
     import cv2
 
-    cv2.setNumThreads(1)  # workers are processes; threads inside them only fight
+    cv2.setNumThreads(1)  # workers are processes; threads inside them compete for cores
     return PrevisTalker(read_settings(settings or {}))

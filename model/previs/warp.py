@@ -216,7 +216,7 @@ class Renderer:
             return
         x = np.arange(left, right, dtype=np.float32)
         gap = np.interp(x, upper[:, 0], gaps, left=0, right=0)
-        # The corners follow what opens beside them, else their dark ends are stretched into blots.
+        # The corners follow the opening beside them, or their dark ends would stretch into blots.
         wide = maximum_filter1d(gap, max(3, round(0.22 * lips.unit)))
         share = uniform_filter1d(
             np.clip(wide / (0.04 * lips.unit), 0, 1), max(3, round(0.10 * lips.unit))

@@ -26,9 +26,7 @@ def test_a_steady_fade_does_not_flicker() -> None:
     assert stability.measure_flicker(clip(100 + 2 * np.arange(12))) == pytest.approx(0, abs=1e-9)
 
 
-def test_a_picture_that_is_brighter_and_darker_in_turn_flickers_by_that_much_and_does_not_move() -> (
-    None
-):
+def test_a_picture_that_alternates_in_brightness_flickers_by_that_much_and_does_not_move() -> None:
     flickering = clip(np.array([100, 110] * 6))
     assert stability.measure_flicker(flickering) == pytest.approx(5)
     assert stability.measure_mouth_motion(flickering) == pytest.approx(0, abs=1e-9)
