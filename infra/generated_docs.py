@@ -85,7 +85,8 @@ def _list_keys(table: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, 
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _list_keys(kind, f"{prefix}{name}.")
         elif not field.exclude:
-            yield f"{prefix}{name}", _format_default(field), field.description or ""
+            meaning = " ".join((field.description or "").split())  # a row of a table is one line
+            yield f"{prefix}{name}", _format_default(field), meaning
 
 
 def _format_default(field: FieldInfo) -> str:
