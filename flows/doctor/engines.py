@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's deep look: do the engines start and do a small piece of work? Takes about a
-minute.
-"""
+"""Start the engines and have each do a small piece of work; this takes about a minute."""
 
 from __future__ import annotations
 
@@ -12,28 +10,32 @@ from flows.doctor.finding import SETUP, Finding, report_failure, report_ok
 
 
 def start_engines() -> Iterator[Finding]:
-    """Load torch and pyannote; start Ray and Prefect and have each do something."""
+    """Load torch and pyannote; start Ray and Prefect and run a small job on each."""
     yield _try_engine(
-        "torch loads", _load_torch, mend=f"{SETUP}; it mends torchaudio beside a CPU torch"
+        "torch loads",
+        _load_torch,
+        advice=f"{SETUP}; it also fixes torchaudio for a CPU build of torch",
     )
     yield _try_engine(
         "ray starts",
         _work_on_ray,
-        mend="see `ray start --head` by hand; free memory; no firewall on loopback",
+        advice="free memory; allow connections on loopback; `ray start --head` shows the error",
     )
     yield _try_engine(
         "prefect starts",
         _run_a_flow,
-        mend=f"{SETUP}: a pinned FastAPI is part of it; raise its start-up time-out",
+        advice=f"{SETUP}, which pins FastAPI; if Prefect is only slow, raise its start-up time-out",
     )
 
 
-def _try_engine(name: str, work: Callable[[], str], *, mend: str) -> Finding:
+def _try_engine(name: str, work: Callable[[], str], *, advice: str) -> Finding:
     began = time.monotonic()
     try:
         done = work()
-    except Exception as error:  # noqa: BLE001 - whatever an engine dies of is the finding
-        return report_failure(name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", mend)
+    except Exception as error:  # noqa: BLE001 - any error of an engine is the finding
+        return report_failure(
+            name, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", advice
+        )
     return report_ok(name, f"{done}, {time.monotonic() - began:.1f} s")
 
 
@@ -48,8 +50,8 @@ def _load_torch() -> str:
 def _work_on_ray() -> str:
     from flows.farm.cluster import connect_ray
 
-    def add(one: int, other: int) -> int:
-        return one + other
+    def add(left: int, right: int) -> int:
+        return left + right
 
     with connect_ray("", cpus=1) as ray:
         answer = ray.get(ray.remote(add).remote(1, 2), timeout=60)

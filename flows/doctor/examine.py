@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the machine has and lacks, and how to mend each: quick by default, `deep` also starts the
-engines.
+"""Examine what the machine has and lacks; `deep` also starts the engines.
 
-Places (folders, storage, clocks) are looked at in `doctor_places`, engines are started in
-`doctor_engines`.
+`places` checks folders, storage and clocks; `engines` starts the engines.
 """
 
 from __future__ import annotations
@@ -18,13 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.doctor import places as doctor_places
-from flows.doctor.finding import SETUP, Finding, report_failure, report_warning, report_ok
+from flows.doctor.finding import SETUP, Finding, report_failure, report_ok, report_warning
 from flows.inventory import inventory, is_here
 from manifests.errors import InputError
 from model import weights
 from model.weight_catalogue import CATALOGUE
-
-__all__ = ["Finding", "examine_machine"]
 
 PACKAGES = (
     "torch",
@@ -39,12 +35,13 @@ PACKAGES = (
     "OpenTimelineIO",
     "otio-fcp-adapter",
 )
-LEAST_MEMORY_GIB = 2.0  # of one worker: a talker, its frames and an encoder
+LEAST_MEMORY_GIB = 2.0  # for one worker: a talker, its frames and an encoder
 
 
 def examine_machine(folder: Path | None = None, *, deep: bool = False) -> list[Finding]:
-    """Run all checks; those of a production too when its folder is given. `deep` starts Ray and
-    Prefect, which takes a minute.
+    """Run all checks, also those of a production when its folder is given.
+
+    `deep` starts Ray and Prefect, which takes a minute.
     """
     findings = [
         _check_python(),
@@ -72,27 +69,27 @@ def _check_python() -> Finding:
     if sys.version_info[:2] == (3, 11):
         return report_ok("python", found)
     return report_failure(
-        "python", found, "the pinned wheels need CPython 3.11: make setup PYTHON=python3.11"
+        "python", found, "install Python 3.11, then run `make setup PYTHON=python3.11`"
     )
 
 
 def _check_machine() -> Finding:
-    """CPUs and memory that this process may use; in a container those of the container."""
+    """Check the CPUs and the memory that this process, or its container, may use."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     total = measure_memory_gib()
     if total is None:
         return report_ok("machine", f"{cpus} CPUs")
     found = f"{cpus} CPUs, {total:.1f} GiB of memory"
     if total / cpus < LEAST_MEMORY_GIB:
-        mend = f"render with --workers {max(int(total / LEAST_MEMORY_GIB), 1)}"
-        return report_warning("machine", f"{found}: less than {LEAST_MEMORY_GIB:g} GiB a worker", mend)
+        advice = f"render with --workers {max(int(total / LEAST_MEMORY_GIB), 1)}"
+        return report_warning(
+            "machine", f"{found}: less than {LEAST_MEMORY_GIB:g} GiB per worker", advice
+        )
     return report_ok("machine", found)
 
 
 def measure_memory_gib(root: Path = Path("/")) -> float | None:
-    """Memory of the machine or the limit of the container, whichever is less; None where neither is
-    told.
-    """
+    """Measure the machine's memory or the container's limit, whichever is less; None if unknown."""
     known = []
     try:
         found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), flags=re.M)
@@ -115,22 +112,26 @@ def _check_ffmpeg() -> Finding:
         missing_features,
     )
 
-    mend = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
+    advice = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
     try:
         path = ffmpeg_path()
     except InputError as error:
-        return report_failure("ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}")
+        return report_failure(
+            "ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}"
+        )
     if shutil.which(path) is None:
-        return report_failure("ffmpeg", f"{path} cannot be run", mend)
+        return report_failure("ffmpeg", f"{path} cannot be run", advice)
     missing = missing_features(path)
     if missing:
-        return report_failure("ffmpeg", f"{path} lacks {', '.join(missing)}", mend)
-    told = subprocess.run(
-        [path, "-version"], capture_output=True, text=True, check=False
-    ).stdout.split()
-    version = told[2] if len(told) > 2 else "of an unknown version"
-    needed = f"{len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders are there"
-    return report_ok("ffmpeg", f"{version} at {path}; {needed}")
+        return report_failure("ffmpeg", f"{path} lacks {', '.join(missing)}", advice)
+    needed = f"has all {len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders needed"
+    return report_ok("ffmpeg", f"{_read_ffmpeg_version(path)} at {path}; {needed}")
+
+
+def _read_ffmpeg_version(path: str) -> str:
+    shown = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
+    words = shown.stdout.split()
+    return words[2] if len(words) > 2 else "unknown version"
 
 
 def _check_packages() -> Iterator[Finding]:
@@ -140,26 +141,20 @@ def _check_packages() -> Iterator[Finding]:
 
 
 def _check_ray_token() -> Finding:
-    if os.environ.get("RAY_AUTH_MODE", "token") != "token":
-        return report_failure(
-            "ray token",
-            f"RAY_AUTH_MODE is {os.environ['RAY_AUTH_MODE']}",
-            "unset it: Ray runs anybody's code",
-        )
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if mode != "token":
+        found = f"RAY_AUTH_MODE is {mode}: anybody who can reach Ray can run code on this machine"
+        return report_failure("ray token", found, "unset RAY_AUTH_MODE")
     if "RAY_AUTH_TOKEN_PATH" in os.environ:
         path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
-        if not path.is_file():
-            return report_failure(
-                "ray token",
-                f"RAY_AUTH_TOKEN_PATH names {path}, which is not there",
-                "ray get-auth-token --generate",
-            )
-        return report_ok("ray token", f"in {path}")
-    kept = Path.home() / ".ray/auth_token"
-    return report_ok(
-        "ray token",
-        f"in {kept}" if kept.is_file() else "from the environment, or a new one for each run",
-    )
+        if path.is_file():
+            return report_ok("ray token", f"in {path}")
+        found = f"RAY_AUTH_TOKEN_PATH names {path}, which does not exist"
+        advice = "run `ray get-auth-token --generate`, or correct RAY_AUTH_TOKEN_PATH"
+        return report_failure("ray token", found, advice)
+    usual = Path.home() / ".ray/auth_token"
+    place = f"in {usual}" if usual.is_file() else "from the environment, or a new one for each run"
+    return report_ok("ray token", place)
 
 
 def _check_prefect() -> Finding:
@@ -167,7 +162,7 @@ def _check_prefect() -> Finding:
     if not url:
         return report_ok(
             "prefect server",
-            "none is set: each run starts its own on loopback, with a password of its own",
+            "not set: each run starts its own server on loopback, with its own password",
         )
     return doctor_places.check_prefect_server(url)
 
@@ -176,8 +171,9 @@ def _check_sqlalchemy() -> Finding:
     version = _find_version("SQLAlchemy") or "not installed"
     if version.startswith("2.0."):
         return report_ok("SQLAlchemy", version)
-    said = f"{version}: with it the scheduler of Prefect {_find_version('prefect')} loses every scheduled run"
-    return report_warning("SQLAlchemy", said, "pip install 'SQLAlchemy<2.1'")
+    prefect = f"Prefect {_find_version('prefect')}"
+    found = f"{version}: with this version, {prefect} loses every scheduled run"
+    return report_warning("SQLAlchemy", found, "run `pip install 'SQLAlchemy<2.1'`")
 
 
 def _check_weights() -> Iterator[Finding]:
@@ -186,17 +182,19 @@ def _check_weights() -> Iterator[Finding]:
             yield report_failure(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):
             place = weights.locate(weight.name)
-            yield report_failure(weight.name, "wrong digest", f"delete {place}, run `{weights.FETCH}`")
+            yield report_failure(
+                weight.name, "wrong digest", f"delete {place}, then run `{weights.FETCH}`"
+            )
         else:
-            yield report_ok(weight.name, f"digest as recorded; {weight.purpose}; {weight.licence}")
+            yield report_ok(weight.name, f"digest matches; {weight.purpose}; {weight.licence}")
 
 
 def _check_licences() -> Finding:
     here = [row for row in inventory() if is_here(row)]
     unclear = [row.name for row in here if row.commercial != "yes"]
-    found = f"{len(here) - len(unclear)} of {len(here)} weights here clearly allow commercial use"
+    found = f"{len(here) - len(unclear)} of {len(here)} weights clearly allow commercial use"
     if unclear:
-        found += f"; not: {', '.join(unclear[:6])}{' ...' if len(unclear) > 6 else ''}"
+        found += f"; the others: {', '.join(unclear[:6])}{' ...' if len(unclear) > 6 else ''}"
     return report_ok("licences", found)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One finding of the doctor, and what all its checks need to make one."""
+"""Findings of the doctor, and how its checks make them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ SETUP = "run `make setup`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check. `finding` says what was found; `mend` what to do about it, "" when nothing is
-    wrong.
+    """The result of one check.
+
+    `finding` is what the check found; `mend` is what to do about it, "" when nothing is wrong.
     """
 
     name: str
@@ -23,15 +24,15 @@ class Finding:
 
 
 def report_ok(name: str, finding: str) -> Finding:
-    """Nothing is wrong."""
+    """Report that nothing is wrong."""
     return Finding(name=name, state="ok", finding=finding)
 
 
-def report_warning(name: str, finding: str, mend: str) -> Finding:
-    """It works, but it will bite."""
-    return Finding(name=name, state="warn", finding=finding, mend=mend)
+def report_warning(name: str, finding: str, advice: str) -> Finding:
+    """Report something that works but will cause trouble."""
+    return Finding(name=name, state="warn", finding=finding, mend=advice)
 
 
-def report_failure(name: str, finding: str, mend: str) -> Finding:
-    """It does not work."""
-    return Finding(name=name, state="fail", finding=finding, mend=mend)
+def report_failure(name: str, finding: str, advice: str) -> Finding:
+    """Report something that does not work."""
+    return Finding(name=name, state="fail", finding=finding, mend=advice)

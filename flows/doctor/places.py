@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's look at places: may we write there, is there room, do its clock and ours agree, does
-what is set answer.
-"""
+"""Check places: folders are writable and have space, clocks agree, servers and storage answer."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import flows
-from flows.doctor.finding import Finding, report_failure, report_warning, report_ok
+from flows.doctor.finding import Finding, report_failure, report_ok, report_warning
 from flows.inputs import read_inputs, weights_used
 from flows.project import Project, open_project
 from manifests.errors import InputError, ToolError
@@ -28,31 +26,31 @@ EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def check_cache() -> list[Finding]:
-    """The folder with weights and models."""
+    """Check the folder with weights and models."""
     folder = weights.cache_folder()
     return [
-        check_writable("cache", folder, mend="set CALLSHEET_CACHE to a folder of yours"),
+        check_writable(
+            "cache", folder, advice="set CALLSHEET_CACHE to a folder that you can write to"
+        ),
         check_free_space("cache space", folder),
     ]
 
 
 def check_clock() -> Finding:
-    """Whether this machine's clocks run, and show a time that can be. No network is asked."""
+    """Check that the clocks run and show a plausible time. No network is used."""
     steady, wall = time.monotonic(), time.time()
     time.sleep(0.01)
     now = datetime.now(UTC)
     if time.monotonic() <= steady or time.time() < wall:
         return report_failure(
-            "clock",
-            "the clock stands still or runs backwards",
-            "look at the machine's time service",
+            "clock", "the clock stands still or runs backwards", "check the machine's time service"
         )
     installed = datetime.fromtimestamp(Path(flows.__file__).stat().st_mtime, UTC)
     if now < max(EARLIEST, installed):
-        found = f"it is {now.isoformat(timespec='minutes')} here, before this was installed"
-        return report_failure(
-            "clock", found, "set the clock: signatures and logs of today would be refused"
+        found = (
+            f"the clock shows {now.isoformat(timespec='minutes')}, before Callsheet was installed"
         )
+        return report_failure("clock", found, "set the clock: signatures made now would be refused")
     return report_ok(
         "clock",
         f"{now.isoformat(timespec='seconds')}, local {datetime.now().astimezone():%H:%M %Z}",
@@ -60,7 +58,7 @@ def check_clock() -> Finding:
 
 
 def check_production(folder: Path, *, deep: bool) -> list[Finding]:
-    """A production's inputs, licence profile, build folder and storage."""
+    """Check a production's inputs, licence profile, build folder and storage."""
     try:
         project = open_project(folder)
     except InputError as error:
@@ -68,10 +66,12 @@ def check_production(folder: Path, *, deep: bool) -> list[Finding]:
             report_failure(
                 "production",
                 str(error).splitlines()[0],
-                "callsheet plan --inputs shows all problems",
+                "run `callsheet plan --inputs` to see all problems",
             )
         ]
-    place = check_writable("build folder", project.root, mend=f"make {project.root} yours, or give --out")
+    place = check_writable(
+        "build folder", project.root, advice=f"make {project.root} writable, or use --out"
+    )
     findings = [
         _check_inputs(project),
         _check_licence_profile(project),
@@ -83,9 +83,10 @@ def check_production(folder: Path, *, deep: bool) -> list[Finding]:
     return findings
 
 
-def check_writable(name: str, folder: Path, *, mend: str) -> Finding:
-    """Create, flush to disk, rename and remove a small file, as takes do; compare the file system's
-    clock with ours.
+def check_writable(name: str, folder: Path, *, advice: str) -> Finding:
+    """Write, flush, rename and remove a small file, as takes do; compare the clocks.
+
+    The time stamp of the file shows the clock of its file system.
     """
     place = next(p for p in (folder, *folder.parents) if p.exists())
     first = place / f".callsheet-doctor-{uuid.uuid4().hex}"
@@ -98,89 +99,103 @@ def check_writable(name: str, folder: Path, *, mend: str) -> Finding:
         first.rename(second)
         skew = second.stat().st_mtime - time.time()
     except OSError as error:
-        return report_failure(name, f"{place}: {error.strerror or error}", mend)
+        return report_failure(name, f"{place}: {error.strerror or error}", advice)
     finally:
         for left in (first, second):
-            # on a disk that is read-only, not even what is not there can be removed
+            # a read-only disk refuses even to remove a file that does not exist
             with contextlib.suppress(OSError):
                 left.unlink()
     if abs(skew) > MOST_SKEW_SECONDS:
-        found = f"{place} is written, but its clock differs from ours by {skew:+.0f} s"
-        return report_warning(name, found, "set both clocks; file times on this storage mislead")
-    return report_ok(name, f"{folder}: written, flushed, renamed")
+        found = f"{place} is writable, but its clock differs from this machine's by {skew:+.0f} s"
+        return report_warning(
+            name, found, "set both clocks; the time stamps of files there are wrong"
+        )
+    return report_ok(name, f"{folder}: writable")
 
 
 def check_free_space(name: str, folder: Path) -> Finding:
-    """Free space where a folder is or will be."""
+    """Check the free space where a folder is or will be."""
     place = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(place).free / 2**30
     if free < LEAST_FREE_GIB:
         return report_warning(
             name,
             f"{free:.1f} GiB free at {place}",
-            f"free space: takes are lossless; {LEAST_FREE_GIB} GiB is little",
+            f"free at least {LEAST_FREE_GIB} GiB: takes are lossless and large",
         )
     return report_ok(name, f"{free:.0f} GiB free")
 
 
 def check_storage(url: str, *, deep: bool) -> Finding:
-    """Shared storage: asked whether it answers; `deep` also writes and reads a small file there."""
+    """Check that shared storage answers; `deep` also writes and reads a small file there."""
     from pipeline.storage import Storage
 
-    mend = "look at [storage] url, and for s3:// at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
+    advice = (
+        "check [storage] url, and for s3:// also AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and"
+        " AWS_ENDPOINT_URL"
+    )
     if url.startswith("/"):
-        return check_writable("storage", Path(url), mend=mend)
+        return check_writable("storage", Path(url), advice=advice)
     try:
         kept = Storage(url)
         kept.exists("callsheet-doctor")
         if deep:
             kept.put(Path(flows.__file__), "callsheet-doctor")
             if kept.read_text("callsheet-doctor") != Path(flows.__file__).read_text():
-                return report_failure("storage", f"{url} gave back something else than was written", mend)
+                return report_failure(
+                    "storage", f"{url} returned other data than was written", advice
+                )
     except (InputError, ToolError) as error:
-        return report_failure("storage", str(error).splitlines()[0], mend)
-    return report_ok("storage", f"{url}: {'written and read' if deep else 'it answers'}")
+        return report_failure("storage", str(error).splitlines()[0], advice)
+    return report_ok("storage", f"{url}: {'writes and reads' if deep else 'answers'}")
 
 
 def check_prefect_server(url: str) -> Finding:
-    """A Prefect server that is set: does it answer, and is it closed to strangers?"""
-    health = f"{url.rstrip('/')}/health"
-    mend = "start it, or unset PREFECT_API_URL"
+    """Check that the Prefect server that is set answers, and asks strangers for a password."""
+    advice = "start the server, or unset PREFECT_API_URL"
     try:
-        with urllib.request.urlopen(health, timeout=3):  # noqa: S310 - the server that the person named
-            pass
-        with urllib.request.urlopen(f"{url.rstrip('/')}/admin/version", timeout=3):  # noqa: S310
-            return report_failure(
-                "prefect server",
-                f"{url} answers anybody",
-                "start it with PREFECT_SERVER_API_AUTH_STRING set",
-            )
+        is_open = _answers_strangers(url)
     except urllib.error.HTTPError as error:
-        if error.code != 401:
-            return report_failure("prefect server", f"{url} answers {error.code}", mend)
+        return report_failure("prefect server", f"{url} answers {error.code}", advice)
     except (OSError, ValueError) as error:
-        return report_failure("prefect server", f"{url} does not answer: {error}", mend)
-    if "PREFECT_API_AUTH_STRING" not in os.environ:
+        return report_failure("prefect server", f"{url} does not answer: {error}", advice)
+    if is_open:
+        advice = "set PREFECT_SERVER_API_AUTH_STRING and restart the server"
         return report_failure(
-            "prefect server",
-            f"{url} asks who we are",
-            "set PREFECT_API_AUTH_STRING to NAME:PASSWORD",
+            "prefect server", f"{url} accepts requests without a password", advice
         )
-    return report_ok("prefect server", f"{url} answers, and asks strangers for a password")
+    if "PREFECT_API_AUTH_STRING" not in os.environ:
+        advice = "set PREFECT_API_AUTH_STRING to NAME:PASSWORD"
+        return report_failure("prefect server", f"{url} asks for a password", advice)
+    return report_ok("prefect server", f"{url} answers and requires a password")
+
+
+def _answers_strangers(url: str) -> bool:
+    """Check whether a server answers requests without a password; raises when it is not well."""
+    base = url.rstrip("/")
+    try:
+        with urllib.request.urlopen(f"{base}/health", timeout=3):  # noqa: S310 - named by the user
+            pass
+        with urllib.request.urlopen(f"{base}/admin/version", timeout=3):  # noqa: S310
+            return True
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            return False
+        raise
 
 
 def _check_inputs(project: Project) -> Finding:
     try:
-        given = read_inputs(project)
+        inputs = read_inputs(project)
     except InputError as error:
         count = len(error.problems)
-        mend = "callsheet plan --inputs shows all of them"
+        advice = "run `callsheet plan --inputs` to see all of them"
         return report_failure(
-            "inputs",
-            f"{count} problem{'' if count == 1 else 's'}; the first: {error.problems[0]}",
-            mend,
+            "inputs", f"{_count(count, 'problem')}; the first: {error.problems[0]}", advice
         )
-    return report_ok("inputs", f"{len(given.lines)} lines, {len(given.actors)} actors")
+    return report_ok(
+        "inputs", f"{_count(len(inputs.lines), 'line')}, {_count(len(inputs.actors), 'actor')}"
+    )
 
 
 def _check_licence_profile(project: Project) -> Finding:
@@ -189,16 +204,24 @@ def _check_licence_profile(project: Project) -> Finding:
         used = weights_used(project)
     except InputError as error:
         return report_failure(
-            "licence profile", str(error.problems[0]), "mend the talker's settings or weights first"
+            "licence profile",
+            str(error.problems[0]),
+            "correct the talker's settings, or fetch its weights, first",
         )
     unclear = [
         row.name for row in used if row.commercial != "yes" and row.name not in licences.agreements
     ]
     if licences.commercial and unclear:
-        mend = "another talker, or the names under licences.agreements when you hold an agreement"
+        advice = "use another talker, or list the names under licences.agreements if you have one"
         return report_failure(
-            "licence profile", f"commercial, but not clearly allowed: {', '.join(unclear)}", mend
+            "licence profile",
+            f"the production is commercial, but these weights may not be: {', '.join(unclear)}",
+            advice,
         )
     kind = "commercial" if licences.commercial else "not commercial"
-    rest = f"; would not do for commercial use: {', '.join(unclear)}" if unclear else ""
-    return report_ok("licence profile", f"{kind}, {len(used)} weights{rest}")
+    rest = f"; not clear for commercial use: {', '.join(unclear)}" if unclear else ""
+    return report_ok("licence profile", f"{kind}, {_count(len(used), 'weight file')}{rest}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

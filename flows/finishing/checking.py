@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checks of a version that is being made: every file opened and measured, captions, edit,
-credentials. Failures stop publishing.
+"""Check a version in the making: open and measure every file; check captions, edit and credentials.
+
+A failed check stops publishing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ WATERMARK = "watermark"
 
 
 def check_version(draft: Draft) -> list[Check]:
-    """Measure everything but the credentials, which are written last."""
+    """Check everything but the credentials, which are written last."""
     checks = [
         check
         for kind, path in draft.files.items()
@@ -48,17 +49,17 @@ def check_version(draft: Draft) -> list[Check]:
     ]
     checks += _check_captions(draft)
     grades = read_grades(draft.project, draft.cuts)
-    for one in draft.passes:
-        picture = one.job.picture
+    for part in draft.passes:
+        picture = part.job.picture
         checks += [
-            dataclasses.replace(check, profile=f"edit of {one.job.profiles[0].name}")
+            dataclasses.replace(check, profile=f"edit of {part.job.profiles[0].name}")
             for check in check_edit.check_edit(
-                one.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate
+                part.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate
             )
         ]
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
-    heard = check_tracks(draft, rate=draft.job.picture.rate, leads=leads)
-    checks += check_marks(draft.cuts, version=draft.name) + heard + _check_pictures(draft)
+    levels = check_tracks(draft, rate=draft.job.picture.rate, leads=leads)
+    checks += check_marks(draft.cuts, version=draft.name) + levels + _check_pictures(draft)
     return checks + [
         _check_watermark(draft, profile)
         for profile in draft.files
@@ -67,7 +68,7 @@ def check_version(draft: Draft) -> list[Check]:
 
 
 def _check_watermark(draft: Draft, profile: str) -> Check:
-    """Whether the watermark of a file can be read back from it."""
+    """Check that the watermark of a file can be read from it."""
     code = draft.pass_of(profile).job.code
     found = watermark.find_watermark(draft.files[profile])
     value = f"{found.code}, {found.strength:g} standard deviations" if found else "not found"
@@ -75,7 +76,7 @@ def _check_watermark(draft: Draft, profile: str) -> Check:
     advice = {
         "pass": "",
         "fail": "render again",
-        "warn": "the film is short, or all of it moves: do not rely on the mark",
+        "warn": "do not rely on the watermark: the film is too short or moves too much for it",
     }
     return Check(
         version=draft.name,
@@ -89,22 +90,20 @@ def _check_watermark(draft: Draft, profile: str) -> Check:
 
 
 def sign_files(draft: Draft) -> list[Check]:
-    """Write content credentials into every file, the last thing that happens to it, and open them
-    again.
-    """
+    """Write content credentials into every file as the last change to it, and verify them."""
     keys = signing_key.ensure_signing_key(signing_key.find_key_folder())
-    portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.reel.shots})
+    portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.inputs.shots})
     sounds = [
         (f"recording {number}", row.recording_id)
-        for number, row in enumerate(draft.reel.recordings, start=1)
+        for number, row in enumerate(draft.inputs.recordings, start=1)
     ]
-    made_from = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
+    sources = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
     claim = Claim(
         title=draft.project.production.title,
         version=importlib.metadata.version("callsheet"),
-        labels=[take.label for take in draft.reel.takes],
-        licences=[take.licences for take in draft.reel.takes],
-        ingredients=[Ingredient(title=title, digest=digest) for title, digest in made_from],
+        labels=[take.label for take in draft.inputs.takes],
+        licences=[take.licences for take in draft.inputs.takes],
+        ingredients=[Ingredient(title=title, digest=digest) for title, digest in sources],
     )
     signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
@@ -129,18 +128,18 @@ def _report_unsigned(draft: Draft, profile: str) -> Check:
         value="none: C2PA knows no such container",
         limit="valid",
         verdict="warn",
-        advice="hand on another profile where credentials matter",
+        advice="deliver another profile where credentials matter",
     )
 
 
 def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
-    made = draft.pass_of(profile)
-    width, height = draft.profile(profile).size or made.job.picture.size
-    picture, lead = made.job.picture, made.job.lead_frames / made.job.picture.rate
-    end = edit_list.total_frames(made.cuts) / picture.rate + lead
-    cards = [(Fraction(0), lead), (end, made.frames / picture.rate)]
+    part = draft.pass_of(profile)
+    width, height = draft.profile(profile).size or part.job.picture.size
+    picture, lead = part.job.picture, part.job.lead_frames / part.job.picture.rate
+    end = edit_list.count_frames(part.cuts) / picture.rate + lead
+    cards = [(Fraction(0), lead), (end, part.frames / picture.rate)]
     return qc.ExpectedMedia(
-        frames=made.frames,
+        frames=part.frames,
         rate=picture.rate,
         width=width,
         height=height,
@@ -148,7 +147,7 @@ def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
         missed_lu=draft.master.missed_lu,
         speech=[
             (float(lead) + cue.start / MASTER_HZ, float(lead) + cue.end / MASTER_HZ)
-            for cue in draft.reel.cues
+            for cue in draft.inputs.cues
             if cue.start >= 0
         ],
         still=[(float(first), float(last)) for first, last in cards],
@@ -157,7 +156,7 @@ def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
 
 def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
-    rules = caption_rules.rules_for(draft.project.production.language)
+    rules = caption_rules.choose_rules(draft.project.production.language)
     findings = caption_lint.lint_captions(
         draft.shown, rate=rate, shot_changes=_list_shot_changes(draft), rules=rules
     )
@@ -167,8 +166,8 @@ def _check_captions(draft: Draft) -> list[Check]:
 
 
 def _select_spoken_cues(draft: Draft) -> list[Cue]:
-    """The lines of the film: an editor may have shortened it."""
-    return [cue for cue in draft.reel.cues if cue.start < draft.master.samples]
+    """Select the cues within the film: an editor may have shortened it."""
+    return [cue for cue in draft.inputs.cues if cue.start < draft.master.samples]
 
 
 def _list_shot_changes(draft: Draft) -> list[int]:
@@ -176,46 +175,48 @@ def _list_shot_changes(draft: Draft) -> list[int]:
 
 
 def _check_pictures(draft: Draft) -> list[Check]:
-    """What one file of each pass shows: cut points, background, faces; the others of a pass are of
-    the same frames.
+    """Check cut points, background and faces in part file of each pass.
+
+    The other files of a pass show the same frames.
     """
     checks = []
-    for one in draft.passes:
-        if not one.job.reader_settings.transparent:
-            checks += _check_pass_picture(draft, one)
+    for part in draft.passes:
+        if not part.job.reader_settings.transparent:
+            checks += _check_pass_picture(draft, part)
     return checks
 
 
-def _check_pass_picture(draft: Draft, made: DeliveryPass) -> list[Check]:
-    profile, picture = made.job.profiles[0].name, made.job.picture
-    path, rate, cuts = draft.files[profile], picture.rate, made.shifted_cuts
+def _check_pass_picture(draft: Draft, part: DeliveryPass) -> list[Check]:
+    profile, picture = part.job.profiles[0].name, part.job.picture
+    path, rate, cuts = draft.files[profile], picture.rate, part.shifted_cuts
     seen, scenes = check_picture.measure_picture(path), list_scenes(draft, cuts, size=picture.size)
     screen = check_faces.ScreenedFile(path=path, size=picture.size, rate=rate)
     return [
         *check_picture.check_cuts(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *check_picture.check_steadiness(seen, cuts, version=draft.name, profile=profile, rate=rate),
         *check_picture.check_flicker(seen, scenes, version=draft.name, profile=profile, rate=rate),
-        *check_screen_faces(draft, screen, scenes, profile=profile, lips=made is draft.passes[0]),
+        *check_screen_faces(draft, screen, scenes, profile=profile, lips=part is draft.passes[0]),
     ]
 
 
 def list_scenes(draft: Draft, cuts: Sequence[Cut], *, size: tuple[int, int]) -> list[ExpectedFace]:
-    """The events of an edit in which somebody should be seen."""
+    """List the events of an edit in which somebody should be visible."""
     speakers = {
-        shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.reel.shots
+        shot.shot_id: (shot.character, shot.role == "speaking") for shot in draft.inputs.shots
     }
     return check_faces.expect_faces(
-        cuts, {take.shot_id: take for take in draft.reel.takes}, speakers, size=size
+        cuts, {take.shot_id: take for take in draft.inputs.takes}, speakers, size=size
     )
 
 
 def check_screen_faces(
     draft: Draft, screen: ScreenedFile, scenes: Sequence[ExpectedFace], *, profile: str, lips: bool
 ) -> list[Check]:
-    """Who is seen, and (`lips`) whether they are in sync; a warning when the weights for it are not
-    here.
+    """Check who is visible and, with `lips`, whether they are in sync.
+
+    Gives a warning when the weights for it are missing.
     """
-    if missing := check_faces.missing_weights():
+    if missing := check_faces.list_missing_weights():
         advice = f"run `{FETCH} {' '.join(missing)}`"
         return [
             Check(
@@ -249,20 +250,20 @@ def check_screen_faces(
 
 
 def check_tracks(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:
-    """Whether the sound of every file lies where the master lies, and every line is heard in it.
+    """Check that every file's sound is in place against the master, with every line audible.
 
-    `leads`: frames of slate before the film, by profile; none where a profile is not named.
+    `leads`: frames of slate before the film, by profile; none for a profile that is not named.
     """
     checks = []
     master = check_audio.measure_levels(draft.project.root / draft.master.path)
     for profile, path in draft.files.items():
-        heard = check_audio.read_levels(path, master, lead=leads.get(profile, 0) / rate)
+        levels = check_audio.read_levels(path, master, lead=leads.get(profile, 0) / rate)
         checks.append(
-            check_audio.check_offset(heard, version=draft.name, profile=profile, rate=rate)
+            check_audio.check_offset(levels, version=draft.name, profile=profile, rate=rate)
         )
         checks.append(
             check_audio.check_lines(
-                heard, _select_spoken_cues(draft), version=draft.name, profile=profile, rate=rate
+                levels, _select_spoken_cues(draft), version=draft.name, profile=profile, rate=rate
             )
         )
     return checks

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conform: a timeline that an editor changed becomes the next version. Takes and grades that stand
-are used as they are.
+"""Conform: make the next version from a timeline that an editor changed.
+
+Existing takes and grades are used as they are.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ from pipeline.assemble.conform import conform_cuts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConformedVersion:
-    """The version that was made, and which events of the edit list differ from the cut as it was
-    rendered (numbers).
-    """
+    """The new version, and the numbers of the events that differ from the rendered cut."""
 
     version: Version
     changed: list[str]
@@ -35,17 +34,17 @@ class ConformedVersion:
 def conform(
     folder: Path, edited: Path, *, out: Path | None, wait_seconds: float = 0.0
 ) -> ConformedVersion:
-    """Make a version of the cut as it stands in `edited` (.otio).
+    """Make a version of the cut in `edited` (.otio).
 
-    Raises InputError when the production is not rendered, and with everything that is wrong with
-    the timeline; BusyError when a run works on the production.
+    Raises InputError when the production is not rendered, and with all problems of the timeline;
+    BusyError when a run works on the production.
     """
     project = open_project(folder, out)
-    reel = _read_rendered_inputs(project)
+    inputs = _read_rendered_inputs(project)
     with held(project.root, purpose="conform", wait_seconds=wait_seconds):
-        before = episode.build_cuts(project, reel, episode.match_colours(project, reel))
+        before = episode.build_cuts(project, inputs, episode.match_colours(project, inputs))
         cuts = conform_cuts(before, edited)
-        version = episode.make_version(project, reel, cuts)
+        version = episode.make_version(project, inputs, cuts)
         digest = identity.digest_file(edited)
         project.store.append(
             [
@@ -58,24 +57,19 @@ def conform(
 
 
 def _read_rendered_inputs(project: Project) -> VersionInputs:
-    """The reel of the recorded cut. Raises InputError when takes are missing."""
+    """Read what the recorded cut is made of. Raises InputError when takes are missing."""
     recordings = listening.find_ingested_recordings(project, read_inputs(project))
     shots = project.store.read_current(Shot)
     takes = done(project, shots)
     missing = [shot for shot in shots if shot.shot_id not in takes]
     if recordings is None or not shots or missing:
-        message = (
-            f"{len(missing)} of {len(shots)} shots have no take"
-            if shots
-            else "nothing was rendered yet"
+        count = f"{len(missing)} of {len(shots)} shots have no take"
+        problem = Problem(
+            file=str(project.folder),
+            message=count if shots else "nothing has been rendered yet",
+            expected=f"a finished run of callsheet render {project.folder}",
         )
-        raise InputError(
-            Problem(
-                file=str(project.folder),
-                message=message,
-                expected=f"a finished run of callsheet render {project.folder}",
-            )
-        )
+        raise InputError(problem)
     return VersionInputs(
         shots=shots,
         takes=list(takes.values()),

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a production wants delivered: its profiles in passes (one decode each), cards, burned
-captions, chapters, and stems.
-"""
+"""Plan and render deliveries: profiles in passes (part decode each), cards, chapters, stems."""
 
 from __future__ import annotations
 
@@ -26,40 +24,35 @@ from pipeline.deliver import burn_in, captions, cards, deliver, profiles, waterm
 from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.delivery_job import DeliveryJob, DeliveryPass
 
-QUIET_DIALOGUE_LU = (
-    # speech this far from the whole programme is worth a warning: music or noise carries the
-    # loudness
-    3.0
-)
+# warn when speech is this far from the whole programme: then music or noise makes it loud
+QUIET_DIALOGUE_LU = 3.0
 
 
 def plan_passes(
-    project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, version: str = ""
+    project: Project, inputs: VersionInputs, cuts: Sequence[Cut], *, version: str = ""
 ) -> list[DeliveryPass]:
-    """The profiles of the production that show the same picture, together; those that show the
-    whole picture first.
+    """Group the production's profiles by picture into passes; those of the whole picture first.
 
-    `cuts`: the edit list; it is framed anew for every pass. `version`: what a watermark names;
-    their identities do not depend on it.
+    `cuts`: the edit list; every pass frames it anew. `version`: what a watermark names; the
+    identities do not depend on it.
     """
     wanted = _list_profiles(project)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
-    made = []
+    passes = []
     for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
         same = tuple(group)
         size = (project.production.width, project.production.height)
         size = framing.upright_size(size) if same[0].tall else size
-        picture = Picture(width=size[0], height=size[1], rate=project.production.rate)
-        framed = assemble.reframe_cuts(cuts, reel.shots, reel.takes, size=size)
-        job = _build_job(project, reel, framed, picture=picture, wanted=same)
+        framed = assemble.reframe_cuts(cuts, inputs.shots, inputs.takes, size=size)
+        job = _build_job(project, inputs, framed, size=size, wanted=same)
         if job.watermark:
             job = dataclasses.replace(job, code=watermark.compute_code(job.watermark, version))
-        made.append(DeliveryPass(cuts=framed, job=job))
-    return made
+        passes.append(DeliveryPass(cuts=framed, job=job))
+    return passes
 
 
 def _list_profiles(project: Project) -> list[profiles.Profile]:
-    """The profiles with a picture; HLS is a ladder of them."""
+    """List the profiles with a picture; HLS is a ladder of them."""
     size = (project.production.width, project.production.height)
     wanted = list[profiles.Profile]()
     for name in project.production.delivery.profiles:
@@ -71,41 +64,43 @@ def _list_profiles(project: Project) -> list[profiles.Profile]:
 
 
 def render_passes(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, Path]:
-    """The files of all passes, by profile."""
+    """Render the files of all passes, by profile."""
     files: dict[str, Path] = {}
-    for one in passes:
+    for part in passes:
         files |= deliver.render_profiles(
-            one.cuts, one.job, folder=folder, progress=reporter().count
+            part.cuts, part.job, folder=folder, progress=reporter().count
         )
     return files
 
 
 def compute_stem_ids(
-    project: Project, reel: VersionInputs, passes: Sequence[DeliveryPass]
+    project: Project, inputs: VersionInputs, passes: Sequence[DeliveryPass]
 ) -> dict[str, str]:
-    """The identity of every stem that is wanted."""
+    """Compute the identity of every stem to deliver."""
     if profiles.STEMS not in project.production.delivery.profiles:
         return {}
-    return stems.compute_stem_ids(passes[0].job.sound_id, reel.cues)
+    return stems.compute_stem_ids(passes[0].job.sound_id, inputs.cues)
 
 
 def write_stems(
-    project: Project, reel: VersionInputs, master: master_mix.MasterSound, *, folder: Path
+    project: Project, inputs: VersionInputs, master: master_mix.MasterSound, *, folder: Path
 ) -> dict[str, Path]:
-    """The stems that are wanted, in a folder of their own."""
+    """Write the stems to deliver into a folder of their own."""
     if profiles.STEMS not in project.production.delivery.profiles:
         return {}
-    return stems.write_stems(project.root / master.path, reel.cues, folder / layout.STEMS)
+    return stems.write_stems(project.root / master.path, inputs.cues, folder / layout.STEMS)
 
 
 def describe_files(draft: Draft) -> list[Deliverable]:
-    """The rows of all files."""
+    """Describe all files as rows."""
     rows = [
         row
-        for one in draft.passes
-        for row in deliver.describe_files(dict(draft.files), one.cuts, one.job, version=draft.name)
+        for part in draft.passes
+        for row in deliver.describe_files(
+            dict(draft.files), part.cuts, part.job, version=draft.name
+        )
     ]
-    ids = compute_stem_ids(draft.project, draft.reel, draft.passes)
+    ids = compute_stem_ids(draft.project, draft.inputs, draft.passes)
     return rows + [
         Deliverable(
             deliverable_id=ids[name],
@@ -113,7 +108,7 @@ def describe_files(draft: Draft) -> list[Deliverable]:
             profile=profiles.STEMS,
             path=f"{draft.name}/{path.relative_to(draft.folder).as_posix()}",
             media_digest=identity.digest_file(path),
-            frames=edit_list.total_frames(draft.cuts),
+            frames=edit_list.count_frames(draft.cuts),
             seconds=draft.master.samples / MASTER_HZ,
             width=0,
             height=0,
@@ -123,48 +118,47 @@ def describe_files(draft: Draft) -> list[Deliverable]:
 
 
 def check_sound(draft: Draft) -> list[Check]:
-    """How loud the speech alone is, and whether the stems add up to the master."""
+    """Check the loudness of the speech alone, and that the stems add up to the master."""
     master = draft.project.root / draft.master.path
-    spoken = stems.measure_dialogue_loudness(master, draft.reel.cues, draft.folder)
+    spoken = stems.measure_dialogue_loudness(master, draft.inputs.cues, draft.folder)
     checks = []
     if spoken.measurable and draft.master.after.measurable:
-        verdict = (
-            "warn" if abs(spoken.lufs - draft.master.after.lufs) > QUIET_DIALOGUE_LU else "pass"
-        )
-        limit = f"within {QUIET_DIALOGUE_LU:g} LU of the programme"
-        advice = "the speech is not what makes the programme loud: listen"
+        is_far = abs(spoken.lufs - draft.master.after.lufs) > QUIET_DIALOGUE_LU
         checks.append(
             _build_check(
                 draft,
                 "dialogue loudness",
                 f"{spoken.lufs:.1f} LUFS",
-                limit=limit,
-                verdict=verdict,
-                advice=advice,
+                limit=f"within {QUIET_DIALOGUE_LU:g} LU of the programme",
+                verdict="warn" if is_far else "pass",
+                advice="music or noise, not speech, sets the loudness: check by ear",
             )
         )
     if draft.stems:
-        steps = stems.measure_difference(master, list(draft.stems.values()))
-        verdict, value = ("fail" if steps else "pass"), f"{steps} steps of 24 bits apart"
-        checks.append(
-            _build_check(
-                draft, "stems add up to the master", value, limit="0 steps", verdict=verdict
-            )
-        )
+        checks.append(_check_stems(draft, master))
     return [*checks, _check_sync(draft)]
 
 
+def _check_stems(draft: Draft, master: Path) -> Check:
+    steps = stems.measure_difference(master, list(draft.stems.values()))
+    return _build_check(
+        draft,
+        "stems add up to the master",
+        f"{steps} steps of 24 bits apart",
+        limit="0 steps",
+        verdict="fail" if steps else "pass",
+    )
+
+
 def _check_sync(draft: Draft) -> Check:
-    """Whether everybody who speaks is shown at the time of their words; an editor may have moved
-    them.
-    """
-    apart = find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.reel.shots})
+    """Check that all speakers are shown at the time of their words: an editor may move clips."""
+    apart = find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.inputs.shots})
     value = f"{len(apart)} events apart" + (
         f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
     )
     verdict, advice = (
         ("warn" if apart else "pass"),
-        "the sound was not edited: move these clips back over their words",
+        "move these clips back over their words: the sound was not edited",
     )
     return _build_check(
         draft,
@@ -178,34 +172,40 @@ def _check_sync(draft: Draft) -> Check:
 
 def _build_job(
     project: Project,
-    reel: VersionInputs,
+    inputs: VersionInputs,
     cuts: Sequence[Cut],
     *,
-    picture: Picture,
+    size: tuple[int, int],
     wanted: tuple[profiles.Profile, ...],
 ) -> DeliveryJob:
     settings, production = project.production.delivery, project.production
-    samples = sample_of_frame(edit_list.total_frames(cuts), picture.rate)
-    sound_id = master_mix.sound_id(
-        reel.recordings, samples=samples, settings=loudness_settings(project)
+    picture = Picture(width=size[0], height=size[1], rate=production.rate)
+    samples = sample_of_frame(edit_list.count_frames(cuts), picture.rate)
+    sound_id = master_mix.compute_sound_id(
+        inputs.recordings, samples=samples, settings=loudness_settings(project)
     )
     job = DeliveryJob(
         picture=picture,
         sound_id=sound_id,
-        sound_path=master_mix.master_path(sound_id, root=project.root),
+        sound_path=master_mix.locate_master(sound_id, root=project.root),
         root=project.root,
         profiles=wanted,
         burn_in=settings.burn_in,
         label=settings.label,
         title=production.title,
-        chapters=_list_chapters(reel, cuts),
+        chapters=_list_chapters(inputs, cuts),
     )
-    if (
-        job.reader_settings.transparent
-    ):  # an element for compositing: no cards, no captions, no watermark
-        return job
-    slate = cards.slate_lines(production.title, production.episode, cuts, picture)
-    end = cards.end_lines(production.title, cuts)
+    # an element for compositing gets no cards, no captions and no watermark
+    return job if job.reader_settings.transparent else _add_cards(project, inputs, cuts, job)
+
+
+def _add_cards(
+    project: Project, inputs: VersionInputs, cuts: Sequence[Cut], job: DeliveryJob
+) -> DeliveryJob:
+    """Add the watermark, the slate, the end card and burned-in captions to a job."""
+    settings, production, picture = project.production.delivery, project.production, job.picture
+    slate = cards.build_slate_lines(production.title, production.episode, cuts, picture)
+    end = cards.build_end_lines(production.title, cuts)
     job = dataclasses.replace(
         job,
         watermark=settings.watermark,
@@ -214,15 +214,13 @@ def _build_job(
     )
     if not settings.burn_captions:
         return job
-    return burn_in.burn_captions(
-        captions.delay_captions(sidecars.compose_captions(project, reel, cuts), job.lead_frames),
-        job,
-    )
+    shown = sidecars.compose_captions(project, inputs, cuts)
+    return burn_in.burn_captions(captions.delay_captions(shown, job.lead_frames), job)
 
 
-def _list_chapters(reel: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
-    """One chapter a scene, when there are several."""
-    scene_of = {shot.shot_id: shot.scene for shot in reel.shots}
+def _list_chapters(inputs: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
+    """List part chapter per scene, when there are several."""
+    scene_of = {shot.shot_id: shot.scene for shot in inputs.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
     scenes = [
         next(group) for _, group in itertools.groupby(base, key=lambda cut: scene_of[cut.shot_id])

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finishing: from takes to a version that stands in its folder, whole, with its checks.
+"""Finish an episode: from takes to a version in its folder, with its checks.
 
-Colour-match, edit list, master sound, all profiles from one decode, captions, timeline, contact
-sheet, checks; then one rename. The pure decisions and the engines are in `pipeline`; here they meet
-the record.
+The steps are colour matching, edit list, master sound, all profiles from part decode, captions,
+timeline, contact sheet and checks; part rename publishes them. The pure decisions and the engines
+are in `pipeline`; here they meet the record.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from flows.finishing import checking, deliveries, hls_playlists, recorded, sidecars
 from flows.progress import reporter
@@ -27,12 +28,10 @@ from pipeline.colour import grade as grading
 from pipeline.deliver import captions, delivery_job, versions
 from pipeline.render.slate import SLATE
 
-__all__ = ["VersionInputs", "Version", "match_colours", "build_cuts", "make_version", "find_standing_files"]
 
-
-def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
-    """One transform per shot; recorded when new."""
-    shots, takes = _drop_slates(reel)
+def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
+    """Estimate part colour transform per shot; record those that are new."""
+    shots, takes = _drop_slates(inputs)
     grades = grading.grade_shots(
         shots,
         takes,
@@ -44,85 +43,95 @@ def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
     return grades
 
 
-def _drop_slates(reel: VersionInputs) -> tuple[list[Shot], list[Take]]:
-    """All but slates, which have no colour to match and no part in anybody's."""
-    takes = [take for take in reel.takes if take.label != SLATE]
-    return [shot for shot in reel.shots if shot.talker != SLATE], takes
+def _drop_slates(inputs: VersionInputs) -> tuple[list[Shot], list[Take]]:
+    """Drop slates, which have no colour to match and no part in that of others."""
+    takes = [take for take in inputs.takes if take.label != SLATE]
+    return [shot for shot in inputs.shots if shot.talker != SLATE], takes
 
 
-def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
-    """The edit list; its version is named when it is delivered."""
+def build_cuts(project: Project, inputs: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+    """Build the edit list; its version is set on delivery."""
     size = (project.production.width, project.production.height)
-    return assemble.build_cuts(reel.shots, reel.takes, grades, version="", size=size)
+    return assemble.build_cuts(inputs.shots, inputs.takes, grades, version="", size=size)
 
 
-def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
-    """The deliverables when a version with this very cut, sound and settings stands, else None.
+def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliverable] | None:
+    """Find the files of a version with this very cut, sound and settings, or None.
+
     Opens no media.
     """
-    shots, takes = _drop_slates(reel)
+    shots, takes = _drop_slates(inputs)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
-    ids = grading.grade_ids(pairs, look_settings(project, shots))
+    ids = grading.compute_grade_ids(pairs, look_settings(project, shots))
     grades = recorded.find_grades(project, ids)
     if grades is None:
         return None
-    passes = deliveries.plan_passes(project, reel, build_cuts(project, reel, grades))
+    passes = deliveries.plan_passes(project, inputs, build_cuts(project, inputs, grades))
     wanted = [
-        delivery_job.deliverable_id(one.cuts, one.job, profile)
-        for one in passes
-        for profile in one.job.profiles
+        delivery_job.compute_deliverable_id(part.cuts, part.job, profile)
+        for part in passes
+        for profile in part.job.profiles
     ]
-    wanted += [*deliveries.compute_stem_ids(project, reel, passes).values(), *hls_playlists.compute_ids(passes)]
+    wanted += [
+        *deliveries.compute_stem_ids(project, inputs, passes).values(),
+        *hls_playlists.compute_ids(passes),
+    ]
     return recorded.find_standing_files(project, wanted)
 
 
-def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
-    """Render, describe, check and publish: the folder appears whole or not at all; `latest` moves
-    to it when no check failed.
+def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> Version:
+    """Render, describe, check and publish a version.
+
+    Its folder appears complete or not at all; `latest` moves to it when no check failed.
     """
     place = project.root / layout.DELIVERABLES
-    name = versions.next_version(place)
-    samples = sample_of_frame(edit_list.total_frames(cuts), project.production.rate)
+    name = versions.name_next_version(place)
+    samples = sample_of_frame(edit_list.count_frames(cuts), project.production.rate)
     master = master_mix.render_master(
-        reel.recordings, samples=samples, settings=loudness_settings(project), root=project.root
+        inputs.recordings, samples=samples, settings=loudness_settings(project), root=project.root
     )
-    passes = deliveries.plan_passes(project, reel, cuts, version=name)
+    passes = deliveries.plan_passes(project, inputs, cuts, version=name)
     with versions.stage_version(place, name) as folder:
-        files = deliveries.render_passes(passes, folder=folder)
-        reporter().step("Captions, timeline, contact sheet, checks")
-        stems = deliveries.write_stems(project, reel, master, folder=folder)
-        shown = sidecars.compose_captions(project, reel, cuts)
-        lead = passes[0].job.lead_frames
-        sidecars.write_captions(project, captions.delay_captions(shown, lead), folder=folder)
-        sidecars.write_timeline(project, reel, cuts, folder=folder, at=place / name)
-        sidecars.write_pictures(
-            project, reel, passes[0], video=files[passes[0].job.profiles[0].name], folder=folder
-        )
         draft = Draft(
             project=project,
-            reel=reel,
+            inputs=inputs,
             passes=passes,
             master=master,
             name=name,
             folder=folder,
-            files=files,
-            shown=shown,
-            stems=stems,
+            files=deliveries.render_passes(passes, folder=folder),
+            shown=sidecars.compose_captions(project, inputs, cuts),
+            stems=deliveries.write_stems(project, inputs, master, folder=folder),
         )
-        checks = (
-            checking.check_version(draft) + deliveries.check_sound(draft) + checking.sign_files(draft)
-        )
-        checks += hls_playlists.write_playlists(draft)
-        qc.write_checks(checks, folder)
-        made = Version(
-            name=name,
-            folder=folder,
-            deliverables=[*deliveries.describe_files(draft), *hls_playlists.describe_playlist(draft)],
-            checks=checks,
-        )
-        export.write_report(project, made, cuts)
+        reporter().step("Captions, timeline, contact sheet, checks")
+        _write_sidecars(draft, cuts, at=place / name)
+        version = _check_draft(draft)
+        export.write_report(project, version, cuts)
         consents.require_consents(project)
-        final = versions.publish_version(folder, place, name, latest=not qc.select_failures(checks))
-    recorded.record_version(project, name, cuts, checks, made.deliverables)
-    return dataclasses.replace(made, folder=final)
+        is_good = not qc.select_failures(version.checks)
+        final = versions.publish_version(folder, place, name, latest=is_good)
+    recorded.record_version(project, name, cuts, version.checks, version.deliverables)
+    return dataclasses.replace(version, folder=final)
+
+
+def _write_sidecars(draft: Draft, cuts: Sequence[Cut], *, at: Path) -> None:
+    project, inputs, folder, first = draft.project, draft.inputs, draft.folder, draft.passes[0]
+    delayed = captions.delay_captions(draft.shown, first.job.lead_frames)
+    sidecars.write_captions(project, delayed, folder=folder)
+    sidecars.write_timeline(project, inputs, cuts, folder=folder, at=at)
+    video = draft.files[first.job.profiles[0].name]
+    sidecars.write_pictures(project, inputs, first, video=video, folder=folder)
+
+
+def _check_draft(draft: Draft) -> Version:
+    """Check and sign the files, write the HLS playlists and the list of checks."""
+    checks = checking.check_version(draft) + deliveries.check_sound(draft)
+    checks += checking.sign_files(draft) + hls_playlists.write_playlists(draft)
+    qc.write_checks(checks, draft.folder)
+    return Version(
+        name=draft.name,
+        folder=draft.folder,
+        deliverables=[*deliveries.describe_files(draft), *hls_playlists.describe_playlist(draft)],
+        checks=checks,
+    )

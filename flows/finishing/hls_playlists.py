@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HLS ladder of a version: its playlists, written when its renditions have been signed, and
-their checks.
-"""
+"""Write and check the HLS playlists of a version, after its renditions have been signed."""
 
 from __future__ import annotations
 
@@ -20,23 +18,20 @@ RENDITION = f"{HLS}-"  # what the names of a ladder's profiles begin with
 
 
 def compute_ids(passes: Sequence[DeliveryPass]) -> list[str]:
-    """The identity of the master playlist, where there is a ladder: that of its renditions
-    together.
-    """
-    made = [
-        delivery_job.deliverable_id(one.cuts, one.job, profile)
-        for one in passes
-        for profile in one.job.profiles
+    """Compute the identity of the master playlist from its renditions; none without HLS."""
+    renditions = [
+        delivery_job.compute_deliverable_id(part.cuts, part.job, profile)
+        for part in passes
+        for profile in part.job.profiles
         if profile.name.startswith(RENDITION)
     ]
-    return [identity.digest([HLS, made])] if made else []
+    return [identity.digest([HLS, renditions])] if renditions else []
 
 
 def write_playlists(draft: Draft) -> list[Check]:
-    """Write the playlists of the ladder into its folder, follow them, and judge what is found;
-    nothing where there is no ladder.
+    """Write the playlists of the ladder into its folder, follow them, and check the result.
 
-    Captions come with it unless they are in the picture already.
+    Returns no checks when HLS is not delivered. Captions are included unless they are burned in.
     """
     files = _list_rendition_files(draft)
     if not files:
@@ -52,7 +47,7 @@ def write_playlists(draft: Draft) -> list[Check]:
 
 
 def describe_playlist(draft: Draft) -> list[Deliverable]:
-    """The row of the master playlist, where there is a ladder."""
+    """Describe the master playlist as a row; none without HLS."""
     files = _list_rendition_files(draft)
     return [
         Deliverable(
@@ -75,24 +70,22 @@ def _list_rendition_files(draft: Draft) -> list[Path]:
 
 
 def _check_playlists(draft: Draft, master: Path, found: hls.Ladder) -> list[Check]:
-    """Whether playlists and files agree, segments begin together with key frames, and a player gets
-    every picture.
-    """
+    """Check that playlists and files agree, segments are aligned, and every picture plays."""
     lengths = found.renditions[0].lengths if found.renditions else []
-    told = f"{len(found.renditions)} renditions of {len(lengths)} segments"
+    extent = f"{len(found.renditions)} renditions of {len(lengths)} segments"
     frames = draft.passes[0].frames
-    came = [_count_played_frames(master, number) for number in range(len(found.renditions))]
-    short = [str(one) for one in came if one != str(frames)]
+    played = [_count_played_frames(master, number) for number in range(len(found.renditions))]
+    short = [count for count in played if count != str(frames)]
     return [
-        _build_check(draft, "playlists", told, problems=found.playlists),
+        _build_check(draft, "playlists", extent, problems=found.playlists),
         _build_check(
-            draft, "segments begin together with key frames", told, problems=found.segments
+            draft, "segments begin together with key frames", extent, problems=found.segments
         ),
-        _build_check(draft, "bandwidth, codecs and sizes", told, problems=found.attributes),
+        _build_check(draft, "bandwidth, codecs and sizes", extent, problems=found.attributes),
         _build_check(
             draft,
             "plays through its playlist",
-            f"{', '.join(came)} of {frames} frames",
+            f"{', '.join(played)} of {frames} frames",
             problems=short,
         ),
     ]
@@ -105,12 +98,12 @@ def _count_played_frames(master: Path, number: int) -> str:
         return str(error).splitlines()[-1]
 
 
-def _build_check(draft: Draft, name: str, told: str, *, problems: Sequence[str]) -> Check:
+def _build_check(draft: Draft, name: str, extent: str, *, problems: Sequence[str]) -> Check:
     return Check(
         version=draft.name,
         profile=HLS,
         name=name,
-        value=f"{len(problems)} wrong, {told}",
+        value=f"{len(problems)} wrong, {extent}",
         limit="0 wrong",
         verdict="fail" if problems else "pass",
         advice="; ".join(problems[:3]),

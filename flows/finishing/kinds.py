@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which finishing a production gets: an episode's (`finish`) or a lesson's (`lesson`). Both are
-four functions of the same names.
+"""Choose how to finish a production by its kind: as an episode or as a lesson.
+
+Both modules have the same four functions.
 """
 
 from __future__ import annotations
@@ -14,40 +15,47 @@ from flows.version import Version, VersionInputs
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade
 
-__all__ = ["VersionInputs", "Version", "match_colours", "build_cuts", "make_version", "find_standing_files"]
-
 
 class Finishing(Protocol):
-    """What both modules are: the steps of finishing."""
+    """The steps of finishing, as both modules have them."""
 
-    def match_colours(self, project: Project, reel: VersionInputs) -> list[Grade]: ...
-    def build_cuts(self, project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]: ...
-    def make_version(
-        self, project: Project, reel: VersionInputs, cuts: Sequence[Cut]
-    ) -> Version: ...
-    def find_standing_files(self, project: Project, reel: VersionInputs) -> list[Deliverable] | None: ...
+    def match_colours(self, project: Project, inputs: VersionInputs) -> list[Grade]:
+        """Estimate one colour transform per shot."""
+
+    def build_cuts(
+        self, project: Project, inputs: VersionInputs, grades: Sequence[Grade]
+    ) -> list[Cut]:
+        """Build the edit list."""
+
+    def make_version(self, project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> Version:
+        """Make a version in its folder."""
+
+    def find_standing_files(
+        self, project: Project, inputs: VersionInputs
+    ) -> list[Deliverable] | None:
+        """Find the files of a version with exactly these inputs."""
 
 
 def choose_finishing(project: Project) -> Finishing:
-    """The finishing of a production's kind."""
+    """Choose the module that finishes a production of this kind."""
     return lesson if project.production.kind == "lesson" else episode
 
 
-def match_colours(project: Project, reel: VersionInputs) -> list[Grade]:
-    """One transform per shot; recorded when new."""
-    return choose_finishing(project).match_colours(project, reel)
+def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
+    """Estimate one colour transform per shot; record those that are new."""
+    return choose_finishing(project).match_colours(project, inputs)
 
 
-def build_cuts(project: Project, reel: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
-    """The edit list; its version is named when it is delivered."""
-    return choose_finishing(project).build_cuts(project, reel, grades)
+def build_cuts(project: Project, inputs: VersionInputs, grades: Sequence[Grade]) -> list[Cut]:
+    """Build the edit list; its version is set on delivery."""
+    return choose_finishing(project).build_cuts(project, inputs, grades)
 
 
-def make_version(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> Version:
-    """A version that stands in its folder, whole, with its checks."""
-    return choose_finishing(project).make_version(project, reel, cuts)
+def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> Version:
+    """Make a version: its complete folder, with its checks."""
+    return choose_finishing(project).make_version(project, inputs, cuts)
 
 
-def find_standing_files(project: Project, reel: VersionInputs) -> list[Deliverable] | None:
-    """The deliverables when a version with this very cut, sound and settings stands, else None."""
-    return choose_finishing(project).find_standing_files(project, reel)
+def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliverable] | None:
+    """Find the files of a version with this very cut, sound and settings, or None."""
+    return choose_finishing(project).find_standing_files(project, inputs)

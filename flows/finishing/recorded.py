@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What finishing asks of the record and tells it, for episodes and lessons alike: grades, and
-versions that stand.
-"""
+"""Read and record what finishing keeps, for episodes and lessons: grades and versions."""
 
 from __future__ import annotations
 
@@ -12,28 +10,28 @@ from flows.project import Project
 from manifests import layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut, Grade
-from pipeline.deliver.versions import version_number
+from pipeline.deliver.versions import parse_version
 
 
 def find_grades(project: Project, ids: Mapping[str, str]) -> list[Grade] | None:
-    """The transforms of these identities (by shot), None when one of them was not made yet."""
+    """Find the transforms of these identities (by shot); None when any is missing."""
     grades = project.store.read(Grade, grade_id=list(ids.values()))
     return grades if {grade.grade_id for grade in grades} == set(ids.values()) else None
 
 
 def record_grades(project: Project, grades: Sequence[Grade]) -> None:
     """Record the transforms that are new."""
-    made = {grade.grade_id: grade for grade in grades}
-    known = {row.grade_id for row in project.store.read(Grade, grade_id=list(made))}
-    project.store.append([grade for key, grade in made.items() if key not in known])
+    by_id = {grade.grade_id: grade for grade in grades}
+    known = {row.grade_id for row in project.store.read(Grade, grade_id=list(by_id))}
+    project.store.append([grade for key, grade in by_id.items() if key not in known])
 
 
 def find_standing_files(project: Project, wanted: Collection[str]) -> list[Deliverable] | None:
-    """The newest version's files when they are exactly these deliverables and stand, else None."""
+    """Find the newest version's files if they exist and are exactly these; otherwise None."""
     found = project.store.read(Deliverable, deliverable_id=list(wanted))
     found = [row for row in found if (project.root / layout.DELIVERABLES / row.path).is_file()]
-    latest = max((version_number(row.version) for row in found), default=0)
-    newest = [row for row in found if version_number(row.version) == latest]
+    latest = max((parse_version(row.version) for row in found), default=0)
+    newest = [row for row in found if parse_version(row.version) == latest]
     return newest if {row.deliverable_id for row in newest} == set(wanted) else None
 
 
@@ -44,7 +42,7 @@ def record_version(
     checks: Sequence[Check],
     deliverables: Sequence[Deliverable],
 ) -> None:
-    """Record a version that stands."""
+    """Record a finished version."""
     project.store.append([dataclasses.replace(cut, version=version) for cut in cuts])
     project.store.append(checks)
     project.store.append(deliverables)

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies beside a version's files: captions, timeline, contact sheet, poster, before and
-after.
-"""
+"""Write the sidecars of a version: captions, timeline, contact sheet, poster, before and after."""
 
 from __future__ import annotations
 
@@ -21,19 +19,19 @@ from pipeline.deliver.captions import Caption
 from pipeline.deliver.delivery_job import DeliveryPass
 
 
-def compose_captions(project: Project, reel: VersionInputs, cuts: Sequence[Cut]) -> list[Caption]:
-    """The captions of the cut, by the rules of the production's language."""
+def compose_captions(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> list[Caption]:
+    """Compose the captions of the cut by the rules of the production's language."""
     return captions.compose_captions(
-        reel.cues,
+        inputs.cues,
         rate=project.production.rate,
-        frames=edit_list.total_frames(cuts),
+        frames=edit_list.count_frames(cuts),
         shot_changes=[cut.start_frame for cut in cuts if not cut.layer],
-        rules=caption_rules.rules_for(project.production.language),
+        rules=caption_rules.choose_rules(project.production.language),
     )
 
 
 def write_captions(project: Project, shown: Sequence[Caption], *, folder: Path) -> None:
-    """Captions on the frames of the files, as SRT, WebVTT and TTML."""
+    """Write captions on the frames of the files, as SRT, WebVTT and TTML."""
     caption_files.write_captions(shown, folder, rate=project.production.rate)
     ttml.write_ttml(
         shown, folder, rate=project.production.rate, language=project.production.language
@@ -41,17 +39,20 @@ def write_captions(project: Project, shown: Sequence[Caption], *, folder: Path) 
 
 
 def write_timeline(
-    project: Project, reel: VersionInputs, cuts: Sequence[Cut], *, folder: Path, at: Path
+    project: Project, inputs: VersionInputs, cuts: Sequence[Cut], *, folder: Path, at: Path
 ) -> None:
-    """The cut as OpenTimelineIO, Final Cut's XML and EDL; `at` is where the version will stand."""
+    """Write the cut as OpenTimelineIO, Final Cut's XML and EDL.
+
+    `at` is where the version will stand.
+    """
     programme = timeline.Programme(
         title=project.production.title,
         rate=project.production.rate,
         cuts=cuts,
-        shots={shot.shot_id: shot for shot in reel.shots},
-        recordings=reel.recordings,
+        shots={shot.shot_id: shot for shot in inputs.shots},
+        recordings=inputs.recordings,
         root=project.root,
-        take_frames={take.shot_id: take.frames for take in reel.takes},
+        take_frames={take.shot_id: take.frames for take in inputs.takes},
         size=(project.production.width, project.production.height),
     )
     timeline.write_otio(programme, folder=folder, at=at)
@@ -60,23 +61,27 @@ def write_timeline(
 
 
 def write_pictures(
-    project: Project, reel: VersionInputs, shown: DeliveryPass, *, video: Path, folder: Path
+    project: Project, inputs: VersionInputs, shown: DeliveryPass, *, video: Path, folder: Path
 ) -> None:
-    """Contact sheet, thumbnails, poster, and each character's first shot before and after grading,
-    from a file of a pass.
+    """Write contact sheet, thumbnails, poster, and before-and-after pictures of grading.
+
+    They come from a file of one pass; each character's first shot is shown before and after.
     """
     picture, cuts = shown.job.picture, [cut for cut in shown.shifted_cuts if not cut.layer]
-    _write_contact_sheet(reel, cuts, video, folder, picture)
+    _write_contact_sheet(inputs, cuts, video, folder, picture)
     longest = max(cuts, key=lambda cut: cut.frames)
-    contact_sheet.write_poster(
-        video,
-        (longest.start_frame + longest.end_frame) // 2,
-        folder / layout.POSTER,
-        size=picture.size,
-    )
-    takes = {take.shot_id: take for take in reel.takes}
+    middle = (longest.start_frame + longest.end_frame) // 2
+    contact_sheet.write_poster(video, middle, folder / layout.POSTER, size=picture.size)
+    _write_before_after(project, inputs, cuts, folder)
+
+
+def _write_before_after(
+    project: Project, inputs: VersionInputs, cuts: Sequence[Cut], folder: Path
+) -> None:
+    """Write each character's first shot before and after grading."""
+    takes = {take.shot_id: take for take in inputs.takes}
     grades = {grade.shot_id: grade for grade in read_grades(project, cuts)}
-    firsts = {shot.character: shot for shot in reversed(reel.shots) if shot.shot_id in grades}
+    firsts = {shot.character: shot for shot in reversed(inputs.shots) if shot.shot_id in grades}
     pairs = [
         (
             *grading.render_before_after(
@@ -91,15 +96,15 @@ def write_pictures(
 
 
 def _write_contact_sheet(
-    reel: VersionInputs, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
+    inputs: VersionInputs, cuts: Sequence[Cut], video: Path, folder: Path, picture: Picture
 ) -> None:
-    moods = {(cue.line_id, cue.character): cue.performance for cue in reel.cues}
-    shots = {shot.shot_id: shot for shot in reel.shots}
+    performances = {(cue.line_id, cue.character): cue.performance for cue in inputs.cues}
+    shots = {shot.shot_id: shot for shot in inputs.shots}
     cells = [
         contact_sheet.SheetCell(
             frame=export.find_middle_frame(cut),
             title=f"{shot.number}  {shot.character}",
-            note=_find_performance(shot, moods) or shot.role,
+            note=_find_performance(shot, performances) or shot.role,
         )
         for cut in cuts
         for shot in [shots[cut.shot_id]]
@@ -111,19 +116,18 @@ def _write_contact_sheet(
     export.write_thumbnails(pictures, cuts, folder)
 
 
-def _find_performance(shot: Shot, moods: Mapping[tuple[str, str], str]) -> str:
-    """What the one in the picture performs in the shot's first line of theirs; "" for their
-    default.
-    """
-    own = (moods.get((name, shot.character)) for name in shot.line_ids.split("|"))
-    return next((mood for mood in own if mood), "")
+def _find_performance(shot: Shot, performances: Mapping[tuple[str, str], str]) -> str:
+    """Find what a shot's character performs in their first line of it; "" for their default."""
+    own = (performances.get((name, shot.character)) for name in shot.line_ids.split("|"))
+    return next((performance for performance in own if performance), "")
 
 
 def _describe_change(grade: Grade) -> str:
     limited = ", held at the limit" if grade.limited else ""
-    return f"from {grade.delta_e_before:.1f} to {grade.delta_e_after:.1f} CIEDE2000 off the look{limited}"
+    before, after = f"{grade.delta_e_before:.1f} before", f"{grade.delta_e_after:.1f} after"
+    return f"distance to look: {before}, {after} (dE2000){limited}"
 
 
 def read_grades(project: Project, cuts: Sequence[Cut]) -> list[Grade]:
-    """The transforms of the cut."""
+    """Read the transforms of the cut."""
     return project.store.read(Grade, grade_id=list({cut.grade_id for cut in cuts}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a night may last and what it may cost: what people write, as seconds."""
+"""Read the deadline and the budget of a night: how long it may last and what it may cost."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightLimits:
-    """`ends_at`: no shot begins later, None for no deadline. `worker_seconds`: what all workers
-    together may spend, `inf` for any.
+    """The limits of a night.
 
-    `price` is of one worker-hour in `currency`; 0 when nobody named one.
+    `ends_at`: no shot begins later; None for no deadline. `worker_seconds`: what all workers
+    together may spend; `inf` for no budget. `price`: cost of one worker-hour in `currency`; 0 if
+    not set.
     """
 
     ends_at: datetime | None = None
@@ -29,7 +30,7 @@ class NightLimits:
     currency: str = ""
 
     def format_cost(self, worker_seconds: float) -> str:
-        """What so much work costs, in money; "" without a price."""
+        """Format what so much work costs, in money; "" without a price."""
         return (
             f"{worker_seconds / 3600 * self.price:.2f} {self.currency}".strip()
             if self.price
@@ -43,11 +44,14 @@ UNLIMITED = NightLimits()
 def read_limits(
     *, deadline: str = "", hours: float = 0, budget: str = "", price: str = "", now: datetime
 ) -> NightLimits:
-    """Read the limits. `now` has a time zone. Raises InputError with everything that is wrong.
+    """Read the limits of a night.
 
-    `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO date and time; with
-    `hours` the earlier of the two counts. `budget`: worker time (`3600`, `90m`, `2h`) or money (`20
-    EUR`), which needs `price` of a worker-hour (`1.90 EUR`).
+    `now` has a time zone. `deadline`: `06:00` (the next one, local time), `06:00Z` (UTC) or an ISO
+    date and time; if `hours` is given too, the earlier of the two counts. `budget`: worker time
+    (`3600`, `90m`, `2h`) or money (`20 EUR`), which needs the `price` of a worker-hour (`1.90
+    EUR`).
+
+    Raises InputError with all problems.
     """
     problems = list[Problem]()
     ends = [
@@ -70,19 +74,9 @@ def read_limits(
 def _parse_deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | None:
     if not text:
         return None
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute, utc = int(clock[1]), int(clock[2]), bool(clock[3])
-        today = now.astimezone(UTC) if utc else now.astimezone()
-        for day in (
-            today.date(),
-            today.date() + timedelta(days=1),
-            today.date() + timedelta(days=2),
-        ):
-            plain = datetime(day.year, day.month, day.day, hour, minute)
-            # the local offset on that day, not on this
-            end = plain.replace(tzinfo=UTC) if utc else plain.astimezone()
-            if end > now:
-                return end
+    clock = _CLOCK.fullmatch(text)
+    if clock and (end := _find_next(int(clock[1]), int(clock[2]), now, is_utc=bool(clock[3]))):
+        return end
     try:
         end = datetime.fromisoformat(text)
     except ValueError:
@@ -94,8 +88,20 @@ def _parse_deadline(text: str, now: datetime, problems: list[Problem]) -> dateti
         return None
     end = end if end.tzinfo else end.astimezone()
     if end <= now:
-        problems.append(_describe_problem("--deadline", text, "a moment that is still to come"))
+        problems.append(_describe_problem("--deadline", text, "a time in the future"))
     return end
+
+
+def _find_next(hour: int, minute: int, now: datetime, *, is_utc: bool) -> datetime | None:
+    """Find the next moment at which a clock shows this time, in UTC or in local time."""
+    today = (now.astimezone(UTC) if is_utc else now.astimezone()).date()
+    for day in (today + timedelta(days=days) for days in range(3)):
+        plain = datetime(day.year, day.month, day.day, hour, minute)
+        # the local offset of that day, not of today
+        end = plain.replace(tzinfo=UTC) if is_utc else plain.astimezone()
+        if end > now:
+            return end
+    return None
 
 
 def _parse_budget(text: str, price: float, currency: str, problems: list[Problem]) -> float:
@@ -107,7 +113,7 @@ def _parse_budget(text: str, price: float, currency: str, problems: list[Problem
             _describe_problem(
                 "--budget",
                 text,
-                f"a --price in {unit} of one worker-hour, or worker time such as 2h",
+                f"a --price in {unit} for one worker-hour, or worker time such as 2h",
             )
         )
         return math.inf

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A course: all lessons below a folder, rendered by one command, with one list of what there is.
+"""Render a course: all lessons below a folder by one command, and a list of them.
 
-The rendering is a night without limits (`nightly`): one bad lesson never stops the others, what
-stands is not made again, and the night's summary tells what is wrong. The list, `course.json`, is
-for whatever publishes the lessons.
+Rendering is a night without limits (`nightly`): a bad lesson does not stop the others, finished
+lessons are not rendered again, and the night's summary lists what is wrong. The list,
+`course.json`, is for the system that publishes the lessons.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -28,9 +29,11 @@ COURSE_LIST = "course.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonRow:
-    """One lesson of a course. `name` is its folder below the course's; paths are below it too, ""
-    for what there is not. `package` is the first of `packages`, which are for learning systems.
-    `advice`: what to mend, as the night's summary says it.
+    """One lesson of a course.
+
+    `name` is its folder below the course's; paths are relative to the course too, "" for files that
+    do not exist. `package` is the first of `packages`, which are for learning systems. `advice`:
+    what to fix, as in the night's summary.
     """
 
     name: str
@@ -47,24 +50,23 @@ class LessonRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A course as it was rendered: its lessons in the order of their folders, and the night's
-    summary.
-    """
+    """A rendered course: its lessons in the order of their folders, and the night's summary."""
 
     lessons: list[LessonRow]
     summary: NightSummary
 
     @property
     def seconds(self) -> float:
-        """How long all lessons are together."""
+        """The length of all lessons together."""
         return sum(lesson.seconds for lesson in self.lessons)
 
 
-def render_course(root: Path, asked: NightOptions) -> Course:
-    """Render every lesson below `root` that is not as it should be, and write the list. Raises
-    InputError when there is none.
+def render_course(root: Path, options: NightOptions) -> Course:
+    """Render every lesson below `root` that needs it, and write the list.
+
+    Raises InputError when there is no lesson.
     """
-    summary = run_night(root, asked)
+    summary = run_night(root, options)
     lessons = [
         _describe_lesson(report, root.resolve())
         for report in sorted(summary.reports, key=lambda report: report.name)
@@ -76,7 +78,7 @@ def render_course(root: Path, asked: NightOptions) -> Course:
 
 
 def _describe_lesson(report: ProductionReport, root: Path) -> LessonRow:
-    """What of a lesson stands now: its newest version, also when this time something failed."""
+    """Describe the newest version of a lesson, even if its rendering failed this time."""
     row = LessonRow(
         name=report.name,
         title=report.title,
@@ -94,15 +96,19 @@ def _describe_lesson(report: ProductionReport, root: Path) -> LessonRow:
     )
     if not version:
         return row
-    files = {made.profile: made for made in project.store.read(Deliverable, version=version)}
-    paths = {
-        name: str((project.root / layout.DELIVERABLES / made.path).relative_to(root))
-        for name, made in files.items()
-    }
-    seconds = max((made.seconds for made in files.values()), default=0.0)
+    rows = project.store.read(Deliverable, version=version)
+    return _add_files(row, rows, version, (project.root / layout.DELIVERABLES).relative_to(root))
+
+
+def _add_files(
+    lesson: LessonRow, rows: Sequence[Deliverable], version: str, place: Path
+) -> LessonRow:
+    """Add the files of a version to a lesson; `place` is its deliverables below the course."""
+    paths = {row.profile: str(place / row.path) for row in rows}
+    seconds = max((row.seconds for row in rows), default=0.0)
     packages = [paths[kind] for kind in get_args(PackageName) if kind in paths]
     return replace(
-        row,
+        lesson,
         version=version,
         seconds=seconds,
         video=paths.get("web", ""),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nights on a schedule: the flows that Prefect deploys, and one command that serves them.
+"""Run nights on a Prefect schedule: the flows to deploy, and one command that serves them.
 
-What runs when is in `infra/prefect.yaml`: schedules, how many nights at once, which work pool.
-`serve` brings that to the Prefect server that `PREFECT_API_URL` names, or to one of its own on
-loopback, and works until it is stopped. Every server asks for the authentication string
-(`PREFECT_SERVER_API_AUTH_STRING`), also our own.
+Schedules, the number of nights at once and the work pool are set in `infra/prefect.yaml`.
+`serve_nights` deploys that file to the Prefect server that `PREFECT_API_URL` names, or to a server
+of its own on loopback, and works until it is stopped. Every server, also our own, asks for the
+authentication string (`PREFECT_SERVER_API_AUTH_STRING`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     webhook: str = "",
     webhook_private: bool = False,
 ) -> Any:
-    """`callsheet nightly` as a deployment: the state of the run says what the exit code says."""
+    """Run `callsheet nightly` as a deployment; the state of the run matches the exit code."""
     asked = NightOptions(
         deadline=deadline,
         hours=hours,
@@ -64,19 +64,19 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
         webhook_private=webhook_private,
     )
     summary = run_night(Path(root), asked)
-    said = "; ".join(part for part in (format_headline(summary), summary.message) if part)
+    message = "; ".join(part for part in (format_headline(summary), summary.message) if part)
     if summary.exit_code == DONE:
-        return Completed(message=said)
+        return Completed(message=message)
     return (
-        Completed(name="Some left", message=said)
+        Completed(name="Some left", message=message)
         if summary.exit_code == SOME_LEFT
-        else Failed(message=said)
+        else Failed(message=message)
     )
 
 
 @flow(name="render", persist_result=False)
 def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
-    """`callsheet render` as a deployment: one production, whole, under its lease."""
+    """Run `callsheet render` as a deployment: one whole production, under its lease."""
     with held(open_project(Path(folder)).root, purpose="render, by Prefect"):
         return episode(folder, ray=ray, workers=workers)
 
@@ -85,9 +85,8 @@ def serve_nights(
     root: Path, file: Path, *, port: int, announce: Callable[[str], None], runs_at_once: int = 2
 ) -> None:
     """Deploy all that `file` describes, with `root` as the nights' folder, and work until stopped.
-    Raises ToolError.
 
-    `announce(url)` hears where the server is once everything is deployed.
+    `announce(url)` gets the server's address once everything is deployed. Raises ToolError.
     """
     if not file.is_file():
         raise InputError(
@@ -101,23 +100,17 @@ def serve_nights(
     with _run_server(port):
         deploy_flows(file)
         announce(os.environ["PREFECT_API_URL"])
-        worker = [
-            *_prefect_command("worker", "start"),
-            "--pool",
-            POOL,
-            "--type",
-            "process",
-            "--limit",
-            str(runs_at_once),
-        ]
+        options = f"--pool {POOL} --type process --limit {runs_at_once}"
+        worker = [*_prefect_command("worker", "start"), *options.split()]
         code = _run_until_stopped(worker)
     if code:
         raise ToolError("the Prefect worker ended", command=worker, code=code)
 
 
 def deploy_flows(file: Path) -> None:
-    """Create the work pool and bring every deployment of a `prefect.yaml` to the server. Raises
-    ToolError.
+    """Create the work pool and deploy everything in a `prefect.yaml` to the server.
+
+    Raises ToolError.
     """
     with (
         temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}),
@@ -131,7 +124,7 @@ def deploy_flows(file: Path) -> None:
 
 
 def _run_until_stopped(worker: list[str]) -> int:
-    """Run the worker. When we are stopped, it is told to end and may finish telling its runs."""
+    """Run the worker. When we are stopped, end it, with time to report the state of its runs."""
     with subprocess.Popen(worker) as process:
         try:
             return process.wait()
@@ -146,9 +139,7 @@ def _run_until_stopped(worker: list[str]) -> int:
 
 @contextmanager
 def _run_server(port: int) -> Iterator[None]:
-    """The Prefect server that is configured, else one of our own on loopback while the block
-    runs.
-    """
+    """Use the Prefect server that is set, or run one on loopback while the block runs."""
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
@@ -185,7 +176,9 @@ def _prefect_command(*verb: str) -> list[str]:
 def _run_prefect(command: list[str], *arguments: str) -> None:
     result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
-        said = result.stderr or result.stdout
         raise ToolError(
-            "Prefect refused", command=[*command, *arguments], code=result.returncode, stderr=said
+            "Prefect refused the deployment",
+            command=[*command, *arguments],
+            code=result.returncode,
+            stderr=result.stderr or result.stdout,
         )

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The night: every production below a folder is looked at, what changed is rendered within a
-deadline and a budget, the rest waits.
+"""Run a night: render what changed in every production below a folder, within its limits.
 
-What is urgent comes first, then what has waited longest. One production's bad input, failed engine
-or other holder never stops the others. The night writes its summary after every production, so that
-a night that dies has said how far it came. Nothing of what is done is kept here: the next night
-finds it in each production's own record.
+Urgent productions come first, then those that have waited longest. Bad input, a failed engine or a
+lease held elsewhere stops only the production that it affects. The summary is written after every
+production, so it is up to date even if the night is killed. A night keeps no state of its own: the
+next night reads what is done in each production's record.
 """
 
 from __future__ import annotations
@@ -34,8 +33,7 @@ from flows.night.summary import (
     build_webhook_body,
     write_summary,
 )
-from flows.night.webhook import Webhook, post_message
-from flows.night.webhook import read_webhook as read_webhook
+from flows.night.webhook import Webhook, post_message, read_webhook
 from flows.progress import reporter
 from flows.project import open_project
 from manifests import layout
@@ -51,7 +49,7 @@ DONE, SOME_LEFT, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightOptions:
-    """What a person asks of a night, as text: see `nightly_limits.limits` and `webhook.webhook`."""
+    """The options of a night, as text: see `budget.read_limits` and `webhook.read_webhook`."""
 
     deadline: str = ""
     hours: float = 0
@@ -66,28 +64,29 @@ class NightOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A production before its turn: its folder, and what is known of it so far (`report.state` is
-    "left" while it waits).
+    """A production before its turn.
+
+    `report` holds what is known so far; its `state` is "left" while the production waits.
     """
 
     folder: Path
     report: ProductionReport
 
 
-def run_night(root: Path, asked: NightOptions) -> NightSummary:
-    """Do a night and post its summary. A webhook that does not take it makes the exit code 1, and
-    the summary says so.
+def run_night(root: Path, options: NightOptions) -> NightSummary:
+    """Run a night and post its summary.
 
-    The summary stands in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. Raises
-    InputError, before anything is done, for limits, a webhook or a ROOT that cannot be used.
+    The summary is in `ROOT/.callsheet/nights/DATE`, also when the night is stopped. If the webhook
+    does not accept it, the exit code is 1 and the summary says so. Raises InputError, before
+    anything is done, for limits, a webhook or a ROOT that cannot be used.
     """
-    may, hook = _read_options(asked)
+    limits, hook = _read_options(options)
     root = root.resolve()
-    folders = find_productions(root, depth=asked.depth)
-    running = _RunningNight(root, asked, may)
+    folders = find_productions(root, depth=options.depth)
+    running = _RunningNight(root, options, limits)
     try:
         running.work(folders)
-    # Ctrl-C; and SIGTERM, of which Ray's handler makes an exit
+    # Ctrl-C; and SIGTERM, which Ray's handler turns into an exit
     except (KeyboardInterrupt, SystemExit) as stop:
         running.end("stopped", STOPPED)
         raise KeyboardInterrupt from stop
@@ -99,8 +98,10 @@ def run_night(root: Path, asked: NightOptions) -> NightSummary:
 
 
 def choose_exit_code(reports: Sequence[ProductionReport]) -> int:
-    """0 all done, 1 something failed or is left, 2 every production has bad input, 3 engines failed
-    and nothing was delivered.
+    """Choose the exit code of a night.
+
+    0: all done. 1: something failed or is left. 2: every production has bad input. 3: engines
+    failed and nothing was delivered.
     """
     if all(report.state in FINE for report in reports):
         return DONE
@@ -114,29 +115,27 @@ def choose_exit_code(reports: Sequence[ProductionReport]) -> int:
 
 
 def sort_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The order in which a night works: urgent before not, then what waits longest, then by
-    name.
-    """
+    """Sort productions for a night: urgent first, then by waiting time, then by name."""
     return sorted(
         candidates, key=lambda c: (-c.report.priority, c.report.waiting_since, c.report.name)
     )
 
 
 class _RunningNight:
-    """The night while it runs: its summary so far, and where that is written."""
+    """A night in progress: its summary so far, and the folder that it is written to."""
 
-    def __init__(self, root: Path, asked: NightOptions, may: NightLimits) -> None:
+    def __init__(self, root: Path, options: NightOptions, limits: NightLimits) -> None:
         self._root = root
-        self._options = asked
-        self._ends = _to_monotonic(may.ends_at)
+        self._options = options
+        self._ends = _to_monotonic(limits.ends_at)
         self._place = _create_night_folder(root)
         self._before = _read_waiting_since(root, self._place)
         self.summary = NightSummary(
-            night=self._place.name, root=root, began=_read_time(), limits=may
+            night=self._place.name, root=root, began=_read_time(), limits=limits
         )
 
     def work(self, folders: Sequence[Path]) -> None:
-        """Look at all, then render in turn."""
+        """Examine all productions, then render those that need it, in order."""
         write_summary(self.summary, self._place)
         candidates = [self._examine(folder) for folder in folders]
         waiting = [candidate for candidate in candidates if candidate.report.state == "left"]
@@ -150,7 +149,7 @@ class _RunningNight:
             )
 
     def end(self, outcome: str, code: int) -> None:
-        """Write the last word."""
+        """Write the final summary."""
         self.summary = replace(self.summary, outcome=outcome, exit_code=code, ended=_read_time())
         write_summary(self.summary, self._place)
 
@@ -166,7 +165,7 @@ class _RunningNight:
         known = ProductionReport(
             name=name, state="left", waiting_since=self._before.get(name, self._place.name)
         )
-        reporter().step(f"Looking at {name}")
+        reporter().step(f"Checking {name}")
         return Candidate(
             folder=folder,
             report=self._run_guarded(
@@ -178,7 +177,7 @@ class _RunningNight:
         if time.monotonic() >= self._ends:
             return "the deadline came first"
         if self._remaining_budget() <= 0:
-            return "the budget was spent before"
+            return "the budget was already spent"
         return ""
 
     def _remaining_budget(self) -> float:
@@ -193,18 +192,17 @@ class _RunningNight:
 
         project = open_project(candidate.folder)
         budget = self._remaining_budget()
+        is_endless = math.isinf(self._ends)
         with held(project.root, purpose="nightly"):
             now = examine_production(candidate.folder, candidate.report, root=self._root)
-            if now.state != "left":  # somebody made it since the night began
+            if now.state != "left":  # another run rendered it since the night began
                 return now
             with orchestrated():
                 outcome: Outcome = episode(
                     str(candidate.folder),
                     ray=self._options.ray,
                     workers=self._options.workers,
-                    until=0.0
-                    if math.isinf(self._ends)
-                    else time.time() + self._ends - time.monotonic(),
+                    until=0.0 if is_endless else time.time() + self._ends - time.monotonic(),
                     budget=0.0 if math.isinf(budget) else budget,
                 )
         return report_outcome(project, outcome, candidate.report)
@@ -212,7 +210,7 @@ class _RunningNight:
     def _run_guarded(
         self, known: ProductionReport, work: Callable[[], ProductionReport]
     ) -> ProductionReport:
-        """Whatever goes wrong with one production becomes its report."""
+        """Run `work`; turn whatever goes wrong with one production into its report."""
         try:
             return work()
         except InputError as error:
@@ -221,8 +219,8 @@ class _RunningNight:
             return replace(known, state="busy", reason=error.message.partition(";")[0])
         except ToolError as error:
             return replace(known, state="failed", tool=True, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - one production's fault must not end the night for the others
-            log.warning("%s failed in a way that nobody foresaw: %s", known.name, error)
+        except Exception as error:  # noqa: BLE001 - the others still render
+            log.warning("%s failed unexpectedly: %s", known.name, error)
             file = self._place / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', known.name)}.log"
             file.write_text(traceback.format_exc())
             return report_crash(known, error, log=file.name)
@@ -238,30 +236,30 @@ def _post_summary(summary: NightSummary, hook: Webhook) -> NightSummary:
     return summary
 
 
-def _read_options(asked: NightOptions) -> tuple[NightLimits, Webhook | None]:
+def _read_options(options: NightOptions) -> tuple[NightLimits, Webhook | None]:
     problems, hook = list[Problem](), None
     now = datetime.now().astimezone()
-    may = collect_problems(
+    limits = collect_problems(
         problems,
         lambda: read_limits(
-            deadline=asked.deadline,
-            hours=asked.hours,
-            budget=asked.budget,
-            price=asked.price,
+            deadline=options.deadline,
+            hours=options.hours,
+            budget=options.budget,
+            price=options.price,
             now=now,
         ),
     )
-    if asked.webhook:
+    if options.webhook:
         hook = collect_problems(
-            problems, lambda: read_webhook(asked.webhook, private=asked.webhook_private)
+            problems, lambda: read_webhook(options.webhook, private=options.webhook_private)
         )
-    if problems or may is None:
+    if problems or limits is None:
         raise InputError(problems)
-    return may, hook
+    return limits, hook
 
 
 def _create_night_folder(root: Path) -> Path:
-    """The folder of a new night: the date, with a number when it is not the first of that date."""
+    """Create the folder of a new night: its date, with a number after the first of that date."""
     today = datetime.now().astimezone().date().isoformat()
     for name in (today, *(f"{today}.{number:02d}" for number in range(2, 100))):
         place = root / layout.NIGHTS / name
@@ -270,30 +268,30 @@ def _create_night_folder(root: Path) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise ToolError(f"the summary of the night cannot be written: {error}") from error
+            raise ToolError(f"cannot write the summary of the night: {error}") from error
         return place
-    raise ToolError(f"{root / layout.NIGHTS} holds a hundred nights of {today}")
+    raise ToolError(f"{root / layout.NIGHTS} already holds 99 nights of {today}")
 
 
 def _read_waiting_since(root: Path, tonight: Path) -> dict[str, str]:
-    """Since when productions wait, as the last night with a readable summary knew."""
+    """Read since when productions wait, from the last night with a readable summary."""
     for place in sorted((root / layout.NIGHTS).iterdir(), reverse=True):
         if place == tonight or not (place / "summary.json").is_file():
             continue
         try:
-            told: dict[str, Any] = json.loads((place / "summary.json").read_text())
+            summary: dict[str, Any] = json.loads((place / "summary.json").read_text())
             return {
                 row["name"]: row["waiting_since"]
-                for row in told["productions"]
+                for row in summary["productions"]
                 if row["waiting_since"]
             }
         except (ValueError, KeyError, TypeError) as error:
-            log.warning("%s is not readable: %s", place / "summary.json", error)
+            log.warning("cannot read %s: %s", place / "summary.json", error)
     return {}
 
 
 def _to_monotonic(moment: datetime | None) -> float:
-    """A moment on the clock that nobody sets."""
+    """Convert a moment to the monotonic clock, which nobody can set."""
     return (
         math.inf
         if moment is None

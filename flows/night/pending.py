@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What waits: the productions below a folder, and what of each would have to be made. Renders
-nothing and listens to nothing.
+"""Find the productions below a folder, and estimate the work that each still needs.
+
+Nothing is rendered and no recording is analysed here.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ DEPTH = 4
 
 
 def find_productions(root: Path, *, depth: int = DEPTH) -> list[Path]:
-    """Folders with a production file, sorted; links are not followed, hidden folders and builds not
-    entered, nor productions.
+    """Find the folders with a production file, sorted.
 
+    Links are not followed; hidden folders, builds and the folders of a production are not searched.
     Raises InputError when `root` is no folder or holds no production.
     """
     if not root.is_dir():
@@ -35,16 +36,16 @@ def find_productions(root: Path, *, depth: int = DEPTH) -> list[Path]:
         )
     found = sorted(_walk_productions(root, depth))
     if not found:
-        message = f"no production within {depth} folders"
+        message = f"no production within {depth} levels of folders"
         raise InputError(Problem(file=str(root), message=message, expected=f"folders with {FILE}"))
     return found
 
 
 def examine_production(folder: Path, known: ProductionReport, *, root: Path) -> ProductionReport:
-    """A production's plan in short. Listens to nothing: what was not listened to yet waits, with an
-    unknown number of shots.
+    """Estimate what a production still needs.
 
-    Raises InputError with all problems of its inputs.
+    No recording is analysed: a production with new recordings waits, with an unknown number of
+    shots. Raises InputError with all problems of its inputs.
     """
     if not (folder / FILE).resolve().is_relative_to(root.resolve()):
         raise InputError(
@@ -56,12 +57,12 @@ def examine_production(folder: Path, known: ProductionReport, *, root: Path) -> 
     if cutting is None:
         return known
     planned = compare_with_record(cutting)
-    workers = planned.estimate.workers
+    estimate, workers = planned.estimate, planned.estimate.workers
     known = replace(
         known,
         shots=len(cutting.shots),
         left=len(planned.to_render),
-        estimate=(planned.estimate.low_seconds * workers, planned.estimate.high_seconds * workers),
+        estimate=(estimate.low_seconds * workers, estimate.high_seconds * workers),
     )
     if planned.to_render:
         return known

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a night says of one production: read from what the run returned and from the record, in
-words for the morning.
-"""
+"""Report what a night did with one production, from the run's result and the record."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.night.summary import ProductionReport
 from flows.project import Project
+from flows.version import Version
 from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
     from flows.episode import Outcome
 
 ADVICE = {
-    "input": "mend the input; the next night makes it",
+    "input": "fix the input; the next night renders it",
     "memory": "lower generate.size, or give each worker more memory",
-    "full": "free space where the build folder lies",
-    "died": "see `callsheet doctor`; if it dies again, hold or skip the shot",
-    "hung": "see `callsheet doctor`; if it hangs again, hold or skip the shot",
+    "full": "free space on the disk of the build folder",
+    "died": "run `callsheet doctor`; if it dies again, hold or skip the shot",
+    "hung": "run `callsheet doctor`; if it hangs again, hold or skip the shot",
 }
-OTHER_ADVICE = "run `callsheet render` to try it again, or skip the shot"
+OTHER_ADVICE = "run `callsheet render` to retry it, or skip the shot"
 
 
 def report_refusal(known: ProductionReport, error: InputError) -> ProductionReport:
-    """The production's inputs cannot be used: every problem is a thing to do."""
+    """Report a production whose inputs cannot be used; each problem becomes advice."""
     count = len(error.problems)
     reason = f"{count} problem{'' if count == 1 else 's'} in its inputs"
     return replace(
@@ -40,16 +39,20 @@ def report_refusal(known: ProductionReport, error: InputError) -> ProductionRepo
 
 
 def report_crash(known: ProductionReport, error: Exception, *, log: str) -> ProductionReport:
-    """Something broke that should not; the traceback is in a file beside the summary."""
+    """Report an unexpected error; the traceback is in a file beside the summary."""
     first = (str(error).splitlines() or [""])[0]
     reason = f"unexpected {type(error).__name__}: {first}"
     return replace(
-        known, state="failed", tool=True, reason=reason, advice=[f"please report it with {log}"]
+        known,
+        state="failed",
+        tool=True,
+        reason=reason,
+        advice=[f"please report this and attach {log}"],
     )
 
 
 def report_outcome(project: Project, outcome: Outcome, known: ProductionReport) -> ProductionReport:
-    """What a run came to, and what a person should hear and see."""
+    """Report the result of a run, and what a person should listen to and look at."""
     takes = project.store.read(Take, run_id=outcome.run_id)
     report = replace(
         known,
@@ -61,29 +64,25 @@ def report_outcome(project: Project, outcome: Outcome, known: ProductionReport) 
     )
     if outcome.version is None:
         return _report_undelivered(report, outcome)
-    version = outcome.version
-    place = (
-        version.folder.relative_to(project.folder.resolve())
-        if version.folder.is_relative_to(project.folder)
-        else None
-    )
-    report = replace(
-        report,
-        version=version.name,
-        eye=[
-            *map(_describe_check, _select_warnings(version.checks)),
-            *_list_take_warnings(project, takes),
-        ],
-        look=[f"{place}/{name}" for name in _list_previews(project, version.name)] if place else [],
-    )
-    if version.failed:
-        reason = f"{version.name} stands, but {len(version.failed)} checks failed; `latest` was not moved to it"
-        return replace(
-            report,
-            state="failed",
-            reason=reason,
-            advice=[_describe_check(check) for check in version.failed],
-        )
+    warnings = map(_describe_check, _select_warnings(outcome.version.checks))
+    report = replace(report, eye=[*warnings, *_list_take_warnings(project, takes)])
+    return _report_version(project, outcome.version, report)
+
+
+def _report_version(
+    project: Project, version: Version, report: ProductionReport
+) -> ProductionReport:
+    look = list[str]()
+    if version.folder.is_relative_to(project.folder):
+        place = version.folder.relative_to(project.folder.resolve())
+        look = [f"{place}/{name}" for name in _list_previews(project, version.name)]
+    report = replace(report, version=version.name, look=look)
+    count = len(version.failed)
+    if count:
+        failed = f"{count} failed check{'' if count == 1 else 's'}"
+        reason = f"{version.name} has {failed}; `latest` was not moved to it"
+        advice = [_describe_check(check) for check in version.failed]
+        return replace(report, state="failed", reason=reason, advice=advice)
     return replace(report, state="done", reason=f"{version.name} delivered")
 
 
@@ -93,18 +92,20 @@ def _report_undelivered(report: ProductionReport, outcome: Outcome) -> Productio
         reason = f"{len(outcome.rejects)} of {outcome.shots} shots failed"
         tool = all(reject.kind != "input" for reject in outcome.rejects)
         return replace(report, state="failed", tool=tool, reason=reason, advice=advice)
-    reason = f"{len(outcome.left)} of {outcome.shots} shots are left: {outcome.note or outcome.stopped or 'held by hand'}"
+    why = outcome.note or outcome.stopped or "held by hand"
+    reason = f"{len(outcome.left)} of {outcome.shots} shots are left: {why}"
     return replace(report, state="left", reason=reason)
 
 
 def _describe_reject(reject: Reject) -> str:
-    return f"{reject.subject}: {reject.reason.splitlines()[0]} ({ADVICE.get(reject.kind, OTHER_ADVICE)})"
+    advice = ADVICE.get(reject.kind, OTHER_ADVICE)
+    return f"{reject.subject}: {reject.reason.splitlines()[0]} ({advice})"
 
 
 def _describe_check(check: Check) -> str:
     where = f" at {check.timecode}" if check.timecode else ""
-    told = f"{check.profile} {check.name}{where}: {check.value} (limit {check.limit})"
-    return f"{told}. {check.advice}" if check.advice else told
+    text = f"{check.profile} {check.name}{where}: {check.value} (limit {check.limit})"
+    return f"{text}. {check.advice}" if check.advice else text
 
 
 def _select_warnings(checks: list[Check]) -> list[Check]:

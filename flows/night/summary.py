@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The morning summary of a night: what became of each production, as values, as JSON and as one
-page that needs nothing else.
+"""Summarise a night for the morning: as values, as JSON, and as one self-contained page.
 
 The page has no scripts and loads nothing; its links are relative. What leaves the machine
-(`for_others`) names no path of it.
+(`build_webhook_body`) names no path of it.
 """
 
 from __future__ import annotations
@@ -27,22 +26,33 @@ STATES: dict[State, str] = {
     "done": "done",
     "standing": "nothing to do",
     "left": "left for the next night",
-    "busy": "somebody else worked on it",
+    "busy": "in use by another run",
     "failed": "failed",
     "refused": "bad input",
 }
 FINE = ("done", "standing")
+COLUMNS = (
+    "production",
+    "state",
+    "version",
+    "shots",
+    "made now",
+    "left",
+    "worker time",
+    "check by ear",
+    "check by eye",
+)
 SHOWN = 12  # items of one list on the page; the JSON has all
 _ABSOLUTE = re.compile(r"(?<![\w./])/(?:[^\s/:;,'\"()]+/)*([^\s/:;,'\"()]+)/?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductionReport:
-    """What became of one production. `name` is its folder below ROOT; lists are lines for people;
-    `seconds` are worker seconds of now.
+    """What a night did with one production.
 
-    `waiting_since` is the day of the night that first found work which no night has finished, ""
-    when nothing waits. `tool`: it was an engine that failed, not the production.
+    `name` is its folder below ROOT; lists are lines for people; `seconds` are worker seconds of
+    this night. `waiting_since` is the day of the night that first found work which no night has
+    finished, "" when nothing waits. `tool`: an engine failed, not the production.
     """
 
     name: str
@@ -66,8 +76,9 @@ class ProductionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightSummary:
-    """One night. `outcome`: running, done, some left (something failed or is left), refused, failed
-    or stopped.
+    """The summary of one night.
+
+    `outcome`: running, done, some left (something failed or is left), refused, failed or stopped.
     """
 
     night: str
@@ -86,12 +97,12 @@ class NightSummary:
         return sum(report.seconds for report in self.reports)
 
     def count(self, *states: str) -> int:
-        """How many productions are in one of these states."""
+        """Count the productions that are in one of these states."""
         return sum(report.state in states for report in self.reports)
 
 
 def to_json_values(summary: NightSummary) -> dict[str, Any]:
-    """The summary as JSON values."""
+    """Convert the summary to JSON values."""
     limits = summary.limits
     return {
         "night": summary.night,
@@ -110,25 +121,23 @@ def to_json_values(summary: NightSummary) -> dict[str, Any]:
 
 
 def format_lines(summary: NightSummary) -> list[str]:
-    """The summary for a terminal: one line a production, then where the page is."""
+    """Format the summary for a terminal: one line per production, then where the page is."""
     width = max((len(report.name) for report in summary.reports), default=0)
-    told = [
+    states = [
         f"{r.name:{width}}  {STATES[r.state]}" + (f": {r.reason}" if r.reason else "")
         for r in summary.reports
     ]
     advice = [f"{report.name}: {line}" for report in summary.reports for line in report.advice]
     place = summary.root / layout.NIGHTS / summary.night / "summary.html"
     return [
-        *told,
+        *states,
         *advice,
         f"{format_headline(summary)}; {format_duration(summary.seconds)} of worker time. {place}",
     ]
 
 
 def build_webhook_body(summary: NightSummary) -> bytes:
-    """The body that a webhook gets: the same JSON, with every path of this machine cut down to its
-    last part.
-    """
+    """Build the body for a webhook: the same JSON, without the paths of this machine."""
     return json.dumps(
         _map_strings(to_json_values(summary), lambda text: strip_paths(text, summary.root)),
         ensure_ascii=False,
@@ -136,9 +145,9 @@ def build_webhook_body(summary: NightSummary) -> bytes:
 
 
 def strip_paths(text: str, root: Path) -> str:
-    """Text whose absolute paths have become names: relative below `root`, else the last part.
+    """Replace absolute paths by names: relative below `root`, otherwise the last part.
 
-    >>> without_paths("no such file '/data/show/a/cast.csv', see /tmp/x/log.txt", Path("/data/show"))
+    >>> strip_paths("no such file '/data/show/a/cast.csv', see /tmp/x/log.txt", Path("/data/show"))
     "no such file 'a/cast.csv', see log.txt"
     """
     for prefix in dict.fromkeys((str(root.resolve()), str(root))):
@@ -148,7 +157,7 @@ def strip_paths(text: str, root: Path) -> str:
 
 
 def write_summary(summary: NightSummary, folder: Path) -> None:
-    """Write `summary.json` and `summary.html`; each appears whole or not at all."""
+    """Write `summary.json` and `summary.html`, each of them atomically."""
     texts = {
         "summary.json": json.dumps(to_json_values(summary), indent=1, ensure_ascii=False),
         "summary.html": render_page(summary, folder),
@@ -159,7 +168,7 @@ def write_summary(summary: NightSummary, folder: Path) -> None:
 
 
 def render_page(summary: NightSummary, folder: Path) -> str:
-    """The page; links are relative to `folder`, where it will stand."""
+    """Render the page; links are relative to `folder`, where it is written."""
     title = f"Night of {summary.night}: {format_headline(summary)}"
     order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
     reports = sorted(summary.reports, key=lambda report: order.index(report.state))
@@ -170,8 +179,9 @@ def render_page(summary: NightSummary, folder: Path) -> str:
     return "\n".join(
         [
             "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:\">",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
             _render_facts(summary),
@@ -184,11 +194,11 @@ def render_page(summary: NightSummary, folder: Path) -> str:
 
 
 def format_headline(summary: NightSummary) -> str:
-    """The night in a line."""
+    """Summarise the night in one line."""
     if summary.outcome == "running":
-        return "still running, or it ended without saying so"
+        return "still running, or it was killed"
     if not summary.reports:
-        return summary.message or "nothing was found"
+        return summary.message or "no productions"
     parts = [
         (summary.count("done"), "delivered"),
         (summary.count("standing"), "unchanged"),
@@ -200,75 +210,56 @@ def format_headline(summary: NightSummary) -> str:
 
 def _render_facts(summary: NightSummary) -> str:
     limits = summary.limits
-    said = [
+    facts = [
         f"Began {_format_moment(summary.began)}"
         + (f", ended {_format_moment(summary.ended)}" if summary.ended else "")
     ]
-    said.append(f"{format_duration(summary.seconds)} of worker time")
+    facts.append(f"{format_duration(summary.seconds)} of worker time")
     if limits.price:
-        said.append(
+        facts.append(
             f"{limits.format_cost(summary.seconds)} at {limits.price:g} {limits.currency} an hour"
         )
     if limits.ends_at:
-        said.append(f"deadline {limits.ends_at.isoformat(sep=' ', timespec='minutes')}")
+        facts.append(f"deadline {limits.ends_at.isoformat(sep=' ', timespec='minutes')}")
     if limits.worker_seconds < float("inf"):
-        said.append(f"budget {format_duration(limits.worker_seconds)}")
+        facts.append(f"budget {format_duration(limits.worker_seconds)}")
     if summary.message and summary.reports:
-        said.append(summary.message)
-    return f"<p>{escape('; '.join(said))}.</p>"
+        facts.append(summary.message)
+    return f"<p>{escape('; '.join(facts))}.</p>"
 
 
 def _render_table(reports: Sequence[ProductionReport]) -> str:
-    heads = (
-        "production",
-        "state",
-        "version",
-        "shots",
-        "made now",
-        "left",
-        "worker time",
-        "needs an ear",
-        "needs an eye",
+    if not reports:
+        return ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    rows = "".join(map(_render_row, reports))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _render_row(report: ProductionReport) -> str:
+    cells: tuple[object, ...] = (
+        report.version,
+        report.shots or "",
+        report.made or "",
+        report.left or "",
+        format_duration(report.seconds) if report.seconds else "",
+        len(report.ear) or "",
+        len(report.eye) or "",
     )
-    rows = []
-    for report in reports:
-        cells: tuple[object, ...] = (
-            report.version,
-            report.shots or "",
-            report.made or "",
-            report.left or "",
-            format_duration(report.seconds) if report.seconds else "",
-            len(report.ear) or "",
-            len(report.eye) or "",
-        )
-        name = escape(report.title or report.name)
-        link = (
-            f'<a href="#{escape(_make_anchor(report))}">{name}</a>'
-            if _has_section(report)
-            else name
-        )
-        rows.append(
-            f'<tr><th scope="row">{link}</th>'
-            f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
-            + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-            + "</tr>"
-        )
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    name = escape(report.title or report.name)
+    link = f'<a href="#{escape(_make_anchor(report))}">{name}</a>' if _has_section(report) else name
     return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        if reports
-        else ""
+        f'<tr><th scope="row">{link}</th>'
+        f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
+        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+        + "</tr>"
     )
 
 
 def _render_section(report: ProductionReport, *, base: str) -> str:
     if not _has_section(report):
         return ""
-    lists = [
-        ("What to do", report.advice),
-        ("Needs an ear", report.ear),
-        ("Needs an eye", report.eye),
-    ]
+    lists = [("To do", report.advice), ("Check by ear", report.ear), ("Check by eye", report.eye)]
     since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
     links = " ".join(
         f'<a href="{_quote_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>'
@@ -276,8 +267,10 @@ def _render_section(report: ProductionReport, *, base: str) -> str:
     )
     return "".join(
         [
-            f'<section id="{escape(_make_anchor(report))}"><h2>{escape(report.title or report.name)}</h2>',
-            f'<p><code>{escape(report.name)}</code>: <span class="{report.state}">{STATES[report.state]}</span>',
+            f'<section id="{escape(_make_anchor(report))}">',
+            f"<h2>{escape(report.title or report.name)}</h2>",
+            f"<p><code>{escape(report.name)}</code>: ",
+            f'<span class="{report.state}">{STATES[report.state]}</span>',
             f"{escape(': ' + report.reason) if report.reason else ''}.{escape(since)} {links}</p>",
             *(_render_list(title, lines) for title, lines in lists if lines),
             "</section>",
@@ -296,9 +289,9 @@ def _render_list(title: str, lines: Sequence[str]) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Format seconds for people.
 
-    >>> duration(42), duration(754), duration(9000)
+    >>> format_duration(42), format_duration(754), format_duration(9000)
     ('42 s', '12 min 34 s', '2 h 30 min')
     """
     minutes, rest = divmod(round(seconds), 60)
@@ -333,12 +326,16 @@ def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--good:#18794e;--bad:#c62a2f;--wait:#915907}
 @media (prefers-color-scheme:dark){:root{--good:#4cc38a;--bad:#ff6369;--wait:#f1a10d}}
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .25rem}h3{font-size:1rem;margin:.75rem 0 0}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-td{font-variant-numeric:tabular-nums}section{border-top:1px solid var(--line);margin-top:1.5rem}ul{margin:.25rem 0 0;padding-left:1.2rem}
-li{overflow-wrap:anywhere}.done,.standing{color:var(--good)}.failed,.refused{color:var(--bad);font-weight:600}.left,.busy{color:var(--wait)}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
+td{font-variant-numeric:tabular-nums}section{border-top:1px solid var(--line);margin-top:1.5rem}
+ul{margin:.25rem 0 0;padding-left:1.2rem}
+li{overflow-wrap:anywhere}.done,.standing{color:var(--good)}
+.failed,.refused{color:var(--bad);font-weight:600}.left,.busy{color:var(--wait)}
 """

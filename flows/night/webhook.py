@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The morning summary, posted to a webhook: https only, signed, to the very address that was
-checked, never redirected.
+"""Post the morning summary to a webhook: https only, signed, and never redirected.
 
-The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know, and
-stands in one header with the time, so that an old message cannot be sent again:
-`X-Callsheet-Signature: t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it. Addresses of
-private networks are refused unless they are allowed, since a URL comes from settings and a night
-runs where much can be reached; the name is resolved once, and the address that was looked at is the
-one that is spoken to.
+The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know. It is
+in one header with the time, so that an old message cannot be sent again: `X-Callsheet-Signature:
+t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it.
+
+Addresses of private networks are refused unless they are allowed, since a URL comes from settings
+and a night runs where much can be reached. The name is resolved once, and the connection goes to
+the address that was checked.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where a message goes. `path` holds the query too. `private`: addresses of private networks
-    may be spoken to.
+    """Where a message goes.
+
+    `path` includes the query. `private`: addresses of private networks are allowed.
     """
 
     host: str
@@ -48,17 +49,13 @@ class Webhook:
 
 
 def read_webhook(url: str, *, private: bool = False) -> Webhook:
-    """Read a URL, and the secret from the environment. Raises InputError for anything but https,
-    and without a secret.
+    """Read a URL, and the secret from the environment.
+
+    Raises InputError for anything but https, and without a secret.
     """
     problems = list[Problem]()
-    try:
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port or 443
-    except ValueError:
-        parts, port = urllib.parse.urlsplit(""), 443
-    clean = url.isascii() and url.isprintable() and " " not in url
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None or not clean:
+    parts, port = _split_url(url)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         problems.append(
             _describe_problem(
                 "cannot be used", expected="https://HOST/PATH, with no user name in it"
@@ -76,33 +73,43 @@ def read_webhook(url: str, *, private: bool = False) -> Webhook:
     )
 
 
+def _split_url(url: str) -> tuple[urllib.parse.SplitResult, int]:
+    """Split a URL into parts and port; parts of "" when it is malformed."""
+    is_clean = url.isascii() and url.isprintable() and " " not in url
+    try:
+        parts = urllib.parse.urlsplit(url if is_clean else "")
+        return parts, parts.port or 443
+    except ValueError:
+        return urllib.parse.urlsplit(""), 443
+
+
 def sign_body(secret: bytes, body: bytes, *, at: int) -> str:
-    """The header's value for a body that is sent at a time (seconds since 1970)."""
+    """Compute the signature header of a body that is sent at a time (seconds since 1970)."""
     digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
 def post_message(hook: Webhook, body: bytes) -> None:
-    """Send JSON. Tries three times when nobody answers or the other side fails (5xx). Raises
-    ToolError when it is not taken.
+    """Send JSON.
+
+    Tries three times when nobody answers or the server fails (5xx). Raises ToolError when the
+    server does not accept the message.
     """
     delivery = uuid.uuid4().hex
     for attempt in range(1, ATTEMPTS + 1):
         try:
             status = _send_once(hook, body, delivery=delivery)
         except (OSError, http.client.HTTPException) as error:
-            said, final = (
-                str(error) or type(error).__name__,
-                isinstance(error, ssl.SSLCertVerificationError),
-            )
+            reason = str(error) or type(error).__name__
+            is_final = isinstance(error, ssl.SSLCertVerificationError)
         else:
             if 200 <= status < 300:
                 return
-            said, final = f"it answered {status}", status < 500
+            reason, is_final = f"it answered {status}", status < 500
             if 300 <= status < 400:
-                said += ", a redirect, which is not followed"
-        if final or attempt == ATTEMPTS:
-            raise ToolError(f"the webhook at {hook.host} did not take the summary: {said}")
+                reason += ", a redirect; redirects are not followed"
+        if is_final or attempt == ATTEMPTS:
+            raise ToolError(f"the webhook at {hook.host} did not accept the summary: {reason}")
         time.sleep(attempt)
 
 
@@ -123,7 +130,7 @@ def _send_once(hook: Webhook, body: bytes, *, delivery: str) -> int:
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
-    """A connection to an address that was checked; the certificate must be of the name."""
+    """A connection to the address that was checked; the certificate must match the host name."""
 
     def __init__(self, hook: Webhook) -> None:
         self._hook = hook
@@ -131,7 +138,7 @@ class _PinnedConnection(http.client.HTTPSConnection):
         super().__init__(hook.host, hook.port, timeout=hook.timeout_seconds, context=self._tls)
 
     def connect(self) -> None:
-        """Resolve, check, connect, in this order and once."""
+        """Resolve, check and connect, in this order and once."""
         plain = socket.create_connection(
             (_resolve_address(self._hook), self.port), timeout=self.timeout
         )
@@ -139,15 +146,17 @@ class _PinnedConnection(http.client.HTTPSConnection):
 
 
 def _resolve_address(hook: Webhook) -> str:
-    """The address of the webhook's host. Raises ToolError when any of its addresses is private and
-    that is not allowed.
+    """Resolve the webhook's host to an address.
+
+    Raises ToolError when any of its addresses is private and private addresses are not allowed.
     """
     found = socket.getaddrinfo(hook.host, hook.port, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
     for address in addresses:
         if not hook.private and not _is_public(address):
             raise ToolError(
-                f"{hook.host} is {address}, an address of a private network; allow it with --webhook-private"
+                f"{hook.host} is {address}, an address of a private network;"
+                " allow it with --webhook-private"
             )
     return addresses[0]
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Consents and the record: what was revoked, what a person is in, and the gate at plan and at
-publish.
+"""Check consents against the record: revocations, delivered files, the gate at plan and publish.
 
-A revocation is an event and outranks the sheet, whatever the sheet says later; only a consent of
-another id, given since, opens the gate again. Deleting what was made is `flows.trust.purge`.
+A revocation is an event and outranks the sheet, whatever the sheet says later. Only a consent with
+another id, given since, opens the gate again. `flows.trust.purge` deletes what was made.
 """
 
 from __future__ import annotations
@@ -28,23 +27,27 @@ REVOKED, PURGING, PURGED = "consent revoked", "purge began", "purged"
 
 DELIVERED_FILES_QUERY = """
 WITH seen AS (
-    SELECT DISTINCT c.version, 'likeness' AS what FROM all_cuts c JOIN all_shots s USING (shot_id) WHERE s.actor = $1
+    SELECT DISTINCT c.version, 'likeness' AS what
+    FROM all_cuts c JOIN all_shots s USING (shot_id) WHERE s.actor = $1
   UNION
     SELECT DISTINCT c.version, 'voice' FROM all_cuts c JOIN all_shots s USING (shot_id)
     JOIN all_cues q ON list_contains(string_split(s.line_ids, '|'), q.line_id)
     JOIN all_actors a ON a.character = q.character WHERE a.actor = $1 AND q.start >= 0
 )
-SELECT d.version, d.profile, d.path, d.media_digest, string_agg(DISTINCT seen.what, ' and ' ORDER BY seen.what) AS what
+SELECT d.version, d.profile, d.path, d.media_digest,
+    string_agg(DISTINCT seen.what, ' and ' ORDER BY seen.what) AS what
 FROM all_deliverables d JOIN seen USING (version) GROUP BY ALL ORDER BY d.version, d.profile, d.path
 """
-"""Every file that was ever delivered with a person's likeness or voice in it; `$1` is the person.
-For `callsheet query` as well."""
+"""Every file that was ever delivered with a person's likeness or voice; `$1` is the person.
+
+`callsheet query` runs it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveredFile:
-    """A delivered file that somebody is in. `what`: likeness, voice, or both; `stands`: whether it
-    is still there.
+    """A delivered file that a person is in.
+
+    `what`: likeness, voice, or both; `stands`: whether the file still exists.
     """
 
     version: str
@@ -56,7 +59,7 @@ class DeliveredFile:
 
 
 def read_terms(project: Project) -> ConsentTerms:
-    """What consents of this production are held to today."""
+    """Read the terms that consents of this production must meet today."""
     settings = project.production.consent
     return ConsentTerms(
         on=_read_date(),
@@ -70,17 +73,18 @@ def read_terms(project: Project) -> ConsentTerms:
 def list_refusals(
     project: Project, actors: Sequence[Actor], consents: Sequence[Consent]
 ) -> list[Problem]:
-    """What keeps these actors out of the production today, by the sheet and by what was revoked."""
+    """List what keeps these actors out of the production today, by the sheet and the record."""
     return consent.check_consents(
         actors, consents, read_terms(project), withdrawals=list_withdrawals(project)
     )
 
 
 def list_withdrawn_actors(project: Project) -> list[Actor]:
-    """People of the cast as last recorded who took something back: told also when a sheet cannot be
-    read (a purge took the portrait).
+    """List actors of the last recorded cast who withdrew a consent.
+
+    This works even when a sheet cannot be read, for example since a purge deleted a portrait.
     """
-    gone = {one.person for one in list_withdrawals(project)}
+    gone = {withdrawal.person for withdrawal in list_withdrawals(project)}
     return (
         [actor for actor in project.store.read_current(Actor) if actor.actor in gone]
         if gone
@@ -89,8 +93,9 @@ def list_withdrawn_actors(project: Project) -> list[Actor]:
 
 
 def require_consents(project: Project) -> None:
-    """The gate at publish: reads the sheet and the record again. Raises InputError when somebody in
-    the cast no longer allows it.
+    """Check all consents again before publishing, from the sheet and the record.
+
+    Raises InputError when a consent of anybody in the cast is missing or no longer holds.
     """
     problems = list[Problem]()
     sheet = read_consents(project, problems)
@@ -100,13 +105,13 @@ def require_consents(project: Project) -> None:
 
 
 def read_consents(project: Project, problems: list[Problem]) -> list[Consent]:
-    """The consents of the sheet as it is now; what is wrong with it is added to `problems`."""
+    """Read the consents of the sheet as it is now; add its problems to `problems`."""
     path = project.production.resolve_path(project.production.consents)
     return (collect_problems(problems, lambda: consent.read(path)) if path.is_file() else []) or []
 
 
 def list_withdrawals(project: Project) -> list[Withdrawal]:
-    """What was revoked or purged in this production, oldest first."""
+    """List what was revoked or purged in this production, oldest first."""
     found = {
         row.event_id: row
         for store in _open_stores(project)
@@ -129,56 +134,63 @@ def list_withdrawals(project: Project) -> list[Withdrawal]:
 
 
 def revoke_consent(
-    project: Project,
-    person: str,
-    *,
-    covers: Sequence[str] = COVERS,
-    by: str,
-    reason: str = "",
-    name: str = REVOKED,
+    project: Project, person: str, *, covers: Sequence[str] = COVERS, by: str, reason: str = ""
 ) -> Event:
-    """Record that somebody takes back what they allowed. From now on nothing with them is planned,
-    rendered or published here, wherever the results go: it is recorded in the production's own
-    build folder too.
+    """Record that a person revokes what they allowed.
+
+    From now on, nothing with them is planned, rendered or published here. The revocation is also
+    recorded in the production's own build folder, so that it holds wherever the results go.
     """
-    given = [
-        one.consent_id
-        for one in consent.select_by_person(read_consents(project, []), person)
-        if one.covers in covers
-    ]
-    detail = {"covers": list(covers), "consents": sorted(set(given)), "reason": reason}
-    made = new_event(name, person, actor=by, detail=json.dumps(detail, ensure_ascii=False))
+    detail = _describe_withdrawal(project, person, covers, reason)
+    return _record_event(project, new_event(REVOKED, person, actor=by, detail=detail))
+
+
+def begin_purge(
+    project: Project, person: str, *, covers: Sequence[str] = COVERS, by: str, reason: str = ""
+) -> Event:
+    """Record that a purge begins; it revokes the consents too (see `revoke_consent`)."""
+    detail = _describe_withdrawal(project, person, covers, reason)
+    return _record_event(project, new_event(PURGING, person, actor=by, detail=detail))
+
+
+def _describe_withdrawal(project: Project, person: str, covers: Sequence[str], reason: str) -> str:
+    consents = consent.select_by_person(read_consents(project, []), person)
+    ids = sorted({row.consent_id for row in consents if row.covers in covers})
+    detail = {"covers": list(covers), "consents": ids, "reason": reason}
+    return json.dumps(detail, ensure_ascii=False)
+
+
+def _record_event(project: Project, event: Event) -> Event:
     for store in _open_stores(project):
-        store.append([made])
-    return made
+        store.append([event])
+    return event
 
 
 def _open_stores(project: Project) -> list[Store]:
-    """The record, and that of the production's own build folder when results go elsewhere
-    (`--out`).
-    """
+    """Open the record, and that of the production's own build folder when `--out` is elsewhere."""
     home = (project.folder / layout.BUILD).resolve()
     return [project.store] if project.root == home else [project.store, Store(home / layout.RECORD)]
 
 
 def find_people(project: Project, name: str) -> list[str]:
-    """The actor's name as the record and the sheets write it, every spelling. Raises InputError
-    with the nearest names.
+    """Find an actor's name in every spelling that the record and the sheets use.
+
+    Raises InputError with the nearest names.
     """
     known = {row.actor for row in project.store.read(Actor)} | {
         row.subject for row in read_consents(project, [])
     }
     known |= {actor for actor in _read_cast_names(project) if actor}
-    if found := [one for one in sorted(known) if consent.is_same_person(one, name)]:
+    if found := [other for other in sorted(known) if consent.is_same_person(other, name)]:
         return found
-    message = f"nobody called {name!r} is or was in this production"
+    message = f"nobody named {name!r} is or was in this production"
     raise InputError(
         Problem(file=str(project.folder), message=message, nearest=find_nearest(name, known))
     )
 
 
 def list_delivered_files(project: Project, person: str) -> list[DeliveredFile]:
-    """Every file that was ever delivered with somebody in it."""
+    """List every file that was ever delivered with a person in it."""
     answer = run_query(project.store, DELIVERED_FILES_QUERY, [person])
     place = project.root / layout.DELIVERABLES
     return [
@@ -191,16 +203,14 @@ def list_delivered_files(project: Project, person: str) -> list[DeliveredFile]:
 
 
 def collect_facts(project: Project, person: str) -> dict[str, Any]:
-    """What there is to know of somebody in a production: consents, revocations, and every file they
-    are in.
-    """
+    """Collect the consents and revocations of a person, and every file they are in."""
     return {
         "production": project.folder,
         "person": person,
         "consents": consent.apply_withdrawals(
             consent.select_by_person(read_consents(project, []), person), list_withdrawals(project)
         ),
-        "withdrawn": [one for one in list_withdrawals(project) if one.person == person],
+        "withdrawn": [row for row in list_withdrawals(project) if row.person == person],
         "purged": [
             row.happened_at for row in project.store.read(Event, name=PURGED, subject=person)
         ],
@@ -209,7 +219,7 @@ def collect_facts(project: Project, person: str) -> dict[str, Any]:
 
 
 def _read_cast_names(project: Project) -> list[str]:
-    """Names of the cast sheet as it is now, none when it cannot be read."""
+    """Read the actors' names in the current cast sheet; none when it cannot be read."""
     from pipeline.script import cast, emotion_synonyms
 
     path = project.production.resolve_path(project.production.cast)

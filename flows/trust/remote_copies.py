@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What there is of a person outside the production and its build folder: in the storage that a
-cluster shares, and in this machine's cache.
+"""Find copies of a person's files outside the build: in shared storage and in this machine's cache.
 
-Workers of other machines keep copies of portraits and recordings in caches of their own; nobody
-here can reach those.
+Workers on other machines keep copies of portraits and recordings in caches of their own, which
+cannot be reached from here.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pipeline.storage import Storage
 
 
 def open_storage(project: Project) -> Storage | None:
-    """What the production's cluster shares, None when it shares the build folder."""
+    """Open the storage that the production's cluster shares, None if it has none."""
     url = project.production.storage.url
     return Storage(url) if url else None
 
@@ -30,8 +29,9 @@ def open_storage(project: Project) -> Storage | None:
 def list_stored_media(
     project: Project, *, shot_ids: Sequence[str], portraits: Iterable[Path]
 ) -> dict[str, str]:
-    """Takes and portraits in the shared storage, each name with what it is. Raises ToolError when
-    the storage does not answer.
+    """List takes and portraits in the shared storage: name to what it is.
+
+    Raises ToolError when the storage does not answer.
     """
     storage = open_storage(project)
     if storage is None:
@@ -50,7 +50,7 @@ def list_stored_media(
 
 
 def list_stored_sound(project: Project, recordings: Iterable[Recording]) -> dict[str, str]:
-    """Copies of recordings in the shared storage."""
+    """List copies of recordings in the shared storage."""
     storage = open_storage(project)
     names = [f"{layout.STORED_INPUTS}/{row.analysis_path}" for row in recordings]
     return {name: "copy of a recording" for name in names if storage and storage.exists(name)}
@@ -59,7 +59,7 @@ def list_stored_sound(project: Project, recordings: Iterable[Recording]) -> dict
 def list_cached_media(
     project: Project, *, shot_ids: Sequence[str], portraits: Sequence[Path]
 ) -> Iterator[tuple[Path, str]]:
-    """What workers of this machine fetched from the shared storage, or left half made."""
+    """List what workers of this machine fetched from the shared storage, or left unfinished."""
     if not project.production.storage.url:
         return
     place, known = scratch_folder(project.production.storage.url), set(shot_ids)
@@ -72,8 +72,10 @@ def list_cached_media(
             yield path, "portrait in a worker's cache"
 
 
-def list_cached_sound(project: Project, recordings: Iterable[Recording]) -> Iterator[tuple[Path, str]]:
-    """Copies of recordings that workers of this machine fetched."""
+def list_cached_sound(
+    project: Project, recordings: Iterable[Recording]
+) -> Iterator[tuple[Path, str]]:
+    """List copies of recordings that workers of this machine fetched."""
     if project.production.storage.url:
         place = scratch_folder(project.production.storage.url)
         for row in recordings:
@@ -82,23 +84,24 @@ def list_cached_sound(project: Project, recordings: Iterable[Recording]) -> Iter
 
 
 def list_cached_emotions(samples: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """What the embedder made of emotion samples."""
+    """List what the embedder cached of emotion samples."""
     for sample in samples:
         if sample.is_file():
             yield from (
-                (path, "feeling of a sample in the cache")
+                (path, "emotion of a sample in the cache")
                 for path in emotion_sample.find_cached(sample)
             )
 
 
 def describe_other_machines(project: Project) -> list[str]:
-    """What to do where nobody here can."""
+    """Describe what to delete on machines that cannot be reached from here."""
     url = project.production.storage.url
     if not url:
         return []
     place = scratch_folder(url).relative_to(cache_folder())
     return [
-        f"caches of other machines that worked through {url}: delete {place} in their Callsheet cache"
+        f"other machines that rendered through {url} may hold copies: delete {place} in the"
+        " Callsheet cache of each"
     ]
 
 

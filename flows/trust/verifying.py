@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one file is worth: its content credentials, what it measures, and whether it is what its
-production delivered.
-"""
+"""Verify a file: its content credentials, its measurements, and whether it is as delivered."""
 
 from __future__ import annotations
 
@@ -26,18 +24,23 @@ from pipeline.deliver.c2pa_signing import Credentials
 FILMS = (".mp4", ".mov", ".webm", ".mkv")
 PLAYLIST = ".m3u8"
 SAME, CHANGED = "same", "changed"
-NOT_DELIVERED = "it is not the file that was delivered: its digest differs from the record's"
+NOT_DELIVERED = "this is not the delivered file: its digest differs from the one in the record"
+CHANGED_UNSIGNED = "credentials: valid, but the file was changed in a part that they do not cover"
 PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedFile:
-    """`state`: valid, tampered (its credentials say so, or its digest is not the record's),
-    stripped (it was signed and holds no credentials now), missing (never signed, as far as is
-    known; no problem of a file that was delivered so), purged, or playlist (of HLS: its renditions
-    carry the credentials). `delivered`: same or changed against the production's row, "" when it
-    lies in no production. `checks`: those of its version when it is the file that was delivered,
-    else what one decode of it tells. `problems`: why it is not well; empty when it is.
+    """The result of verifying a file.
+
+    `state`: valid; tampered (by its credentials, or its digest is not the record's); stripped (it
+    was signed and holds no credentials now); missing (never signed, as far as is known; no problem
+    of a file that was delivered so); purged; or playlist (of HLS: its renditions carry the
+    credentials).
+
+    `delivered`: same or changed against the production's row, "" when the file lies in no
+    production. `checks`: those of its version when it is the delivered file, otherwise what one
+    decode shows. `problems`: what is wrong; empty when nothing is.
     """
 
     file: Path
@@ -50,8 +53,9 @@ class VerifiedFile:
 
 
 def verify_file(file: Path) -> VerifiedFile:
-    """Read credentials, measure, compare with the record. Raises InputError when there is no such
-    file and never was.
+    """Read the credentials of a file, measure it, and compare it with the record.
+
+    Raises InputError when there is no such file and never was.
     """
     buried = read_tombstone(file)
     if buried is not None and not file.is_file():
@@ -61,27 +65,16 @@ def verify_file(file: Path) -> VerifiedFile:
     if file.suffix == PLAYLIST and file.is_file():
         return _verify_playlist(file, row)
     found = c2pa_signing.verify_credentials(file)
-    state = "stripped" if found.state == "missing" and _was_signed(file, row) else found.state
     delivered = _compare_digest(file, row)
-    report, problems = _measure_film(file)
+    state, credentials = _judge_credentials(
+        found, delivered, was_signed=found.state == "missing" and _was_signed(file, row)
+    )
+    report, decoding = _measure_film(file)
     measured, checks = dict[str, Any](), list[Check]()
     if report:
         measured = _list_facts(report) | {"watermark": _read_watermark(file)}
         checks = _list_checks(file, row, report, is_delivered=delivered == SAME)
-    problems += [
-        _describe_check(check) for check in checks if check.verdict == "fail" and delivered != SAME
-    ]
-    if state == "valid" and delivered == CHANGED:
-        state = "tampered"
-        problems.insert(
-            0, "credentials: they hold, but the file was changed where no signature reaches"
-        )
-    elif state in ("tampered", "stripped", "missing") and not (
-        state == "missing" and delivered == SAME
-    ):
-        problems.insert(0, f"credentials: {state}" + (f" ({found.detail})" if found.detail else ""))
-    if delivered == CHANGED:
-        problems.append(NOT_DELIVERED)
+    failures = [_describe_check(check) for check in checks if check.verdict == "fail"]
     return VerifiedFile(
         file=file,
         state=state,
@@ -89,12 +82,29 @@ def verify_file(file: Path) -> VerifiedFile:
         delivered=delivered,
         measured=measured,
         checks=checks,
-        problems=problems,
+        problems=[
+            *credentials,
+            *decoding,
+            *(failures if delivered != SAME else []),
+            *([NOT_DELIVERED] if delivered == CHANGED else []),
+        ],
     )
 
 
+def _judge_credentials(
+    found: Credentials, delivered: str, *, was_signed: bool
+) -> tuple[str, list[str]]:
+    """Judge the state of a file by its credentials and its digest; return it with its problem."""
+    state = "stripped" if found.state == "missing" and was_signed else found.state
+    if state == "valid" and delivered == CHANGED:
+        return "tampered", [CHANGED_UNSIGNED]
+    if state not in ("tampered", "stripped", "missing") or (state, delivered) == ("missing", SAME):
+        return state, []
+    return state, [f"credentials: {state}" + (f" ({found.detail})" if found.detail else "")]
+
+
 def _read_watermark(file: Path) -> str | None:
-    """The number of the watermark that is found in a film, None when none is."""
+    """Read the number of a film's watermark, None when there is none."""
     try:
         found = watermark.find_watermark(file)
     except (ToolError, InputError):
@@ -103,7 +113,7 @@ def _read_watermark(file: Path) -> str | None:
 
 
 def _verify_playlist(master: Path, row: Deliverable | None) -> VerifiedFile:
-    """A master playlist against the files that it leads to; the credentials are in those."""
+    """Verify a master playlist and the files that it leads to, which hold the credentials."""
     found = hls.inspect_playlists(master)
     facts = {
         "renditions": [rendition.path.name for rendition in found.renditions],
@@ -134,7 +144,7 @@ def _compare_digest(file: Path, row: Deliverable | None) -> str:
 
 
 def _find_deliverables_folder(file: Path) -> Path | None:
-    """The folder of deliverables that a file lies in."""
+    """Find the folder of deliverables that a file lies in."""
     return next(
         (folder for folder in file.resolve().parents[:3] if folder.name == layout.DELIVERABLES),
         None,
@@ -146,7 +156,7 @@ def _open_record(place: Path) -> Store:
 
 
 def _find_row(file: Path) -> Deliverable | None:
-    """The row of a file that lies in a production's deliverables."""
+    """Find the row of a file that lies in a production's deliverables."""
     place = _find_deliverables_folder(file)
     if place is None or not (place.parent / layout.RECORD).is_dir():
         return None
@@ -155,7 +165,7 @@ def _find_row(file: Path) -> Deliverable | None:
 
 
 def _was_signed(file: Path, row: Deliverable | None) -> bool:
-    """Whether the version's own checks say that this file held credentials."""
+    """Check whether the version's own checks say that this file held credentials."""
     if row is None:
         return False
     try:
@@ -163,21 +173,21 @@ def _was_signed(file: Path, row: Deliverable | None) -> bool:
     except (OSError, ValueError, KeyError):
         return True  # every delivered file is signed unless its checks say otherwise
     own = [
-        one
-        for one in checks
-        if one["profile"] == row.profile and one["name"] == "content credentials"
+        check
+        for check in checks
+        if check["profile"] == row.profile and check["name"] == "content credentials"
     ]
     return not own or own[0]["value"].startswith("valid")
 
 
 def _measure_film(file: Path) -> tuple[MediaReport | None, list[str]]:
-    """What one decode of a film says; what is no film is not decoded."""
+    """Measure a film by decoding it once; other files are not decoded."""
     if file.suffix.lower() not in FILMS:
         return None, []
     try:
         return media_report.measure_file(file), []
     except (ToolError, InputError) as error:
-        return None, [f"it does not decode: {str(error).splitlines()[-1]}"]
+        return None, [f"cannot be decoded: {str(error).splitlines()[-1]}"]
 
 
 def _list_facts(report: MediaReport) -> dict[str, Any]:
@@ -198,9 +208,7 @@ def _list_facts(report: MediaReport) -> dict[str, Any]:
 def _list_checks(
     file: Path, row: Deliverable | None, report: MediaReport, *, is_delivered: bool
 ) -> list[Check]:
-    """The recorded checks of a file that is as it was delivered; of another one what can be judged
-    without its production.
-    """
+    """List the recorded checks of an unchanged file, or judge it without its production."""
     place = _find_deliverables_folder(file)
     if row is not None and place is not None and is_delivered:
         return _open_record(place).read(Check, version=row.version, profile=row.profile)
@@ -223,5 +231,5 @@ def _describe_check(check: Check) -> str:
 
 
 def to_json_values(verified: VerifiedFile) -> dict[str, Any]:
-    """For `--json`."""
+    """Convert to values for `--json`."""
     return dataclasses.asdict(verified)

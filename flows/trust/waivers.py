@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waivers: a person's recorded decision that a version may be published although a check failed.
-For one check of one version only.
+"""Waive a failed check: a person's recorded decision that a version may be published.
+
+A waiver holds for row check of row version.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ Waivers = Mapping[tuple[str, str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaiverOutcome:
-    """What a waiver did: the failures that it lets pass, those that still stop the version, and
-    whether `latest` leads to it now.
+    """What a waiver did.
+
+    `waived`: the failures that it lets pass; `left`: those that still stop the version;
+    `published`: whether `latest` points to the version now.
     """
 
     version: str
@@ -37,7 +40,7 @@ class WaiverOutcome:
 
 
 def read_waivers(store: Store, version: str) -> Waivers:
-    """The waivers of a version, by profile and check: by whom, when and why."""
+    """Read the waivers of a version, by profile and check: by whom, when and why."""
     rows = sorted(store.read(Event, name=WAIVED, subject=version), key=lambda row: row.happened_at)
     found = {}
     for row in rows:
@@ -50,17 +53,19 @@ def read_waivers(store: Store, version: str) -> Waivers:
     return found
 
 
-def waive_check(project: Project, version: str, check: str, *, reason: str, by: str) -> WaiverOutcome:
+def waive_check(
+    project: Project, version: str, check: str, *, reason: str, by: str
+) -> WaiverOutcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
-    `check` is its name, of one profile (`web: loudness`) or of all. Raises InputError when there is
-    no such version or failure, when no reason is given, or when somebody in the cast does not allow
-    it (a waiver is for measures, not for people).
+    `check` is its name, for row profile (`web: loudness`) or for all. Raises InputError when there
+    is no such version or failure, when no reason is given, or when consent of anybody in the cast
+    is missing (a waiver is for measurements, not for people).
     """
     place = project.root / layout.DELIVERABLES
     rows = project.store.read(Check, version=version)
     if not (place / version / layout.CHECKS).is_file() or not rows:
-        message = f"there is no version {version!r} to waive anything of"
+        message = f"there is no version {version!r}"
         raise InputError(
             Problem(
                 file=str(place),
@@ -70,38 +75,35 @@ def waive_check(project: Project, version: str, check: str, *, reason: str, by: 
         )
     chosen = _select_checks(rows, check, version)
     if not reason.strip() or len(reason) > LONGEST_REASON:
-        expected = f"one to {LONGEST_REASON} characters"
+        expected = f"1 to {LONGEST_REASON} characters"
         raise InputError(
-            Problem(file="--reason", message="say why this check may fail", expected=expected)
+            Problem(file="--reason", message="give a reason for this waiver", expected=expected)
         )
     consents.require_consents(project)
-    details = [
-        json.dumps(
-            {"profile": one.profile, "check": one.name, "reason": reason}, ensure_ascii=False
-        )
-        for one in chosen
-    ]
-    project.store.append(
-        [new_event(WAIVED, version, actor=by, detail=detail) for detail in details]
-    )
+    project.store.append([_describe_waiver(row, version, reason=reason, by=by) for row in chosen])
     decided = read_waivers(project.store, version)
     qc.write_checks(rows, place / version, waived=decided)
-    left = tuple(one for one in qc.select_failures(rows) if (one.profile, one.name) not in decided)
+    left = tuple(row for row in qc.select_failures(rows) if (row.profile, row.name) not in decided)
     published = not left and _publish_version(project, version)
     return WaiverOutcome(version=version, waived=tuple(chosen), left=left, published=published)
 
 
+def _describe_waiver(check: Check, version: str, *, reason: str, by: str) -> Event:
+    detail = {"profile": check.profile, "check": check.name, "reason": reason}
+    return new_event(WAIVED, version, actor=by, detail=json.dumps(detail, ensure_ascii=False))
+
+
 def _select_checks(rows: list[Check], check: str, version: str) -> list[Check]:
     failed = qc.select_failures(rows)
-    chosen = [one for one in failed if check in (one.name, f"{one.profile}: {one.name}")]
+    chosen = [row for row in failed if check in (row.name, f"{row.profile}: {row.name}")]
     if not chosen:
-        known = [name for one in failed for name in (one.name, f"{one.profile}: {one.name}")]
+        known = [name for row in failed for name in (row.name, f"{row.profile}: {row.name}")]
         message = (
             f"{version} has no failed check {check!r}"
             if failed
-            else f"no check of {version} failed"
+            else f"{version} has no failed checks"
         )
-        expected = "; ".join(dict.fromkeys(one.name for one in failed)) or None
+        expected = "; ".join(dict.fromkeys(row.name for row in failed)) or None
         raise InputError(
             Problem(
                 file=layout.CHECKS,
@@ -114,11 +116,11 @@ def _select_checks(rows: list[Check], check: str, version: str) -> list[Check]:
 
 
 def _publish_version(project: Project, version: str) -> bool:
-    """Move `latest` forward to the version; never back to an older one."""
+    """Move `latest` forward to the version; never back to an older row."""
     place = project.root / layout.DELIVERABLES
     latest = place / layout.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
-    if now and versions.version_number(now) >= versions.version_number(version):
+    if now and versions.parse_version(now) >= versions.parse_version(version):
         return False
     versions.point_latest(place, version)
     return True

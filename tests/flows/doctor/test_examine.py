@@ -59,9 +59,9 @@ def test_a_folder_that_is_no_production_is_one_finding(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    assert doctor_places.check_writable("cache", tmp_path / "not" / "yet", mend="-").state == "ok"
+    assert doctor_places.check_writable("cache", tmp_path / "not" / "yet", advice="-").state == "ok"
     assert list(tmp_path.iterdir()) == []
-    refused = doctor_places.check_writable("cache", Path("/proc"), mend="choose another")
+    refused = doctor_places.check_writable("cache", Path("/proc"), advice="choose another")
     assert (refused.state, refused.mend) == ("fail", "choose another")
 
 
@@ -72,7 +72,9 @@ def test_a_disk_that_is_read_only_is_told(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("mounting is not allowed here")
     try:
-        refused = doctor_places.check_writable("build folder", tmp_path / "build", mend="give --out")
+        refused = doctor_places.check_writable(
+            "build folder", tmp_path / "build", advice="give --out"
+        )
     finally:
         subprocess.run(["umount", tmp_path], check=True)
     assert (refused.state, refused.mend) == ("fail", "give --out")

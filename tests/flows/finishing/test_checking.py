@@ -201,7 +201,7 @@ def test_without_the_weights_the_version_says_what_was_not_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
-    assert check_faces.missing_weights() == list(check_faces.WEIGHTS)
+    assert check_faces.list_missing_weights() == list(check_faces.WEIGHTS)
 
 
 def test_the_licences_of_weights_stand_in_every_row(finished: Finished) -> None:

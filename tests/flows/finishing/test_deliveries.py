@@ -63,24 +63,24 @@ def made(tmp_path: Path) -> tuple[Project, VersionInputs]:
 def test_limits_of_colour_and_sound_are_the_productions_own(
     made: tuple[Project, VersionInputs],
 ) -> None:
-    film, reel = made
+    film, inputs = made
     toml = film.folder / "production.toml"
     toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")
     changed = open_project(film.folder)
-    assert (look_settings(changed, reel.shots).limit, look_settings(film, reel.shots).limit) == (
-        2.5,
-        14.0,
-    )
+    assert (
+        look_settings(changed, inputs.shots).limit,
+        look_settings(film, inputs.shots).limit,
+    ) == (2.5, 14.0)
     assert (loudness_settings(changed).peak_dbtp, loudness_settings(film).peak_dbtp) == (-3.0, -1.5)
 
 
 def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
     made: tuple[Project, VersionInputs],
 ) -> None:
-    film, reel = made
+    film, inputs = made
     (film.folder / "half.cube").write_text("LUT_1D_SIZE 2\n0 0 0\n0.5 0.5 0.5\n")
-    shots = [reel.shots[0], replace(reel.shots[1], character="KOFI", look="half.cube")]
-    own, given = episode.match_colours(film, replace(reel, shots=shots))
+    shots = [inputs.shots[0], replace(inputs.shots[1], character="KOFI", look="half.cube")]
+    own, given = episode.match_colours(film, replace(inputs, shots=shots))
     assert (own.method, given.method) == ("monge-kantorovich", "cube")
     assert colour.read_cube(film.root / given.cube_path).max() == pytest.approx(0.5)
 
@@ -88,9 +88,11 @@ def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
 def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
     made: tuple[Project, VersionInputs],
 ) -> None:
-    film, reel = made
+    film, inputs = made
     passes = deliveries.plan_passes(
-        film, reel, assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+        film,
+        inputs,
+        assemble.build_cuts(inputs.shots, inputs.takes, [], version="", size=(160, 90)),
     )
     assert [[profile.name for profile in one.job.profiles] for one in passes] == [
         ["web", "hls-90p"],
@@ -106,18 +108,18 @@ def test_profiles_of_one_picture_share_a_pass_and_each_pass_has_its_own_framing(
 def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     made: tuple[Project, VersionInputs], tmp_path: Path
 ) -> None:
-    film, reel = made
-    cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    film, inputs = made
+    cuts = assemble.build_cuts(inputs.shots, inputs.takes, [], version="", size=(160, 90))
     master = master_mix.render_master(
-        reel.recordings, samples=38400, settings=loudness_settings(film), root=film.root
+        inputs.recordings, samples=38400, settings=loudness_settings(film), root=film.root
     )
-    passes = deliveries.plan_passes(film, reel, cuts)
+    passes = deliveries.plan_passes(film, inputs, cuts)
     folder = tmp_path / "v001"
     files = deliveries.render_passes(passes, folder=folder)
-    stems = deliveries.write_stems(film, reel, master, folder=folder)
+    stems = deliveries.write_stems(film, inputs, master, folder=folder)
     draft = Draft(
         project=film,
-        reel=reel,
+        inputs=inputs,
         passes=passes,
         master=master,
         name="v001",
@@ -158,14 +160,14 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
 def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
     made: tuple[Project, VersionInputs],
 ) -> None:
-    film, reel = made
-    cuts = assemble.build_cuts(reel.shots, reel.takes, [], version="", size=(160, 90))
+    film, inputs = made
+    cuts = assemble.build_cuts(inputs.shots, inputs.takes, [], version="", size=(160, 90))
 
     def ids() -> list[str]:
         opened = open_project(film.folder)
         return [
-            delivery_job.deliverable_id(one.cuts, one.job, profile)
-            for one in deliveries.plan_passes(opened, reel, cuts)
+            delivery_job.compute_deliverable_id(one.cuts, one.job, profile)
+            for one in deliveries.plan_passes(opened, inputs, cuts)
             for profile in one.job.profiles
         ]
 
@@ -174,11 +176,13 @@ def test_the_same_film_has_the_same_identities_and_other_settings_other_ones(
     (film.folder / "production.toml").write_text(SETTINGS + 'watermark = "Studio Nord"\n')
     marked = open_project(film.folder)
     (old, _, elements), (new, *_) = (
-        deliveries.plan_passes(marked, reel, cuts, version=name) for name in ("v001", "v002")
+        deliveries.plan_passes(marked, inputs, cuts, version=name) for name in ("v001", "v002")
     )
     assert old.job.code != new.job.code, "every version has a number of its own"
     assert elements.job.code == "", "elements for compositing carry no mark"
-    known = [delivery_job.deliverable_id(one.cuts, one.job, profiles.WEB) for one in (old, new)]
+    known = [
+        delivery_job.compute_deliverable_id(one.cuts, one.job, profiles.WEB) for one in (old, new)
+    ]
     assert known[0] == known[1], "and yet is no other film"
     assert not set(known) & set(first)
     toml = film.folder / "production.toml"

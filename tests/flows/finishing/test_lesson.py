@@ -18,12 +18,13 @@ import soundfile
 from PIL import Image, ImageDraw, ImageFont
 
 from flows.episode import Outcome, episode
-from flows.finishing.kinds import VersionInputs, find_standing_files
+from flows.finishing.kinds import find_standing_files
 from flows.inputs import read_inputs
 from flows.night.course import render_course
 from flows.night.nightly import NightOptions
 from flows.project import open_project
 from flows.verbs.translation import export_xliff, import_xliff
+from flows.version import VersionInputs
 from manifests.errors import InputError
 from manifests.rows import Cue, Recording, Shot, Take
 from manifests.run_rows import Event

@@ -157,7 +157,7 @@ def test_bad_limits_and_an_empty_root_are_bad_input_before_anything_is_written(
 ) -> None:
     with pytest.raises(InputError, match="--deadline"):
         run_night(tmp_path, NightOptions(deadline="soon", webhook="http://example.com"))
-    with pytest.raises(InputError, match="no production within 4 folders"):
+    with pytest.raises(InputError, match="no production within 4 levels of folders"):
         run_night(tmp_path, NightOptions())
     with pytest.raises(InputError, match="no such folder"):
         run_night(tmp_path / "nowhere", NightOptions())

@@ -99,7 +99,7 @@ def test_a_consent_that_does_not_cover_the_use_stops_the_plan(scene: Project) ->
     sheet.write_text(
         sheet.read_text().replace("Alex Example,likeness,any use", "Alex Example,likeness,trailer")
     )
-    assert "covers the use 'trailer', not 'episode'" in refusal(open_project(scene.folder))
+    assert "covers use 'trailer', not 'episode'" in refusal(open_project(scene.folder))
     toml = scene.folder / "production.toml"
     toml.write_text(toml.read_text().replace("[consent]", '[consent]\nuse = "trailer"'))
     assert read_inputs(open_project(scene.folder)).actors
@@ -110,8 +110,8 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(
 ) -> None:
     store = scene.store
     shots, cues, recordings = (store.read_current(kind) for kind in (Shot, Cue, Recording))
-    reel = VersionInputs(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
-    cuts = episode.build_cuts(scene, reel, episode.match_colours(scene, reel))
+    inputs = VersionInputs(shots=shots, takes=store.read(Take), cues=cues, recordings=recordings)
+    cuts = episode.build_cuts(scene, inputs, episode.match_colours(scene, inputs))
     sheet = scene.folder / "consents.csv"
     sheet.write_text(
         sheet.read_text().replace(
@@ -120,7 +120,7 @@ def test_a_consent_revoked_while_a_version_is_made_stops_it_before_it_appears(
         )
     )
     with pytest.raises(InputError, match="c03 ended on 2026-01-02"):
-        episode.make_version(scene, reel, cuts)
+        episode.make_version(scene, inputs, cuts)
     assert sorted(path.name for path in (scene.root / "deliverables").iterdir()) == [
         "latest",
         "v001",
@@ -142,7 +142,7 @@ def test_a_purge_is_listed_first_and_deletes_nothing_until_it_is_meant(scene: Pr
     } <= why
     assert planned.versions == ("v001",)
     assert planned.remains == (
-        "recordings/dialogue.flac: ROBIN speak in it too; cut the voice out of it, or delete it",
+        "recordings/dialogue.flac: ROBIN also speaks in it; cut the voice out of it, or delete it",
     )
     assert left(scene) == before
 
@@ -197,7 +197,7 @@ def test_a_purge_deletes_all_of_one_person_and_nothing_of_others(
 
 
 def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) -> None:
-    consents.revoke_consent(scene, ALEX, by="Anna", name=consents.PURGING)
+    consents.begin_purge(scene, ALEX, by="Anna")
     for path in list(purge.plan_purge(scene, ALEX).files)[::2]:
         path.unlink()
     assert "purged on" in refusal(scene)
