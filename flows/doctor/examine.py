@@ -43,16 +43,8 @@ def examine_machine(folder: Path | None = None, *, deep: bool = False) -> list[F
 
     `deep` starts Ray and Prefect, which takes a minute.
     """
-    findings = [
-        _check_python(),
-        _check_machine(),
-        _check_ffmpeg(),
-        *_check_packages(),
-        _check_ray_token(),
-        _check_prefect(),
-        _check_sqlalchemy(),
-        *_check_weights(),
-    ]
+    findings = [_check_python(), _check_machine(), _check_ffmpeg(), *_check_packages()]
+    findings += [_check_ray_token(), _check_prefect(), _check_sqlalchemy(), *_check_weights()]
     findings += [_check_licences(), *doctor_places.check_cache(), doctor_places.check_clock()]
     if folder is not None:
         findings += doctor_places.check_production(folder, deep=deep)

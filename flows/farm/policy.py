@@ -200,8 +200,8 @@ class Scheduler:
         Shots that only this worker failed get their tries back, once each.
         """
         for shot_id in self.workers[worker].strikes:
-            trouble = self._histories.get(shot_id)
-            if trouble and trouble.workers == [worker] and not trouble.forgiven:
+            history = self._histories.get(shot_id)
+            if history and history.workers == [worker] and not history.forgiven:
                 self._histories[shot_id] = ShotHistory(forgiven=True)
         self.workers[worker].strikes.clear()
         return self.remove_worker(worker, "cancelled", "its worker was set aside", now=now)
@@ -253,9 +253,9 @@ class Scheduler:
 
         See `_find_small_shot` for shots that do.
         """
-        trouble = self._histories.get(shot.shot_id)
-        return trouble is None or (
-            worker not in trouble.workers and shot.shot_id not in self._memory_failures
+        history = self._histories.get(shot.shot_id)
+        return history is None or (
+            worker not in history.workers and shot.shot_id not in self._memory_failures
         )
 
     def _may_retry(self, shot: Shot) -> bool:
@@ -307,16 +307,13 @@ class Scheduler:
 
     def _judge(self, task: ShotTask, worker: str, kind: FailureKind, reason: str) -> ShotVerdict:
         shot = task.shot
-        trouble = self._histories[shot.shot_id]
-        if worker not in trouble.workers:
-            trouble.workers.append(worker)
-        if (
-            kind == "input"
-            or trouble.tries >= self.rules.attempts
-            or (kind == "memory" and task.small)
-        ):
+        history = self._histories[shot.shot_id]
+        if worker not in history.workers:
+            history.workers.append(worker)
+        is_hopeless = kind == "input" or (kind == "memory" and task.small)
+        if is_hopeless or history.tries >= self.rules.attempts:
             self._failures[shot.shot_id] = shot
-            if len(trouble.workers) > 1:
+            if len(history.workers) > 1:
                 self._forgive(shot.shot_id)
             self._forget(shot.shot_id)
             return ShotVerdict(shot=shot, what="failed", kind=kind, reason=reason)

@@ -229,7 +229,12 @@ class _WorkerPool:
             self._losses = 0
             self._scheduler.record_take(worker, task.shot.shot_id, now)
             self._callbacks.result(result)
-            return
+        else:
+            self._handle_failure(worker, task, result, now=now)
+
+    def _handle_failure(
+        self, worker: str, task: ShotTask, result: ShotFailure, *, now: float
+    ) -> None:
         if result.kind == "full":
             self._note = result.reason
             self._scheduler.stop("full")

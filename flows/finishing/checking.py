@@ -36,6 +36,11 @@ from pipeline.deliver.profiles import UNSIGNABLE
 from pipeline.render.portraits import read as read_portrait
 
 WATERMARK = "watermark"
+WATERMARK_ADVICE = {
+    "pass": "",
+    "fail": "render again",
+    "warn": "do not rely on the watermark: the film is too short or moves too much for it",
+}
 
 
 def check_version(draft: Draft) -> list[Check]:
@@ -48,15 +53,7 @@ def check_version(draft: Draft) -> list[Check]:
         )
     ]
     checks += _check_captions(draft)
-    grades = read_grades(draft.project, draft.cuts)
-    for part in draft.passes:
-        picture = part.job.picture
-        checks += [
-            dataclasses.replace(check, profile=f"edit of {part.job.profiles[0].name}")
-            for check in check_edit.check_edit(
-                part.cuts, grades, version=draft.name, size=picture.size, rate=picture.rate
-            )
-        ]
+    checks += _check_edits(draft)
     leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
     levels = check_tracks(draft, rate=draft.job.picture.rate, leads=leads)
     checks += check_marks(draft.cuts, version=draft.name) + levels + _check_pictures(draft)
@@ -67,17 +64,28 @@ def check_version(draft: Draft) -> list[Check]:
     ]
 
 
+def _check_edits(draft: Draft) -> list[Check]:
+    """Check the edit list of each pass."""
+    grades = read_grades(draft.project, draft.cuts)
+    return [
+        dataclasses.replace(check, profile=f"edit of {part.job.profiles[0].name}")
+        for part in draft.passes
+        for check in check_edit.check_edit(
+            part.cuts,
+            grades,
+            version=draft.name,
+            size=part.job.picture.size,
+            rate=part.job.picture.rate,
+        )
+    ]
+
+
 def _check_watermark(draft: Draft, profile: str) -> Check:
     """Check that the watermark of a file can be read from it."""
     code = draft.pass_of(profile).job.code
     found = watermark.find_watermark(draft.files[profile])
     value = f"{found.code}, {found.strength:g} standard deviations" if found else "not found"
     verdict = "pass" if found and found.code == code else "fail" if found else "warn"
-    advice = {
-        "pass": "",
-        "fail": "render again",
-        "warn": "do not rely on the watermark: the film is too short or moves too much for it",
-    }
     return Check(
         version=draft.name,
         profile=profile,
@@ -85,26 +93,14 @@ def _check_watermark(draft: Draft, profile: str) -> Check:
         value=value,
         limit=code,
         verdict=verdict,
-        advice=advice[verdict],
+        advice=WATERMARK_ADVICE[verdict],
     )
 
 
 def sign_files(draft: Draft) -> list[Check]:
     """Write content credentials into every file as the last change to it, and verify them."""
     keys = signing_key.ensure_signing_key(signing_key.find_key_folder())
-    portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.inputs.shots})
-    sounds = [
-        (f"recording {number}", row.recording_id)
-        for number, row in enumerate(draft.inputs.recordings, start=1)
-    ]
-    sources = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
-    claim = Claim(
-        title=draft.project.production.title,
-        version=importlib.metadata.version("callsheet"),
-        labels=[take.label for take in draft.inputs.takes],
-        licences=[take.licences for take in draft.inputs.takes],
-        ingredients=[Ingredient(title=title, digest=digest) for title, digest in sources],
-    )
+    claim = _build_claim(draft)
     signed = [(profile, path) for profile, path in draft.files.items() if profile not in UNSIGNABLE]
     signed += [(path.name, path) for path in draft.stems.values()]
     for _, path in signed:
@@ -118,6 +114,23 @@ def sign_files(draft: Draft) -> list[Check]:
     return checks + [
         _report_unsigned(draft, profile) for profile in draft.files if profile in UNSIGNABLE
     ]
+
+
+def _build_claim(draft: Draft) -> Claim:
+    """Build the claim of a version: its title, its talkers, and what it is made from."""
+    portraits = sorted({(shot.character, shot.portrait_digest) for shot in draft.inputs.shots})
+    sounds = [
+        (f"recording {number}", row.recording_id)
+        for number, row in enumerate(draft.inputs.recordings, start=1)
+    ]
+    sources = [(f"portrait of {character}", digest) for character, digest in portraits] + sounds
+    return Claim(
+        title=draft.project.production.title,
+        version=importlib.metadata.version("callsheet"),
+        labels=[take.label for take in draft.inputs.takes],
+        licences=[take.licences for take in draft.inputs.takes],
+        ingredients=[Ingredient(title=title, digest=digest) for title, digest in sources],
+    )
 
 
 def _report_unsigned(draft: Draft, profile: str) -> Check:
@@ -217,18 +230,7 @@ def check_screen_faces(
     Gives a warning when the weights for it are missing.
     """
     if missing := check_faces.list_missing_weights():
-        advice = f"run `{FETCH} {' '.join(missing)}`"
-        return [
-            Check(
-                version=draft.name,
-                profile=profile,
-                name="identity",
-                value="not measured: weights are missing",
-                limit="",
-                verdict="warn",
-                advice=advice,
-            )
-        ]
+        return [_report_missing_weights(draft, profile, missing)]
     portraits = {
         actor.character: read_portrait(
             draft.project.production.resolve_path(actor.portrait), face=actor.face
@@ -240,13 +242,24 @@ def check_screen_faces(
         sightings, version=draft.name, profile=profile, rate=screen.rate
     )
     if lips:
-        lags = check_lipsync.measure_lags(
-            screen, check_lipsync.choose_shots(scenes, rate=screen.rate)
-        )
+        shots = check_lipsync.choose_shots(scenes, rate=screen.rate)
+        lags = check_lipsync.measure_lags(screen, shots)
         checks.append(
             check_lipsync.check_lag(lags, version=draft.name, profile=profile, rate=screen.rate)
         )
     return checks
+
+
+def _report_missing_weights(draft: Draft, profile: str, missing: Sequence[str]) -> Check:
+    return Check(
+        version=draft.name,
+        profile=profile,
+        name="identity",
+        value="not measured: weights are missing",
+        limit="",
+        verdict="warn",
+        advice=f"run `{FETCH} {' '.join(missing)}`",
+    )
 
 
 def check_tracks(draft: Draft, *, rate: Fraction, leads: Mapping[str, int]) -> list[Check]:

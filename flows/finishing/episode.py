@@ -73,10 +73,8 @@ def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliver
         for part in passes
         for profile in part.job.profiles
     ]
-    wanted += [
-        *deliveries.compute_stem_ids(project, inputs, passes).values(),
-        *hls_playlists.compute_ids(passes),
-    ]
+    wanted += deliveries.compute_stem_ids(project, inputs, passes).values()
+    wanted += hls_playlists.compute_ids(passes)
     return recorded.find_standing_files(project, wanted)
 
 

@@ -76,18 +76,14 @@ def _check_playlists(draft: Draft, master: Path, found: hls.Ladder) -> list[Chec
     frames = draft.passes[0].frames
     played = [_count_played_frames(master, number) for number in range(len(found.renditions))]
     short = [count for count in played if count != str(frames)]
+    shown = f"{', '.join(played)} of {frames} frames"
     return [
         _build_check(draft, "playlists", extent, problems=found.playlists),
         _build_check(
             draft, "segments begin together with key frames", extent, problems=found.segments
         ),
         _build_check(draft, "bandwidth, codecs and sizes", extent, problems=found.attributes),
-        _build_check(
-            draft,
-            "plays through its playlist",
-            f"{', '.join(played)} of {frames} frames",
-            problems=short,
-        ),
+        _build_check(draft, "plays through its playlist", shown, problems=short),
     ]
 
 

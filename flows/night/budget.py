@@ -55,12 +55,7 @@ def read_limits(
     """
     problems = list[Problem]()
     ends = [
-        end
-        for end in (
-            _parse_deadline(deadline, now, problems),
-            now + timedelta(hours=hours) if hours else None,
-        )
-        if end
+        end for end in (_parse_deadline(deadline, now, problems), _add_hours(now, hours)) if end
     ]
     amount, currency = _parse_amount(price, "--price", problems) if price else (0.0, "")
     seconds = _parse_budget(budget, amount, currency, problems) if budget else math.inf
@@ -69,6 +64,10 @@ def read_limits(
     return NightLimits(
         ends_at=min(ends, default=None), worker_seconds=seconds, price=amount, currency=currency
     )
+
+
+def _add_hours(now: datetime, hours: float) -> datetime | None:
+    return now + timedelta(hours=hours) if hours else None
 
 
 def _parse_deadline(text: str, now: datetime, problems: list[Problem]) -> datetime | None:
@@ -80,11 +79,8 @@ def _parse_deadline(text: str, now: datetime, problems: list[Problem]) -> dateti
     try:
         end = datetime.fromisoformat(text)
     except ValueError:
-        problems.append(
-            _describe_problem(
-                "--deadline", text, "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00"
-            )
-        )
+        expected = "a time such as 06:00, 06:00Z or 2026-01-31T06:00+01:00"
+        problems.append(_describe_problem("--deadline", text, expected))
         return None
     end = end if end.tzinfo else end.astimezone()
     if end <= now:

@@ -192,7 +192,6 @@ class _RunningNight:
 
         project = open_project(candidate.folder)
         budget = self._remaining_budget()
-        is_endless = math.isinf(self._ends)
         with held(project.root, purpose="nightly"):
             now = examine_production(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # another run rendered it since the night began
@@ -202,10 +201,14 @@ class _RunningNight:
                     str(candidate.folder),
                     ray=self._options.ray,
                     workers=self._options.workers,
-                    until=0.0 if is_endless else time.time() + self._ends - time.monotonic(),
+                    until=self._find_end(),
                     budget=0.0 if math.isinf(budget) else budget,
                 )
         return report_outcome(project, outcome, candidate.report)
+
+    def _find_end(self) -> float:
+        """Convert the deadline to seconds since 1970; 0 for none."""
+        return 0.0 if math.isinf(self._ends) else time.time() + self._ends - time.monotonic()
 
     def _run_guarded(
         self, known: ProductionReport, work: Callable[[], ProductionReport]
@@ -238,17 +241,7 @@ def _post_summary(summary: NightSummary, hook: Webhook) -> NightSummary:
 
 def _read_options(options: NightOptions) -> tuple[NightLimits, Webhook | None]:
     problems, hook = list[Problem](), None
-    now = datetime.now().astimezone()
-    limits = collect_problems(
-        problems,
-        lambda: read_limits(
-            deadline=options.deadline,
-            hours=options.hours,
-            budget=options.budget,
-            price=options.price,
-            now=now,
-        ),
-    )
+    limits = collect_problems(problems, lambda: _read_limits(options))
     if options.webhook:
         hook = collect_problems(
             problems, lambda: read_webhook(options.webhook, private=options.webhook_private)
@@ -256,6 +249,16 @@ def _read_options(options: NightOptions) -> tuple[NightLimits, Webhook | None]:
     if problems or limits is None:
         raise InputError(problems)
     return limits, hook
+
+
+def _read_limits(options: NightOptions) -> NightLimits:
+    return read_limits(
+        deadline=options.deadline,
+        hours=options.hours,
+        budget=options.budget,
+        price=options.price,
+        now=datetime.now().astimezone(),
+    )
 
 
 def _create_night_folder(root: Path) -> Path:

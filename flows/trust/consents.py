@@ -118,6 +118,11 @@ def list_withdrawals(project: Project) -> list[Withdrawal]:
         for row in store.read(Event, name=[REVOKED, PURGING])
     }
     rows = sorted(found.values(), key=lambda row: row.happened_at)
+    return [withdrawal for row in rows for withdrawal in _read_withdrawals(row)]
+
+
+def _read_withdrawals(row: Event) -> list[Withdrawal]:
+    detail = row.detail_values
     return [
         Withdrawal(
             person=row.subject,
@@ -127,8 +132,6 @@ def list_withdrawals(project: Project) -> list[Withdrawal]:
             by=row.actor,
             word="purged" if row.name == PURGING else "revoked",
         )
-        for row in rows
-        for detail in [row.detail_values]
         for covers in detail["covers"]
     ]
 

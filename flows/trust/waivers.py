@@ -96,27 +96,20 @@ def _describe_waiver(check: Check, version: str, *, reason: str, by: str) -> Eve
 def _select_checks(rows: list[Check], check: str, version: str) -> list[Check]:
     failed = qc.select_failures(rows)
     chosen = [row for row in failed if check in (row.name, f"{row.profile}: {row.name}")]
-    if not chosen:
-        known = [name for row in failed for name in (row.name, f"{row.profile}: {row.name}")]
-        message = (
-            f"{version} has no failed check {check!r}"
-            if failed
-            else f"{version} has no failed checks"
-        )
-        expected = "; ".join(dict.fromkeys(row.name for row in failed)) or None
-        raise InputError(
-            Problem(
-                file=layout.CHECKS,
-                message=message,
-                expected=expected,
-                nearest=find_nearest(check, known),
-            )
-        )
-    return chosen
+    if chosen:
+        return chosen
+    known = [name for row in failed for name in (row.name, f"{row.profile}: {row.name}")]
+    problem = Problem(
+        file=layout.CHECKS,
+        message=f"{version} has no failed check{f' {check!r}' if failed else 's'}",
+        expected="; ".join(dict.fromkeys(row.name for row in failed)) or None,
+        nearest=find_nearest(check, known),
+    )
+    raise InputError(problem)
 
 
 def _publish_version(project: Project, version: str) -> bool:
-    """Move `latest` forward to the version; never back to an older row."""
+    """Move `latest` forward to the version; never back to an older one."""
     place = project.root / layout.DELIVERABLES
     latest = place / layout.LATEST
     now = latest.readlink().name if latest.is_symlink() else ""
