@@ -98,9 +98,7 @@ def test_the_examples_truth_agrees_with_the_sound_of_its_recording() -> None:
     assert_lines_are_audible_where_the_truth_says(sound, example_truth())
 
 
-def test_the_examples_recording_is_a_minute_of_unclipped_speech_over_quiet_room_tone_at_unequal_levels() -> (
-    None
-):
+def test_the_examples_recording_is_unclipped_speech_of_unequal_levels_over_room_tone() -> None:
     sound, _ = sf.read(EXAMPLE, dtype="float64")
     assert 60 <= len(sound) / MASTER_HZ <= 75
     assert np.abs(sound).max() < 10 ** (-3 / 20)
@@ -118,9 +116,7 @@ def test_the_example_has_one_overlap_and_natural_pauses() -> None:
     assert all(0.25 <= gap <= 1.1 for gap in gaps if gap > 0)
 
 
-def test_the_script_holds_the_lines_of_the_truth_in_order_with_at_least_five_emotions_and_a_turn() -> (
-    None
-):
+def test_the_script_holds_the_truths_lines_in_order_with_five_emotions_and_a_turn() -> None:
     script = (LIGHTHOUSE / "script.fountain").read_text(encoding="utf-8")
     places = [script.find(f"\n{line.text}\n") for line in example_truth()]
     assert -1 not in places

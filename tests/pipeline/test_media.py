@@ -40,29 +40,6 @@ def test_frames_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert (info.video.width, info.video.height, info.video.rate) == (96, 64, RATE)
 
 
-def test_the_same_frames_make_the_same_bytes(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one.mkv", noise(5)), write(tmp_path / "two.mkv", noise(5))
-    assert one.read_bytes() == two.read_bytes()
-
-
-def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    with (
-        pytest.raises(RuntimeError),
-        FrameWriter(tmp_path / "t.mkv", size=(96, 64), rate=RATE) as writer,
-    ):
-        writer.write(noise(1)[0])
-        raise RuntimeError("the talker failed")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ValueError, match="frame of shape"),
-        FrameWriter(tmp_path / "t.mkv", size=(64, 64), rate=RATE) as writer,
-    ):
-        writer.write(noise(1)[0])
-
-
 def test_sound_is_resampled_and_mixed(tmp_path: Path) -> None:
     seconds = np.arange(44100) / 44100
     tone = np.stack([0.5 * np.sin(2 * np.pi * 440 * seconds), np.zeros(44100)], axis=1)

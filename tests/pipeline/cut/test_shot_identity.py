@@ -12,7 +12,7 @@ import pytest
 
 from manifests.rows import Actor, Cue, Line, Shot
 from pipeline.cut import shot_identity
-from tests.pipeline.cut.test_breakdown import ACTORS, DIALOGUE, cut, shots_of
+from tests.pipeline.cut.test_breakdown import ACTORS, DIALOGUE, SECOND, cut, shots_of
 
 
 def test_rows_carry_everything_that_the_shot_is_made_with() -> None:
