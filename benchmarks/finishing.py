@@ -123,7 +123,7 @@ def measure_drift(root: Path, minutes: float) -> None:
     ]
     print(
         f"{minutes:g} minutes, {count} shots: {len(seen)} frames of "
-        f"{edit_list.total_frames(cuts)}, {len(flashes)} flashes"
+        f"{edit_list.count_frames(cuts)}, {len(flashes)} flashes"
     )
     print(f"picture off by {np.abs(flashes - np.arange(count) * frames).max()} frames at most")
     print(

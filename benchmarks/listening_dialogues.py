@@ -14,7 +14,7 @@ TEXTS = (
     "I did not expect to see you here tonight.",
     "Nobody told me the meeting had moved.",
     "Put the box on the table and step away from it.",
-    "You utterance the same thing last year, and the year before.",
+    "You said the same thing last year, and the year before.",
     "Is that what you call an apology?",
     "The train leaves at half past nine, with or without you.",
     "Please. Just listen to me for one minute.",
@@ -104,7 +104,7 @@ class DialoguePlan:
     skip: tuple[int, ...] = ()
     swap: tuple[int, ...] = ()  # this line and the next change places
     again: tuple[int, ...] = ()  # spoken twice, the second time counts
-    ad_lib: tuple[int, ...] = ()  # something else is utterance after this line
+    ad_lib: tuple[int, ...] = ()  # something else is said after this line
     overlap: tuple[int, ...] = ()  # begins before the line before has ended
     music: bool = False
 

@@ -96,7 +96,7 @@ def main() -> None:
         "--units",
         type=int,
         default=0,
-        help="people whose expressions are paths by the model's own units",
+        help="people whose expressions are made by the model's own units",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path)

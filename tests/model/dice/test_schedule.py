@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames are denoised together, how branches are weighed, where long shots are cut, and where
-delivered frames stand."""
+"""Which frames are denoised together, where long shots are cut, and where delivered frames stand."""
 
 from fractions import Fraction
 from itertools import pairwise
