@@ -184,6 +184,6 @@ def test_films_that_cannot_be_judged_are_told_together_and_before_anything_is(
         film.write(np.zeros((64, 64, 3), np.uint8))
     assert run("--corpus", str(corpus), "--out", str(tmp_path / "out"), "--clips", str(films)) == 2
     told = capsys.readouterr().err
-    assert "not a media file" in told
+    assert "not a readable media file" in told
     assert "shorter than the clip" in told
     assert "judging" not in told
