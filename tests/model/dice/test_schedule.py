@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames are denoised together, where long shots are cut, and where delivered frames stand."""
+"""Which frames are denoised together, where long shots are cut, where delivered frames lie."""
 
 from fractions import Fraction
 from itertools import pairwise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of diffusion training: loss, dropout, running means, the discriminator's weights."""
+"""The arithmetic of diffusion training: loss, dropout, running means, the discriminator."""
 
 from __future__ import annotations
 
