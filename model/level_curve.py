@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The level of mono 16 kHz sound as a curve: one value for each 10 ms (100 Hz).
 
-Everybody who asks how loud a moment is asks here: mouths (`previs`), pauses and turns
-(`pipeline/speech`), checks of finished files. Levels within a band or a window of another length
-(`judges/sound.py`, `affect/prosody.py`) are other measures.
+Mouths (`previs`), pauses and turns (`pipeline/speech`) and checks of finished files all use this
+curve. Levels within a band or a window of another length (`judges/sound.py`, `affect/prosody.py`)
+are other measures.
 """
 
 from __future__ import annotations

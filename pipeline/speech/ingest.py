@@ -72,23 +72,6 @@ def ingest(path: Path, *, order: int, offset_samples: int, root: Path, folder: P
     )
 
 
-def list_warnings(recording: Recording) -> list[str]:
-    """List what a sound engineer would object to: clipping, DC offset, very quiet, silent.
-
-    Empty when all is well.
-    """
-    warnings = []
-    if recording.peak_dbfs < -60:
-        return ["is silent"]
-    if recording.clipped_samples > recording.samples * 1e-5:
-        warnings.append(f"clips ({recording.clipped_samples} samples at full scale)")
-    if abs(recording.dc_offset) > 0.005:
-        warnings.append(f"has a DC offset of {recording.dc_offset:.3f}")
-    if recording.rms_dbfs < -50:
-        warnings.append(f"is very quiet ({recording.rms_dbfs:.0f} dBFS)")
-    return warnings
-
-
 def place_recordings(
     sources: Sequence[str], samples: Sequence[int], *, characters: Iterable[str]
 ) -> list[int]:

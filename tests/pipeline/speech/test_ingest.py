@@ -109,7 +109,7 @@ def test_the_same_sound_has_the_same_id_whatever_the_file(tmp_path: Path) -> Non
     np.testing.assert_array_equal(back, sound[:, 0])
 
 
-def test_faults_of_the_sound_are_measured_and_said(tmp_path: Path) -> None:
+def test_faults_of_the_sound_are_measured(tmp_path: Path) -> None:
     wave = np.clip(_tone(48_000, amplitude=2.0)[:, 0] + 0.05, -1, 1)
     sf.write(tmp_path / "loud.wav", wave, 48_000)
     sf.write(tmp_path / "silent.wav", np.zeros(48_000), 48_000)
@@ -117,9 +117,7 @@ def test_faults_of_the_sound_are_measured_and_said(tmp_path: Path) -> None:
     assert loud.clipped_samples > 1000
     assert loud.dc_offset == pytest.approx(np.mean(wave), abs=1e-3)
     assert loud.peak_dbfs == pytest.approx(0, abs=0.01)
-    assert [text.split()[0] for text in ingest.list_warnings(loud)] == ["clips", "has"]
-    assert ingest.list_warnings(silent) == ["is silent"]
-    assert ingest.list_warnings(replace(loud, clipped_samples=0, dc_offset=0.0)) == []
+    assert (silent.peak_dbfs, silent.clipped_samples) == (-120.0, 0)
 
 
 def test_speech_in_the_centre_of_five_channels_is_heard(tmp_path: Path) -> None:
