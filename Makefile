@@ -44,11 +44,12 @@ numeric-sse4: # any x86-64 since 2009
 numeric-mixed: # kernels of torch and oneDNN that disagree
 	@ATEN_CPU_CAPABILITY=avx2 $(NUMERIC) tests/model/dice
 
-check: $(READY) ## format, lint, types, layers
+check: $(READY) ## format, lint, types, layers, unused code
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/vulture
 
 format: $(READY) ## format the sources
 	@$(BIN)/ruff format $(SOURCES)

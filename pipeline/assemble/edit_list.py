@@ -11,10 +11,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from manifests.rows import Cut
-from manifests.timebase import MASTER_HZ, sample_of_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +43,9 @@ class Segment:
         return self.end - self.start
 
 
-def total_frames(cuts: Sequence[Cut]) -> int:
+def count_frames(cuts: Sequence[Cut]) -> int:
     """Count the frames of the programme."""
     return max((cut.end_frame for cut in cuts), default=0)
-
-
-def total_samples(cuts: Sequence[Cut], rate: Fraction) -> int:
-    """Count the samples of sound that belong to the programme, at 48 kHz."""
-    return sample_of_frame(total_frames(cuts), rate, MASTER_HZ)
 
 
 def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
@@ -64,12 +57,12 @@ def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
     _check_base(base)
     visible = {id(cut): (cut.start_frame, cut.end_frame) for cut in cuts}
     for before, after in itertools.pairwise(base):
-        start, end = dissolve_span(after)
+        start, end = find_dissolve_span(after)
         visible[id(before)] = (visible[id(before)][0], max(before.end_frame, end))
         visible[id(after)] = (min(after.start_frame, start), visible[id(after)][1])
     edges = sorted(
         {edge for span in visible.values() for edge in span}
-        | {dissolve_span(cut)[1] for cut in base[1:]}
+        | {find_dissolve_span(cut)[1] for cut in base[1:]}
     )
     ordered = sorted(cuts, key=lambda cut: (cut.layer, cut.start_frame))
     return [
@@ -84,7 +77,7 @@ def split_segments(cuts: Sequence[Cut]) -> list[Segment]:
     ]
 
 
-def dissolve_span(cut: Cut) -> tuple[int, int]:
+def find_dissolve_span(cut: Cut) -> tuple[int, int]:
     """Return the frames in which a cut comes up over the cut before it.
 
     They are centred on the edit point; the span of a plain cut is empty.
@@ -113,7 +106,7 @@ def count_held_frames(cuts: Sequence[Cut]) -> dict[str, int]:
 
 
 def _build_layer(cut: Cut, start: int) -> Layer:
-    first, last = dissolve_span(cut)
+    first, last = find_dissolve_span(cut)
     ramp = (cut.dissolve_frames, start - first) if first <= start < last else None
     return Layer(cut=cut, first=cut.take_frame + start - cut.start_frame, ramp=ramp)
 
@@ -141,10 +134,10 @@ def _check_base(base: Sequence[Cut]) -> None:
 
 
 def _check_dissolve(cut: Cut, before: Cut | None, after: Cut | None) -> None:
-    start, end = dissolve_span(cut)
-    following = dissolve_span(after)[0] if after else cut.end_frame
+    start, end = find_dissolve_span(cut)
+    following = find_dissolve_span(after)[0] if after else cut.end_frame
     if cut.dissolve_frames and (
-        before is None or start < dissolve_span(before)[1] or start < before.start_frame
+        before is None or start < find_dissolve_span(before)[1] or start < before.start_frame
     ):
         raise ValueError(f"the dissolve into {cut.number} is longer than the shot before it")
     if end > following:

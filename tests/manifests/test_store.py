@@ -26,7 +26,6 @@ from manifests.store import Store
 from manifests.upkeep import MANY_FILES, maintain_tables
 from tests.flows.some_shots import shot, take_of
 
-
 INDEXED = 32  # columns of which Delta keeps statistics by itself, from the first one on
 
 

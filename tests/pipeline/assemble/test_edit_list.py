@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.rows import Cut
-from manifests.timebase import RATES
+from manifests.timebase import RATES, sample_of_frame
 from pipeline import media
 from pipeline.assemble import assemble, edit_list, master_mix
 from pipeline.assemble.loudness import LoudnessSettings
@@ -73,10 +73,10 @@ def test_segments_follow_each_other_and_give_every_frame_once(
     assert (
         sum(segment.frames for segment in found)
         == sum(cut.frames for cut in cuts)
-        == edit_list.total_frames(cuts)
+        == edit_list.count_frames(cuts)
     )
-    samples = edit_list.total_samples(cuts, rate)
-    assert abs(samples - edit_list.total_frames(cuts) * 48000 / rate) <= Fraction(1, 2)
+    samples = sample_of_frame(edit_list.count_frames(cuts), rate)
+    assert abs(samples - edit_list.count_frames(cuts) * 48000 / rate) <= Fraction(1, 2)
     for segment in found:
         assert 1 <= len(segment.layers) <= 2
         assert segment.layers[0].ramp is None
@@ -242,7 +242,7 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
         cuts, job_of(film, profiles=(profiles.WEB, profiles.MASTER)), folder=tmp_path / "o"
     )
     exact = sum(len(block) for block in media.read_audio(files["master"], hz=48000, channels=2))
-    assert exact == edit_list.total_samples(cuts, rate), (
+    assert exact == sample_of_frame(edit_list.count_frames(cuts), rate), (
         "the sound of the master is exact to the sample"
     )
     path = files["web"]
@@ -252,7 +252,7 @@ def test_random_edit_lists_are_rendered_frame_for_frame(tmp_path: Path, seed: in
     inside = [
         f
         for f in range(len(plain))
-        if not any(a <= f < b for a, b in map(edit_list.dissolve_span, cuts))
+        if not any(a <= f < b for a, b in map(edit_list.find_dissolve_span, cuts))
     ]
     assert np.abs(np.array(shown)[inside] - plain[inside]).max(initial=0) <= 2.5
     sound = sum(len(block) for block in media.read_audio(path, hz=48000, channels=1))
