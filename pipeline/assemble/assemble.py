@@ -157,7 +157,7 @@ def build_still_reader(card: Path, frames: int, settings: ReaderSettings) -> lis
     return _output_raw(stream.filter("format", settings.pixel_format).filter("setsar", 1), frames)
 
 
-def matte_path(cut: Cut) -> Path:
+def locate_matte(cut: Cut) -> Path:
     """Return the path of the matte of a cut's take, relative to the same folder as the take."""
     return Path(cut.take_path).with_suffix(".matte.mkv")
 
@@ -232,7 +232,7 @@ def _read_picture(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
 
 def _read_matte(layer: Layer, frames: int, settings: ReaderSettings) -> Any:
     _, _, wide, high = _parse_place(layer.cut, settings.picture)
-    stream = _read_frames(settings.root / matte_path(layer.cut), layer, frames, settings)
+    stream = _read_frames(settings.root / locate_matte(layer.cut), layer, frames, settings)
     return _scale(stream, wide, high).filter("format", MATTES).filter("setsar", 1)
 
 

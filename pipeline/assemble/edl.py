@@ -11,7 +11,7 @@ from pathlib import Path
 from manifests import layout
 from manifests.rows import Cut
 from manifests.timebase import format_timecode, round_half_up
-from pipeline.assemble.edit_list import dissolve_span
+from pipeline.assemble.edit_list import find_dissolve_span
 from pipeline.assemble.timeline import Programme, to_single_line
 
 
@@ -21,11 +21,11 @@ def write_edl(programme: Programme, *, folder: Path) -> Path:
     Source names stand in `FROM CLIP NAME` comments.
     """
     path = folder / layout.EDL
-    path.write_text("\n".join(edl_lines(programme)) + "\n", encoding="utf-8")
+    path.write_text("\n".join(build_edl_lines(programme)) + "\n", encoding="utf-8")
     return path
 
 
-def edl_lines(programme: Programme) -> list[str]:
+def build_edl_lines(programme: Programme) -> list[str]:
     """Build the lines of a CMX 3600 edit decision list.
 
     Times are timecode at the delivery rate (drop-frame at 30000/1001).
@@ -41,7 +41,7 @@ def edl_lines(programme: Programme) -> list[str]:
     for number, (before, cut, after) in enumerate(
         zip([None, *base], base, [*base[1:], None], strict=False), start=1
     ):
-        end = dissolve_span(after)[0] if after else cut.end_frame
+        end = find_dissolve_span(after)[0] if after else cut.end_frame
         lines += _format_event(number, before, cut, end=end, rate=rate)
     return lines
 
@@ -54,7 +54,7 @@ def _format_event(
     A dissolve is two lines with one number, the first of no length. It begins where the incoming
     picture does.
     """
-    start = dissolve_span(cut)[0]
+    start = find_dissolve_span(cut)[0]
     source = max(cut.take_frame - (cut.start_frame - start), 0)
     times = [format_timecode(frame, rate) for frame in (source, source + end - start, start, end)]
     incoming = to_single_line(cut.number)

@@ -50,13 +50,15 @@ class MasterSound:
     missed_lu: float
 
 
-def sound_id(recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings) -> str:
+def compute_sound_id(
+    recordings: Sequence[Recording], *, samples: int, settings: LoudnessSettings
+) -> str:
     """Compute the identity of a master sound, before it is rendered."""
     places = [[recording.recording_id, recording.offset_samples] for recording in recordings]
     return identity.digest([VERSION, places, samples, settings.target_lufs, settings.peak_dbtp])
 
 
-def master_path(sound_id: str, *, root: Path) -> Path:
+def locate_master(sound_id: str, *, root: Path) -> Path:
     """Return the path of a master sound, rendered or not. `root`: the build folder."""
     return root / layout.master_file(sound_id)
 
@@ -70,8 +72,8 @@ def render_master(
     Memory does not grow with length. Raises ToolError when measuring fails, or when the copy of a
     recording is missing.
     """
-    name = sound_id(recordings, samples=samples, settings=settings)
-    path = master_path(name, root=root)
+    name = compute_sound_id(recordings, samples=samples, settings=settings)
+    path = locate_master(name, root=root)
     facts = path.with_suffix(".json")
     if path.exists() and facts.exists():
         return _read_facts(facts)

@@ -20,7 +20,7 @@ from typing import Any
 from manifests import layout
 from manifests.rows import Cut, Recording, Shot
 from manifests.timebase import MASTER_HZ, format_timecode, frames_covering, round_half_up
-from pipeline.assemble.edit_list import dissolve_span
+from pipeline.assemble.edit_list import find_dissolve_span
 
 KEY = "callsheet"
 # under this key the adapter for Final Cut's XML finds what OpenTimelineIO has no word for
@@ -173,7 +173,7 @@ def _build_clip(cut: Cut, programme: Programme, folder: Path) -> Any:
 def _build_dissolve(cut: Cut, rate: float) -> Any:
     import opentimelineio as otio
 
-    start, end = dissolve_span(cut)
+    start, end = find_dissolve_span(cut)
     return otio.schema.Transition(
         "Cross Dissolve",
         transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,

@@ -96,7 +96,7 @@ class Sighting:
         return min(self.distances, key=lambda name: self.distances[name], default="")
 
 
-def missing_weights() -> list[str]:
+def list_missing_weights() -> list[str]:
     """List the weights that are missing; faces are not checked without them."""
     return [name for name in WEIGHTS if not weights.is_present(name)]
 
@@ -244,7 +244,7 @@ def read_window(
 
     They are at most `HIGH` px high.
     """
-    wide, high = _viewing_size(screen.size)
+    wide, high = _choose_viewing_size(screen.size)
     left, top, right, bottom = (
         round(edge * side) for edge, side in zip(scene.place, (wide, high, wide, high), strict=True)
     )
@@ -295,7 +295,7 @@ def _find_timecode(sighting: Sighting | None, rate: Fraction) -> str:
     return format_timecode(sighting.scene.cut.start_frame, rate) if sighting else ""
 
 
-def _viewing_size(size: tuple[int, int]) -> tuple[int, int]:
+def _choose_viewing_size(size: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, HIGH / min(size))
     return round(size[0] * scale / 2) * 2, round(size[1] * scale / 2) * 2
 

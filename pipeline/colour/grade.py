@@ -55,7 +55,7 @@ def grade_shots(
     """
     found = {take.shot_id: take for take in takes}
     pairs = [(shot, found[shot.shot_id]) for shot in shots if shot.shot_id in found]
-    ids = grade_ids(pairs, look)
+    ids = compute_grade_ids(pairs, look)
     standing = [_find_grade(pair[0], ids[pair[0].shot_id], look, root) for pair in pairs]
     missing = [shot for (shot, _), row in zip(pairs, standing, strict=True) if row is None]
     graded = _grade_from_cubes(missing, ids, look, root)
@@ -73,7 +73,7 @@ def grade_shots(
     return [row or graded[pair[0].shot_id] for pair, row in zip(pairs, standing, strict=True)]
 
 
-def grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
+def compute_grade_ids(pairs: Sequence[Pair], look: LookSettings) -> dict[str, str]:
     """Compute the identity of each shot's grade, by shot.
 
     It depends on the shot's take, the other takes of its character, the reference and the settings.

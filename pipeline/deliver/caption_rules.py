@@ -34,7 +34,7 @@ LANGUAGE_RULES = {
 }
 
 
-def rules_for(language: str) -> CaptionRules:
+def choose_rules(language: str) -> CaptionRules:
     """Choose the limits for a language tag such as `en`, `ja` or `zh-Hant`.
 
     Languages without limits of their own use those of English.

@@ -27,15 +27,15 @@ PAPER, INK, QUIET = (30, 30, 33), (232, 232, 232), (160, 160, 160)
 Lines = tuple[str, ...]
 
 
-def slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture) -> Lines:
+def build_slate_lines(title: str, episode: str, cuts: Sequence[Cut], picture: Picture) -> Lines:
     """Build the text of the slate: title, episode, format and length, and the kind of pictures."""
     rate = float(picture.rate)
-    length = format_timecode(edit_list.total_frames(cuts), picture.rate)
+    length = format_timecode(edit_list.count_frames(cuts), picture.rate)
     form = f"{picture.width}x{picture.height}   {rate:.6g} frames a second   {length}"
     return title, f"Episode {episode}", form, credit_pictures(cuts)
 
 
-def end_lines(title: str, cuts: Sequence[Cut]) -> Lines:
+def build_end_lines(title: str, cuts: Sequence[Cut]) -> Lines:
     """Build the text of the end card."""
     return title, credit_pictures(cuts), "The people in these pictures are animated portraits."
 

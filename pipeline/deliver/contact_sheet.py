@@ -43,24 +43,6 @@ class SheetCell:
     note: str
 
 
-def make_contact_sheet(
-    video: Path,
-    cells: Sequence[SheetCell],
-    path: Path,
-    *,
-    rate: Fraction,
-    cell_size: tuple[int, int] = (320, 180),
-) -> Path:
-    """Write a PNG with frames of `video` in reading order, each with its text and timecode.
-
-    The video is decoded once. `cell_size`: width and height of one picture in pixels. Raises
-    ToolError.
-    """
-    return lay_out(
-        pick_frames(video, [cell.frame for cell in cells], size=cell_size), cells, path, rate=rate
-    )
-
-
 def lay_out(
     pictures: Mapping[int, Frame], cells: Sequence[SheetCell], path: Path, *, rate: Fraction
 ) -> Path:

@@ -93,7 +93,7 @@ def frame_copy(cut: Cut, *, size: tuple[int, int]) -> TakeFraming:
     )
 
 
-def copy_path(take: Take, seen: TakeFraming, sound: TakeSound | None, *, root: Path) -> Path:
+def locate_copy(take: Take, seen: TakeFraming, sound: TakeSound | None, *, root: Path) -> Path:
     """Return the path of the browser's copy of a take, whether it exists or not."""
     laid = [sound.sound_id, sound.first_frame] if sound else []
     return (
@@ -108,7 +108,7 @@ def make_copy(take: Take, seen: TakeFraming, sound: TakeSound | None, *, root: P
 
     Raises ToolError.
     """
-    path = copy_path(take, seen, sound, root=root)
+    path = locate_copy(take, seen, sound, root=root)
     if path.is_file():
         # so that it is among the last to go
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
@@ -231,7 +231,7 @@ def _find_extremes(
     )
 
 
-def _reader_settings(take: Take, seen: TakeFraming, root: Path) -> ReaderSettings:
+def _build_settings(take: Take, seen: TakeFraming, root: Path) -> ReaderSettings:
     rate = Fraction(take.rate_num, take.rate_den)
     picture = Picture(width=seen.size[0], height=seen.size[1], rate=rate)
     return ReaderSettings(picture=picture, root=root, pixel_format=assemble.FLAT)
@@ -252,12 +252,12 @@ def _build_source(take: Take, seen: TakeFraming, root: Path) -> media.FrameSourc
         take_frames=take.frames,
     )
     whole = Segment(start=0, end=take.frames, layers=(Layer(cut=event, first=0),))
-    arguments = assemble.build_reader(whole, _reader_settings(take, seen, root))
+    arguments = assemble.build_reader(whole, _build_settings(take, seen, root))
     return media.FrameSource(name=take.path, arguments=tuple(arguments), frames=take.frames)
 
 
 def _build_encoder(take: Take, seen: TakeFraming, sound: TakeSound | None, path: Path) -> list[str]:
-    settings = _reader_settings(take, seen, path.parent)
+    settings = _build_settings(take, seen, path.parent)
     width, height = settings.picture.size
     raw = ["-f", "rawvideo", "-pixel_format", settings.pixel_format]
     raw += ["-video_size", f"{width}x{height}", "-framerate", f"{take.rate_num}/{take.rate_den}"]

@@ -21,7 +21,7 @@ from pipeline.assemble.assemble import ReaderSettings
 from pipeline.deliver import chapters, watermark
 from pipeline.deliver.burn_in import build_overlays
 from pipeline.deliver.chapters import FileChapter
-from pipeline.deliver.delivery_job import Card, DeliveryJob, deliverable_id, total_frames
+from pipeline.deliver.delivery_job import Card, DeliveryJob, compute_deliverable_id, count_frames
 from pipeline.deliver.profiles import BT709, Profile
 
 PATTERN = ".watermark.yuv"
@@ -126,7 +126,7 @@ def _add_watermark(picture: Any, job: DeliveryJob, pattern: Path) -> Any:
     """Add the steps of the watermark's pattern to the picture; they turn over from slot to slot."""
     import ffmpeg
 
-    per_second = job.picture.rate / watermark.slot_frames(job.picture.rate)
+    per_second = job.picture.rate / watermark.count_slot_frames(job.picture.rate)
     read = assemble.build_input_options(job.reader_settings) | {
         "framerate": f"{per_second.numerator}/{per_second.denominator}"
     }
@@ -150,7 +150,7 @@ def format_job_chapters(cuts: Sequence[Cut], job: DeliveryJob) -> str:
         for chapter in job.chapters
     ]
     return chapters.format_chapters(
-        moved, end=edit_list.total_frames(cuts) + job.lead_frames, rate=job.picture.rate
+        moved, end=edit_list.count_frames(cuts) + job.lead_frames, rate=job.picture.rate
     )
 
 
@@ -158,10 +158,10 @@ def describe_files(
     files: dict[str, Path], cuts: Sequence[Cut], job: DeliveryJob, *, version: str
 ) -> list[Deliverable]:
     """Build the rows of rendered files; paths are relative to the folder of all versions."""
-    frames = total_frames(cuts, job)
+    frames = count_frames(cuts, job)
     return [
         Deliverable(
-            deliverable_id=deliverable_id(cuts, job, profile),
+            deliverable_id=compute_deliverable_id(cuts, job, profile),
             version=version,
             profile=profile.name,
             path=f"{version}/{profile.file}",
@@ -183,7 +183,7 @@ def _split_sound(cuts: Sequence[Cut], job: DeliveryJob) -> list[Any]:
     if job.slate is None and job.end_card is None:
         return [sound] * len(job.profiles)
     late = sample_of_frame(job.lead_frames, job.picture.rate, MASTER_HZ)
-    length = sample_of_frame(total_frames(cuts, job), job.picture.rate, MASTER_HZ)
+    length = sample_of_frame(count_frames(cuts, job), job.picture.rate, MASTER_HZ)
     sound = sound.filter("adelay", delays=f"{late}S", all=1).filter("apad", whole_len=length)
     copies = sound.filter("atrim", end_sample=length).filter_multi_output(
         "asplit", len(job.profiles)

@@ -82,7 +82,7 @@ class DeliveryPass:
     @property
     def frames(self) -> int:
         """Frames of its files: the programme and its cards."""
-        return total_frames(self.cuts, self.job)
+        return count_frames(self.cuts, self.job)
 
     @property
     def shifted_cuts(self) -> list[Cut]:
@@ -94,7 +94,7 @@ class DeliveryPass:
         ]
 
 
-def deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> str:
+def compute_deliverable_id(cuts: Sequence[Cut], job: DeliveryJob, profile: Profile) -> str:
     """Compute the identity of one file.
 
     It depends on the cut, the sound, the picture and the profile, not on the version or any path. A
@@ -127,8 +127,8 @@ def _identify_cut(cut: Cut) -> list[object]:
     ]
 
 
-def total_frames(cuts: Sequence[Cut], job: DeliveryJob) -> int:
+def count_frames(cuts: Sequence[Cut], job: DeliveryJob) -> int:
     """Count the frames of the files: the programme and its cards."""
-    return edit_list.total_frames(cuts) + sum(
+    return edit_list.count_frames(cuts) + sum(
         card.frames for card in (job.slate, job.end_card) if card
     )

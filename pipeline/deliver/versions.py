@@ -17,10 +17,10 @@ from manifests.atomic_write import atomic_write, hidden_folder
 from manifests.errors import ToolError
 
 
-def version_number(name: str) -> int:
+def parse_version(name: str) -> int:
     """Parse the number in a version's name.
 
-    >>> version_number("v012")
+    >>> parse_version("v012")
     12
     """
     return int(name[1:])
@@ -29,13 +29,13 @@ def version_number(name: str) -> int:
 def list_versions(deliverables: Path) -> list[str]:
     """List the versions that exist, oldest first: folders named v001, v002 ..."""
     names = [entry.name for entry in deliverables.iterdir()] if deliverables.is_dir() else []
-    return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=version_number)
+    return sorted((name for name in names if re.fullmatch(r"v\d{3,}", name)), key=parse_version)
 
 
-def next_version(deliverables: Path) -> str:
+def name_next_version(deliverables: Path) -> str:
     """Name the next version."""
     standing = list_versions(deliverables)
-    return f"v{version_number(standing[-1]) + 1 if standing else 1:03}"
+    return f"v{parse_version(standing[-1]) + 1 if standing else 1:03}"
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def write_pattern(path: Path, code: str, *, size: tuple[int, int], pixel_format:
             file.write(chroma.tobytes())
 
 
-def slot_frames(rate: Fraction) -> int:
+def count_slot_frames(rate: Fraction) -> int:
     """Count the frames for which a pattern stands."""
     return max(1, round(SLOT_SECONDS * rate))
 

@@ -40,7 +40,7 @@ def test_every_frame_of_the_timeline_belongs_to_one_event(film: TinyFilm) -> Non
         (3, 4, "v007"),
         (4, 8, "v007"),
     ]
-    assert edit_list.total_frames(cuts) == 8
+    assert edit_list.count_frames(cuts) == 8
 
 
 def test_all_shots_without_a_whole_take_are_named_at_once(film: TinyFilm) -> None:

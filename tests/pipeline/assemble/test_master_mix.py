@@ -117,7 +117,10 @@ def test_the_same_sound_is_not_made_twice_and_other_settings_are_another_sound(
     )
     assert (tmp_path / sound.path).stat().st_mtime_ns == stamp
     louder = LoudnessSettings(target_lufs=-23)
-    assert master_mix.sound_id(recordings, samples=2 * SECOND, settings=louder) != sound.sound_id
+    assert (
+        master_mix.compute_sound_id(recordings, samples=2 * SECOND, settings=louder)
+        != sound.sound_id
+    )
     assert [p.suffix for p in sorted((tmp_path / "media" / "masters").iterdir())] == [
         ".flac",
         ".json",

@@ -161,7 +161,7 @@ def test_dissolves_come_back_from_the_timeline_and_stand_in_the_edl(tmp_path: Pa
     cuts = [film.cuts[0], dataclasses.replace(film.cuts[1], dissolve_frames=3), film.cuts[2]]
     dissolving = dataclasses.replace(film, cuts=cuts)
     assert conform.conform_cuts(film.cuts, timeline.write_otio(dissolving, folder=tmp_path)) == cuts
-    lines = edl.edl_lines(dissolving)
+    lines = edl.build_edl_lines(dissolving)
     assert (
         lines[4] == "002  C01SH010 V     C        00:00:00:02 00:00:00:02 00:00:00:02 00:00:00:02"
     )
@@ -177,7 +177,7 @@ def test_events_of_the_edl_follow_each_other_without_gap_or_overlap_also_where_t
     cuts = [film.cuts[0], *(dataclasses.replace(cut, dissolve_frames=2) for cut in film.cuts[1:])]
     lines = [
         line.split()
-        for line in edl.edl_lines(dataclasses.replace(film, cuts=cuts))
+        for line in edl.build_edl_lines(dataclasses.replace(film, cuts=cuts))
         if line[:3].isdigit()
     ]
     times = [[int(time[-2:]) for time in words[-4:]] for words in lines]
@@ -287,7 +287,7 @@ def test_a_shared_picture_has_a_track_for_each_layer_and_comes_back(tmp_path: Pa
     assert conform.conform_cuts(layered.cuts, path) == [
         dataclasses.replace(c, order=n) for n, c in enumerate(layered.cuts)
     ]
-    assert not any("b" in line for line in edl.edl_lines(layered)[2:] if line.startswith("*"))
+    assert not any("b" in line for line in edl.build_edl_lines(layered)[2:] if line.startswith("*"))
 
 
 def test_other_speeds_and_rates_and_impossible_dissolves_are_refused(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_other_settings_make_other_grades(tmp_path: Path) -> None:
         reference(tmp_path, "kofi"),
     ]
     pairs = list(zip(film.shots, film.takes, strict=True))
-    assert len({next(iter(grade.grade_ids(pairs, look).values())) for look in looks}) == 4
+    assert len({next(iter(grade.compute_grade_ids(pairs, look).values())) for look in looks}) == 4
 
 
 def test_a_cube_as_look_is_applied_by_its_strength(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(
     kept = colour.apply_cube(colour.read_cube(tmp_path / own.cube_path), portrait("mara"))
     assert difference(kept, portrait("mara")) < 0.5
     pairs = list(zip(film.shots, film.takes, strict=True))
-    assert grade.grade_ids(pairs, look) != grade.grade_ids(pairs, LookSettings())
+    assert grade.compute_grade_ids(pairs, look) != grade.compute_grade_ids(pairs, LookSettings())
 
 
 def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ PICTURE = Picture(width=320, height=180, rate=Fraction(25))
 
 
 def test_a_slate_names_title_format_and_length_and_what_made_the_pictures() -> None:
-    lines = cards.slate_lines("The Lamp", "e01", [event(0, 0, 50)], PICTURE)
+    lines = cards.build_slate_lines("The Lamp", "e01", [event(0, 0, 50)], PICTURE)
     assert lines == (
         "The Lamp",
         "Episode e01",

@@ -22,9 +22,8 @@ def test_each_cell_shows_its_own_frame(tmp_path: Path) -> None:
         contact_sheet.SheetCell(frame=frame, title=f"sc01_sh{frame}", note="MARA  happy 1")
         for frame in (5, 0, 3)
     ]
-    path = contact_sheet.make_contact_sheet(
-        tmp_path / "film.mkv", cells, tmp_path / "sheet.png", rate=Fraction(25), cell_size=(64, 36)
-    )
+    pictures = contact_sheet.pick_frames(tmp_path / "film.mkv", [5, 0, 3], size=(64, 36))
+    path = contact_sheet.lay_out(pictures, cells, tmp_path / "sheet.png", rate=Fraction(25))
     with Image.open(path) as image:
         picture = np.asarray(image).astype(int)
     shown = [picture[12 + 18, 12 + 32 + column * 76, 0] for column in range(2)]
@@ -41,8 +40,6 @@ def test_titles_that_are_too_long_or_hold_control_characters_fit_their_cell() ->
 
 
 def test_a_sheet_without_shots_is_still_a_picture(tmp_path: Path) -> None:
-    path = contact_sheet.make_contact_sheet(
-        tmp_path / "none.mkv", [], tmp_path / "sheet.png", rate=Fraction(25)
-    )
+    path = contact_sheet.lay_out({}, [], tmp_path / "sheet.png", rate=Fraction(25))
     with Image.open(path) as picture:
         assert picture.size[0] > 0

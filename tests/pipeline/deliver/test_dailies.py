@@ -116,7 +116,7 @@ def test_what_was_made_is_not_made_again_and_follows_its_content(root: Path) -> 
     stamp = first.stat().st_mtime_ns
     assert dailies.make_copy(take(), SEEN, None, root=root).stat().st_mtime_ns == stamp
     other = TakeFraming(crop="0,5,96,54", size=(128, 72))
-    assert dailies.copy_path(take(), other, None, root=root) != first
+    assert dailies.locate_copy(take(), other, None, root=root) != first
 
 
 def test_the_copies_that_were_not_used_for_longest_make_room(tmp_path: Path) -> None:

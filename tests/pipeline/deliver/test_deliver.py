@@ -248,19 +248,23 @@ def test_the_identity_of_a_file_changes_with_what_is_in_it_and_with_nothing_else
     film.add([eight_bit(portrait("mara"))] * 2)
     job = job_for(film, tone(film.samples))
     cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    first = delivery_job.deliverable_id(cuts, job, profiles.WEB)
+    first = delivery_job.compute_deliverable_id(cuts, job, profiles.WEB)
     again = assemble.build_cuts(film.shots, film.takes, [], version="v002", size=SIZE)
     assert (
-        delivery_job.deliverable_id(
+        delivery_job.compute_deliverable_id(
             again, dataclasses.replace(job, sound_path=Path("/x")), profiles.WEB
         )
         == first
     )
     changed = [
-        delivery_job.deliverable_id([_graded_id(cuts[0])], job, profiles.WEB),
-        delivery_job.deliverable_id(cuts, dataclasses.replace(job, sound_id="x"), profiles.WEB),
-        delivery_job.deliverable_id(cuts, dataclasses.replace(job, burn_in=False), profiles.WEB),
-        delivery_job.deliverable_id(cuts, job, profiles.MASTER),
+        delivery_job.compute_deliverable_id([_graded_id(cuts[0])], job, profiles.WEB),
+        delivery_job.compute_deliverable_id(
+            cuts, dataclasses.replace(job, sound_id="x"), profiles.WEB
+        ),
+        delivery_job.compute_deliverable_id(
+            cuts, dataclasses.replace(job, burn_in=False), profiles.WEB
+        ),
+        delivery_job.compute_deliverable_id(cuts, job, profiles.MASTER),
     ]
     assert len({first, *changed}) == 5
 
@@ -271,7 +275,7 @@ def _graded_id(cut: Cut) -> Cut:
 
 def test_a_version_appears_whole_and_latest_points_at_it(tmp_path: Path) -> None:
     for expected in ("v001", "v002"):
-        version = versions.next_version(tmp_path)
+        version = versions.name_next_version(tmp_path)
         assert version == expected
         with versions.stage_version(tmp_path, version) as folder:
             (folder / "web.mp4").write_text(version)

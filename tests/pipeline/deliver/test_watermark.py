@@ -131,5 +131,6 @@ def test_the_number_of_a_mark_follows_from_text_and_version() -> None:
 
 def test_slots_last_about_two_seconds_at_every_rate() -> None:
     assert [
-        watermark.slot_frames(Fraction(rate)) for rate in ("24000/1001", "25", "30000/1001", "50")
+        watermark.count_slot_frames(Fraction(rate))
+        for rate in ("24000/1001", "25", "30000/1001", "50")
     ] == [48, 50, 60, 100]
