@@ -10,7 +10,7 @@ from flows.ledger.direction import replace_performance, replace_seed
 from flows.ledger.shot_decisions import refuse
 from flows.ledger.shot_diff import digest_inputs
 from flows.ledger.shot_state import ShotState
-from flows.project import Project, done
+from flows.project import Project, find_done_takes
 from manifests.rows import Shot, Take
 
 
@@ -62,7 +62,7 @@ def list_takes(project: Project, states: Sequence[ShotState]) -> list[PlaceTake]
     found = []
     for entry in states:
         known = list_variants(entry)
-        rows = done(project, known)
+        rows = find_done_takes(project, known)
         found += [
             _describe_take(entry, variant, rows[variant.shot_id])
             for variant in known

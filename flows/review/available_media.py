@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.review.snapshot import Snapshot
 from manifests.rows import Take
 from manifests.timebase import round_half_up
-from pipeline.assemble.edit_list import total_frames
+from pipeline.assemble.edit_list import count_frames
 from pipeline.deliver.profiles import WEB
 
 
@@ -28,7 +28,7 @@ def find_web_file(snapshot: Snapshot) -> Path | None:
 def find_programme_start(snapshot: Snapshot) -> int:
     """Find the first frame of the programme in the version's files, after the slate."""
     frames = next((row.frames for row in snapshot.files if row.profile == WEB.name), 0)
-    cards = frames - total_frames(snapshot.cuts)
+    cards = frames - count_frames(snapshot.cuts)
     settings = snapshot.project.production.delivery
     slate = round_half_up(
         Fraction(settings.slate_seconds).limit_denominator(1000) * snapshot.project.production.rate

@@ -38,7 +38,7 @@ def make_take_copy(snapshot: Snapshot, take_id: str) -> Path | None:
     shot, variant = found
     framing, sound = _frame_take(snapshot, shot, variant), find_take_sound(snapshot, variant)
     root = snapshot.project.root
-    if dailies.copy_path(take, framing, sound, root=root).is_file():
+    if dailies.locate_copy(take, framing, sound, root=root).is_file():
         # whoever steps through takes does not wait for other copies
         return dailies.make_copy(take, framing, sound, root=root)
     with _ONE_AT_A_TIME:
@@ -97,8 +97,9 @@ def make_master(snapshot: Snapshot) -> Path | None:
         return None
     samples = sample_of_frame(count_timeline_frames(snapshot), snapshot.project.production.rate)
     settings, root = loudness_settings(snapshot.project), snapshot.project.root
-    path = master_mix.master_path(
-        master_mix.sound_id(snapshot.recordings, samples=samples, settings=settings), root=root
+    path = master_mix.locate_master(
+        master_mix.compute_sound_id(snapshot.recordings, samples=samples, settings=settings),
+        root=root,
     )
     if not path.is_file():
         with _ONE_AT_A_TIME:

@@ -20,7 +20,7 @@ from flows.ledger.direction import apply_decisions, undo_direction
 from flows.ledger.place_takes import list_variants
 from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import FARM, ShotState
-from flows.project import Project, done
+from flows.project import Project, find_done_takes
 from flows.trust import waivers
 from flows.trust.waivers import WAIVED, Waivers
 from flows.version import Version
@@ -92,7 +92,7 @@ def read_snapshot(project: Project) -> Snapshot:
     still = replace(project, store=project.store.pin_tables())
     store, revision = still.store, read_revision(still)
     shots = store.read_current(Shot)
-    takes = done(still, shots)
+    takes = find_done_takes(still, shots)
     states = record.read_run_states(
         still, shots, run=record.find_newest_run(still), done=set(takes)
     )
@@ -131,7 +131,7 @@ def _read_takes(
 ) -> Mapping[str, Take]:
     """Read the takes of all variants; `takes`: those in use."""
     others = [shot for several in variants for shot in several if shot.shot_id not in takes]
-    return {**takes, **done(project, others)} if others else takes
+    return {**takes, **find_done_takes(project, others)} if others else takes
 
 
 def _read_version(project: Project) -> dict[str, Any]:

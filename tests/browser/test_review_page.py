@@ -349,7 +349,7 @@ def test_everything_is_reached_with_the_tab_key_and_has_a_name(
         "Back one frame",
         "Wipe W",
         "Playhead",
-        "Closer",
+        "Zoom in",
         "Shots 1,000",
         "Which shots",
         "Shots",

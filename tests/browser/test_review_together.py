@@ -202,7 +202,7 @@ def test_the_report_of_a_version_is_the_page(opened: Opened, folder: Path) -> No
     until(page, "document.querySelector('video').readyState >= 2")
     assert page.locator("#shots [role=option]").count() == 4
     page.keyboard.press("b")
-    told(page, "holds no takes")
+    told(page, "has no takes")
 
 
 def test_the_film_steps_by_exact_frames_from_the_server(

@@ -269,9 +269,7 @@ def test_only_known_decisions_can_be_made() -> None:
     assert set(DETAIL) < set(DECISION_NAMES)
 
 
-def test_a_run_holds_back_what_is_another_shot_now_and_tries_again_what_was_cleared_since_it_began() -> (
-    None
-):
+def test_a_run_holds_changed_shots_and_retries_what_was_cleared_since_it_began() -> None:
     shots = cut("a", "b", "c", "d")
     people = fold_decisions(
         [

@@ -18,7 +18,7 @@ from flows.review.serve import ReviewServer
 from manifests.rows import Shot, Take
 from pipeline import media
 from tests.conftest import Rendered
-from tests.flows.review.review_desk import base_of, serving, window
+from tests.flows.review.served_review import base_of, serving, window
 
 
 @pytest.fixture(scope="module")
@@ -288,12 +288,12 @@ def test_a_body_that_is_no_decision_is_refused_with_every_problem(client: httpx.
     assert set(found) == {"shots", "word", "emotions", "intensity", "seed"}
     assert "'sc01_sh010'" in found["shots"]["nearest"]
     assert found["emotions"]["nearest"] == "'emotion'"
-    assert problems(json={"name": "aprove"})[0]["nearest"] == "'approve', 'waive'"
+    assert problems(json={"name": "aprove"})[0]["nearest"] == "'approve' or 'waive'"
     assert problems(content=b"{}", headers={"Content-Type": "text/plain"})
     assert problems(content=b"[" * 100_000, headers={"Content-Type": "application/json"})
     assert (
         problems(content=b"x" * 300_000, headers={"Content-Type": "application/json"})[0]["message"]
-        == "too long"
+        == "the decision is too long"
     )
     assert (
         problems(json=["approve"])

@@ -197,7 +197,7 @@ def test_notes_come_back_as_events_of_who_made_them(
     assert run("shot", "hold", str(scene.folder), SECOND) == 0
     assert run("review", str(scene.folder), "--import", str(file)) == 0
     said = capsys.readouterr().out
-    assert "decided this after the notes were made; the notes count now: sc01_sh020: held" in said
+    assert "sc01_sh020: the notes override a newer decision of" in said
     rows = sorted(scene.store.read(Event, since="2020-01-01"), key=lambda row: row.happened_at)
     assert [(row.name, row.actor) for row in rows if row.actor == "Ben"] == [
         ("approved", "Ben"),
