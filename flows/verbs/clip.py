@@ -13,7 +13,7 @@ from flows.verbs.options import Json, group
 from flows.view.screen import DONE, complain, say, say_json
 
 if TYPE_CHECKING:
-    from flows.talk import Made
+    from flows.talk import FinishedClip
 
 app = group()
 
@@ -79,12 +79,13 @@ def talk(
     as_json: Json = False,
 ) -> int:
     """Make one clip from one portrait and one recording."""
-    from flows.progress import bars
-    from flows.talk import Request, make, parse_fps
+    from flows.clip_request import ClipRequest, parse_fps
+    from flows.progress import show_progress
+    from flows.talk import make_clip
 
     # when stopped from outside, leave nothing unfinished behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    request = Request(
+    request = ClipRequest(
         portrait=portrait,
         speech=speech,
         out=out,
@@ -103,8 +104,8 @@ def talk(
         performance_from=performance_from,
         contact_sheet=contact_sheet,
     )
-    with bars():
-        clip = make(request)
+    with show_progress():
+        clip = make_clip(request)
     if as_json:
         say_json(clip)
     else:
@@ -112,7 +113,7 @@ def talk(
     return DONE
 
 
-def _show_clip(clip: Made) -> None:
+def _show_clip(clip: FinishedClip) -> None:
     """Print the facts of a clip, and its warnings."""
     size = f"{clip.width}x{clip.height}"
     say(f"{clip.path}: {clip.frames} frames, {clip.seconds:.2f} s, {size}, by {clip.label}")

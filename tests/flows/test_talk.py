@@ -13,7 +13,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from flows.talk import Request, make, parse_fps
+from flows.clip_request import ClipRequest, parse_fps
+from flows.talk import make_clip
 from manifests.errors import InputError
 from pipeline import media
 from pipeline.deliver.contact_sheet import PAPER
@@ -35,8 +36,8 @@ def test_a_clip_has_the_frames_of_its_speech_and_its_sound(
     speech: Path, tmp_path: Path, rate: Fraction, frames: int
 ) -> None:
     settings = {"size": 256}
-    made = make(
-        Request(
+    made = make_clip(
+        ClipRequest(
             portrait=PORTRAIT,
             speech=speech,
             out=tmp_path / "o.mp4",
@@ -57,26 +58,28 @@ def test_a_clip_has_the_frames_of_its_speech_and_its_sound(
 def test_a_lossless_clip_is_the_same_every_time(speech: Path, tmp_path: Path) -> None:
     clips = []
     for name in ("one.mkv", "two.mkv"):
-        request = Request(
+        request = ClipRequest(
             portrait=PORTRAIT,
             speech=speech,
             out=tmp_path / name,
             lossless=True,
             settings={"size": 256},
         )
-        clips.append(np.stack(list(media.read_frames(make(request).path, width=256, height=256))))
+        clips.append(
+            np.stack(list(media.read_frames(make_clip(request).path, width=256, height=256)))
+        )
     assert np.array_equal(*clips)
 
 
 def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
-    request = Request(
+    request = ClipRequest(
         portrait=tmp_path / "no.png",
         speech=tmp_path / "no.wav",
         out=tmp_path / "o.avi",
         emotion="hapy",
     )
     with pytest.raises(InputError) as told:
-        make(request)
+        make_clip(request)
     assert len(told.value.problems) == 4
     assert "'happy'" in str(told.value)
     assert list(tmp_path.iterdir()) == []
@@ -85,8 +88,8 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> Non
 def test_a_matte_a_track_and_a_contact_sheet_come_with_a_clip(speech: Path, tmp_path: Path) -> None:
     out, track, sheet = tmp_path / "o.mov", tmp_path / "track.json", tmp_path / "sheet.png"
     settings = {"size": 256}
-    request = Request(portrait=PORTRAIT, speech=speech, out=out, settings=settings, alpha=True)
-    make(replace(request, track=track, contact_sheet=sheet))
+    request = ClipRequest(portrait=PORTRAIT, speech=speech, out=out, settings=settings, alpha=True)
+    make_clip(replace(request, track=track, contact_sheet=sheet))
     info = media.probe(out)
     assert info.video is not None
     assert info.video.codec == "prores"
@@ -104,13 +107,13 @@ def test_a_matte_a_track_and_a_contact_sheet_come_with_a_clip(speech: Path, tmp_
 def test_a_filmed_performance_leads_the_face(speech: Path, tmp_path: Path) -> None:
     settings = {"size": 256}
     filmed = tmp_path / "filmed.mkv"
-    request = Request(
+    request = ClipRequest(
         portrait=PORTRAIT, speech=speech, out=filmed, settings=settings, lossless=True
     )
-    make(replace(request, emotion="neutral -> surprised 1.5"))
+    make_clip(replace(request, emotion="neutral -> surprised 1.5"))
     led, calm = tmp_path / "led.json", tmp_path / "calm.json"
-    make(replace(request, out=tmp_path / "a.mkv", track=led, performance_from=filmed))
-    make(replace(request, out=tmp_path / "b.mkv", track=calm))
+    make_clip(replace(request, out=tmp_path / "a.mkv", track=led, performance_from=filmed))
+    make_clip(replace(request, out=tmp_path / "b.mkv", track=calm))
     brows = [
         [row["units"].get("AU2", 0) for row in json.loads(t.read_text())["frames"]]
         for t in (led, calm)
@@ -120,15 +123,15 @@ def test_a_filmed_performance_leads_the_face(speech: Path, tmp_path: Path) -> No
 
 
 def test_what_only_previs_can_do_is_refused_for_other_talkers(speech: Path, tmp_path: Path) -> None:
-    request = Request(
+    request = ClipRequest(
         portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mov", talker="dice", alpha=True
     )
     with pytest.raises(InputError, match="--alpha: the talker 'dice' cannot do this"):
-        make(replace(request, settings={"build": "tiny"}))
+        make_clip(replace(request, settings={"build": "tiny"}))
 
 
 def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path) -> None:
-    request = Request(
+    request = ClipRequest(
         portrait=tmp_path / "nobody.png",
         speech=tmp_path / "silence.wav",
         out=tmp_path / "o.gif",
@@ -137,7 +140,7 @@ def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path)
         settings={"size": 256},
     )
     with pytest.raises(InputError) as told:
-        make(request)
+        make_clip(request)
     assert len(told.value.problems) == 5
     assert "unknown talker 'dise'" in str(told.value)
     assert list(tmp_path.iterdir()) == []
@@ -146,12 +149,12 @@ def test_everything_that_is_wrong_with_a_request_is_told_at_once(tmp_path: Path)
 def test_a_clip_is_never_written_over_what_it_is_made_of(speech: Path, tmp_path: Path) -> None:
     recorded = speech.rename(tmp_path / "speech.mkv")
     before = recorded.read_bytes()
-    request = Request(
+    request = ClipRequest(
         portrait=PORTRAIT, speech=recorded, out=tmp_path / "folder" / ".." / "speech.mkv"
     )
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError) as told:
-        make(
+        make_clip(
             replace(
                 request,
                 contact_sheet=tmp_path / "sheet.txt",
@@ -159,17 +162,17 @@ def test_a_clip_is_never_written_over_what_it_is_made_of(speech: Path, tmp_path:
             )
         )
     assert len(told.value.problems) == 3
-    assert "would be written over the speech" in str(told.value)
-    with pytest.raises(InputError, match="would be written over another file of this clip"):
-        make(replace(request, out=tmp_path / "o.mp4", track=tmp_path / "o.mp4"))
+    assert "would overwrite the speech" in str(told.value)
+    with pytest.raises(InputError, match="would overwrite another file of this clip"):
+        make_clip(replace(request, out=tmp_path / "o.mp4", track=tmp_path / "o.mp4"))
     assert recorded.read_bytes() == before
 
 
 def test_a_matte_can_be_lossless(speech: Path, tmp_path: Path) -> None:
-    request = Request(
+    request = ClipRequest(
         portrait=PORTRAIT, speech=speech, out=tmp_path / "o.mkv", settings={"size": 128}
     )
-    made = make(replace(request, alpha=True, lossless=True))
+    made = make_clip(replace(request, alpha=True, lossless=True))
     info = media.probe(made.path).video
     assert info is not None
     assert (info.codec, info.pixel_format) == ("ffv1", "bgra")
@@ -180,7 +183,9 @@ def test_sound_that_holds_no_numbers_is_refused(tmp_path: Path) -> None:
     samples[8_000:8_010] = np.nan
     soundfile.write(tmp_path / "broken.wav", samples, 16_000, subtype="FLOAT")
     with pytest.raises(InputError, match=r"broken\.wav: the sound is broken"):
-        make(Request(portrait=PORTRAIT, speech=tmp_path / "broken.wav", out=tmp_path / "o.mp4"))
+        make_clip(
+            ClipRequest(portrait=PORTRAIT, speech=tmp_path / "broken.wav", out=tmp_path / "o.mp4")
+        )
 
 
 @pytest.mark.parametrize("text", ["0", "-25", "121", "24.5.1", "1e9", "25/0", "abc", ""])

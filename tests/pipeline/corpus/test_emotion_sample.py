@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from flows.talk import as_understood
+from flows.talk import translate_emotion
 from manifests.errors import InputError
 from manifests.identity import digest, digest_file
 from manifests.rows import Actor
@@ -94,14 +94,14 @@ def test_only_a_talker_of_the_same_embedder_gets_the_gaussian() -> None:
         gaussian=gaussian, intensity=0.5, words=parse_curve("sad 0.5"), senses=("audio",)
     )
     labels_only = describe("previs", {})
-    assert as_understood(felt, labels_only) == parse_curve("sad 0.5")
-    same = as_understood(felt, replace(labels_only, embedder="e1"))
+    assert translate_emotion(felt, labels_only) == parse_curve("sad 0.5")
+    same = translate_emotion(felt, replace(labels_only, embedder="e1"))
     assert isinstance(same, EmotionGaussian)
     assert same.mean.tolist() == [1.0] * DIMS
     with pytest.raises(
         InputError, match=r"another emotion embedder.*expected embedder e2; got embedder e1"
     ):
-        as_understood(felt, replace(labels_only, embedder="e2"))
+        translate_emotion(felt, replace(labels_only, embedder="e2"))
 
 
 def test_a_sample_says_the_default_emotion_that_the_sheet_does_not_write() -> None:
