@@ -40,9 +40,7 @@ def check_url(url: str) -> str:
     """
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query:
-        raise ValueError(
-            "credentials do not belong into a storage URL; give them in the environment"
-        )
+        raise ValueError("a storage URL must not contain credentials; set them in the environment")
     is_folder = parts.scheme in ("", "file") and parts.path.startswith("/")
     if url and not is_folder and not (parts.scheme == "s3" and parts.netloc):
         raise ValueError("write an absolute folder, or s3://bucket/folder")

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manifests import layout
 from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
+from manifests.layout import RECORD
 from manifests.store import Store
 from model.affect.prepared_corpus import Corpus
 
@@ -28,7 +28,7 @@ def read(folder: Path) -> Corpus:
         raise InputError(
             Problem(
                 file=str(folder),
-                message="there is no corpus here",
+                message="this folder contains no corpus",
                 expected="a folder from `callsheet corpus make` or `callsheet corpus read`",
             )
         )
@@ -37,4 +37,4 @@ def read(folder: Path) -> Corpus:
 
 def open_record(folder: Path) -> Store:
     """Open the tables of a corpus."""
-    return Store(folder / layout.RECORD)
+    return Store(folder / RECORD)

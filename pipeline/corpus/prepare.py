@@ -147,7 +147,7 @@ class Preparer:
                 lost += face.confidence < LEAST_CONFIDENCE
                 points.append(face_crop.normalize_points(face.points[:, :2], whole))
         if len(faces) < LEAST_FRAMES:
-            raise UnfitError(f"only {len(faces)} frames, at least {LEAST_FRAMES}")
+            raise UnfitError(f"only {len(faces)} frames; at least {LEAST_FRAMES} are needed")
         if lost > MOST_LOST * len(points):
             raise UnfitError(f"the face is lost in {lost} of {len(points)} frames")
         return np.stack(faces), _interpolate_points(np.stack(points), self._every, len(faces))
@@ -159,7 +159,8 @@ class Preparer:
         if len(found) > 1 and found[1].size > RIVAL * found[0].size:
             raise UnfitError(f"{len(found)} faces in the first frame")
         if found[0].size < LEAST_FACE:
-            raise UnfitError(f"a face of {found[0].size:.0f} px, at least {LEAST_FACE:.0f}")
+            pixels = f"{found[0].size:.0f} px; at least {LEAST_FACE:.0f} are needed"
+            raise UnfitError(f"the longer side of the face is {pixels}")
         face = self._landmarker.fit_mesh(picture, found[0])
         if face.confidence < LEAST_CONFIDENCE:
             raise UnfitError("no face in the first frame")

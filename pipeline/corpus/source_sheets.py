@@ -23,7 +23,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             Problem(
                 file=str(path),
                 message="this sheet is missing",
-                expected="made by infra/corpus.sh (docs/corpus.md)",
+                expected="the sheet that infra/corpus.sh writes (docs/corpus.md)",
             )
         )
     with path.open(encoding="utf-8", newline="") as file:
@@ -37,7 +37,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         if column not in there
     )
     if not rows:
-        raise InputError(Problem(file=str(path), message="no rows"))
+        raise InputError(Problem(file=str(path), message="this sheet has no rows"))
     return rows
 
 

@@ -114,7 +114,7 @@ def read_stills(path: Path, count: int) -> UInt8[np.ndarray, "stills height widt
             Problem(
                 file=str(path),
                 message="not a picture of stills",
-                expected=f"{count} of them",
+                expected=f"{count} stills of one height",
                 got=got,
             )
         )

@@ -86,15 +86,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(folder: Path) -> filling.Filled:
-    return filling.make(folder, identities=None, seed=0, jobs=1)
+def made(folder: Path) -> filling.CorpusSummary:
+    return filling.make_corpus(folder, identities=None, seed=0, jobs=1)
 
 
 def test_missing_clips_are_made_and_a_second_run_makes_nothing(
-    folder: Path, made: filling.Filled
+    folder: Path, made: filling.CorpusSummary
 ) -> None:
     assert (made.new, made.rejects) == (3, [])
-    again = filling.make(folder, identities=None, seed=0, jobs=1)
+    again = filling.make_corpus(folder, identities=None, seed=0, jobs=1)
     assert (again.new, again.clips, again.digest) == (0, made.clips, made.digest)
     standing = corpus.read(folder)
     assert len(standing.split("test")) == 24
@@ -126,11 +126,11 @@ def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> N
 
 def test_an_unknown_part_or_corpus_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="synthetic or units"):
-        filling.make(folder, identities=None, seed=0, jobs=1, only="films")
+        filling.make_corpus(folder, identities=None, seed=0, jobs=1, only="films")
     with pytest.raises(InputError, match="did you mean 'crema-d'"):
-        filling.read("crema", tmp_path, folder, jobs=1)
+        filling.prepare_corpus("crema", tmp_path, folder, jobs=1)
     with pytest.raises(InputError, match=r"no clip of mead is here.*expected PERSON/video/front"):
-        filling.read("mead", tmp_path, folder, jobs=1)
+        filling.prepare_corpus("mead", tmp_path, folder, jobs=1)
 
 
 def filmed(path: Path, *, frames: int, picture: bool = True, sound: bool = False) -> None:
@@ -177,16 +177,16 @@ def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothin
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_bytes(b"nothing")
     with pytest.raises(
-        InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a media file"
+        InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a readable media file"
     ):
-        filling.read("crema-d", source, into, jobs=1)
+        filling.prepare_corpus("crema-d", source, into, jobs=1)
     (source / "VideoFlash/1001_DFA_ANG_HI.flv").unlink()
     # opens and cannot be read, whoever asks
     (source / "VideoFlash/1001_DFA_ANG_HI.flv").symlink_to("/proc/self/mem")
     with pytest.raises(InputError, match=r"no clip could be used[^$]*Input/output error"):
-        filling.read("crema-d", source, into, jobs=1)
+        filling.prepare_corpus("crema-d", source, into, jobs=1)
     with pytest.raises(InputError, match="no such folder"):
-        filling.read("crema-d", tmp_path / "nowhere", into, jobs=1)
+        filling.prepare_corpus("crema-d", tmp_path / "nowhere", into, jobs=1)
 
 
 def test_crema_d_is_prepared_from_flash_video(
@@ -194,7 +194,7 @@ def test_crema_d_is_prepared_from_flash_video(
 ) -> None:
     filmed(tmp_path / "CREMA-D/VideoFlash/1001_DFA_ANG_HI.flv", frames=24)
     filmed(tmp_path / "CREMA-D/AudioWAV/1001_DFA_ANG_HI.wav", frames=24, picture=False, sound=True)
-    filled = filling.read("crema-d", tmp_path / "CREMA-D", tmp_path / "corpus", jobs=1)
+    filled = filling.prepare_corpus("crema-d", tmp_path / "CREMA-D", tmp_path / "corpus", jobs=1)
     (clip,) = corpus.read(tmp_path / "corpus").clips
     assert not filled.rejects
     assert (clip.identity, clip.emotion, clip.level, clip.text) == (
@@ -207,12 +207,12 @@ def test_crema_d_is_prepared_from_flash_video(
         cli.main(["corpus", "list", str(tmp_path / "corpus"), "--split", clip.split])
     assert capsys.readouterr().out.splitlines()[1].startswith(clip.clip_id)
     with pytest.raises(InputError, match="did you mean 'train'"):
-        filling.listed(tmp_path / "corpus", "trian")
+        filling.list_clips(tmp_path / "corpus", "trian")
 
 
 def test_hdtf_is_prepared_from_videos_with_sound(tmp_path: Path) -> None:
     filmed(tmp_path / "HDTF/RD/RD_Radio1_000.mp4", frames=24, sound=True)
-    filled = filling.read("hdtf", tmp_path / "HDTF", tmp_path / "corpus", jobs=1)
+    filled = filling.prepare_corpus("hdtf", tmp_path / "HDTF", tmp_path / "corpus", jobs=1)
     (clip,) = corpus.read(tmp_path / "corpus").clips
     assert not filled.rejects
     assert (clip.identity, clip.emotion, clip.level) == ("hdtf-RD-Radio1", "neutral", 0)

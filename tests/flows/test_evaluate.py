@@ -148,7 +148,7 @@ def test_a_folder_without_a_corpus_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--corpus", str(tmp_path), "--out", str(tmp_path / "out")) == 2
-    assert "there is no corpus here" in capsys.readouterr().err
+    assert "this folder contains no corpus" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -107,7 +107,7 @@ def unfit(mara: np.ndarray) -> dict[str, list[np.ndarray]]:
     [
         ("nothing", noise(FRAMES), "no frames"),
         ("a wall", noise(FRAMES), "no face in the first frame"),
-        ("short", noise(5), "only 5 frames, at least 12"),
+        ("short", noise(5), "only 5 frames; at least 12"),
         ("mara", np.zeros(HZ, np.float32), "no speech"),
         ("mara", noise(2), "the sound is 0.5 s shorter than the picture"),
         ("two", noise(FRAMES), "2 faces in the first frame"),

@@ -7,16 +7,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from model.emotion import LABELS
-from model.previs.expression import UNITS
-from pipeline.corpus import performance, synthetic, unit_heads
+from pipeline.corpus import synthetic
 from pipeline.corpus.synthetic import NeutralLine, Person
 
 PEOPLE = [
@@ -95,32 +90,3 @@ def test_few_identities_are_of_all_splits() -> None:
     some = synthetic._select_first(crowd, 20)
     assert {person.split for person in some} == {"train", "judge", "val", "test"}
     assert len(some) == 20
-
-
-@given(st.sampled_from(LABELS), st.sampled_from([1, 2, 3]), st.integers(0, 10_000))
-def test_draws_stay_within_what_is_documented(emotion: str, level: int, seed: int) -> None:
-    take = performance.draw(emotion, level, np.random.default_rng(seed))
-    assert len(take.gains) == len(UNITS)
-    assert min(take.gains) >= 0.65
-    assert max(take.gains) <= 1.35
-    weights = np.array(take.build_performance().keys[-1].weights)
-    assert LABELS[int(weights.argmax())] == emotion
-    assert weights.sum() - weights.max() <= performance.TRACE + 1e-9
-
-
-def test_a_picture_that_does_not_fall_into_its_stills_is_refused(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "tall.png"), np.zeros((30, 8, 3), np.uint8))
-    assert unit_heads.read_stills(tmp_path / "tall.png", 3).shape == (3, 10, 8, 3)
-    with pytest.raises(InputError, match="4 of them; got 8 x 30 px"):
-        unit_heads.read_stills(tmp_path / "tall.png", 4)
-
-
-def test_stills_are_blended_from_the_first_to_the_last() -> None:
-    stills = np.array([[[[0]]], [[[100]]], [[[200]]]], dtype=np.uint8)
-    assert [int(frame[0, 0, 0]) for frame in unit_heads.blend_stills(stills, 5)] == [
-        0,
-        50,
-        100,
-        150,
-        200,
-    ]
