@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from flows.farm.cluster import connect_ray
 from flows.farm.farm_settings import FarmSettings
 from flows.farm.ray_actor import FarmJob, Worker
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--burn", type=float, default=0.1, help="seconds of CPU a shot")
     options = parser.parse_args()
     os.environ[BURN] = str(options.burn)
-    settle()
+    configure_engines()
     load = os.getloadavg()[0]
     with connect_ray("", cpus=2):
         _measure_total(run_through_flow, START, 2)  # Prefect starts its server for the first flow

@@ -20,7 +20,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from flows.verbs import (
     checks,
     clip,
@@ -105,7 +105,7 @@ app.add_typer(corpus.app, name="corpus")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the `callsheet` command, and exit."""
-    settle()
+    configure_engines()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make or read a corpus: clips in processes, rows into the record, whatever was made before left as
-it is.
+"""Make, prepare or list a corpus.
+
+Clips are made in processes and their rows go into the record; existing clips are left as they
+are.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.progress import reporter
+from flows.progress import get_reporter
 from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem, ToolError, find_nearest
 from manifests.run_rows import Reject
@@ -31,14 +33,12 @@ from pipeline.corpus.unit_heads import PlannedUnits
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BATCH_ROWS = 200  # a commit
 PARTS = ("synthetic", "units")
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """What a corpus got: clips that are there now, those of them that are new, and what was
-    refused.
-    """
+class CorpusSummary:
+    """Summary of a corpus: its clips, how many are new, and what was rejected."""
 
     folder: str
     clips: int
@@ -48,22 +48,27 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """What one piece of work came to."""
+class WorkResult:
+    """Result of one piece of work."""
 
     clips: list[CorpusClip]
     rejects: list[Reject]
 
 
-Work = tuple[Callable[..., Done], tuple[object, ...]]
+Work = tuple[Callable[..., WorkResult], tuple[object, ...]]
 """What one process does at a time: a function at the top of a module, and what it is given."""
 
 
-def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: str = "") -> Filled:
-    """Make the synthetic corpus from the portraits and lines in `folder`, and the units set from
-    its stills when they are there.
+def make_corpus(
+    folder: Path, *, identities: int | None, seed: int, jobs: int, only: str = ""
+) -> CorpusSummary:
+    """Make the synthetic corpus and the units set.
 
-    `only` is `synthetic` or `units`. Raises InputError when what a part is made from is missing.
+    The corpus is made from the portraits and lines in `folder`, the units set from its stills when
+    they exist. `only` is `synthetic` or `units`.
+
+    Raises:
+        InputError: The sources of a part are missing.
     """
     if only not in ("", *PARTS):
         raise InputError(
@@ -73,15 +78,21 @@ def make(folder: Path, *, identities: int | None, seed: int, jobs: int, only: st
     there = {row.clip_id for row in corpus.open_record(folder).read(CorpusClip)}
     work: list[Work] = []
     if only != "units":
-        work += _by_identity(folder, _plan(folder, lines, identities=identities, seed=seed), there)
+        work += _group_by_identity(
+            folder, _plan(folder, lines, identities=identities, seed=seed), there
+        )
     if only == "units" or (not only and (folder / UNITS / "units.csv").is_file()):
-        work += _by_identity(folder, unit_heads.plan_units(folder / UNITS, lines, seed=seed), there)
-    return _fill(folder, work, jobs=jobs)
+        work += _group_by_identity(
+            folder, unit_heads.plan_units(folder / UNITS, lines, seed=seed), there
+        )
+    return _run_work(folder, work, jobs=jobs)
 
 
-def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
-    """Prepare a published corpus that lies in `source` as it was published. Raises InputError when
-    nothing of it is found there.
+def prepare_corpus(name: str, source: Path, folder: Path, *, jobs: int) -> CorpusSummary:
+    """Prepare a published corpus that lies in `source` as it was published.
+
+    Raises:
+        InputError: No clip of it is in `source`.
     """
     from pipeline.corpus import recorded
 
@@ -99,25 +110,29 @@ def read(name: str, source: Path, folder: Path, *, jobs: int) -> Filled:
         )
     found = known[name].layout(source)
     strange = [
-        rejected(path, reason) for path, reason in recorded.list_unknown_files(found, source)
+        build_reject(path, reason) for path, reason in recorded.list_unknown_files(found, source)
     ]
     if not found.performances:
         none = Problem(
             file=str(source), message=f"no clip of {name} is here", expected=known[name].shape
         )
-        raise InputError([none, *_told(strange)])
+        raise InputError([none, *_list_first_refusals(strange)])
     there = {(row.source, row.text_id) for row in corpus.open_record(folder).read(CorpusClip)}
     missing: dict[str, list[CorpusPerformance]] = {}
     for one in found.performances:
         if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
             missing.setdefault(one.identity, []).append(one)
-    work: list[Work] = [(_prepare, (name, source, folder, some)) for some in missing.values()]
-    return _fill(folder, work, jobs=jobs, rejects=strange)
+    work: list[Work] = [
+        (_prepare_clips_of_identity, (name, source, folder, some)) for some in missing.values()
+    ]
+    return _run_work(folder, work, jobs=jobs, rejects=strange)
 
 
-def listed(folder: Path, split: str = "") -> list[CorpusClip]:
-    """The clips of a corpus, or of one split of it, person after person. Raises InputError for an
-    unknown split, or where no corpus is.
+def list_clips(folder: Path, split: str = "") -> list[CorpusClip]:
+    """List the clips of a corpus, or of one split of it, person after person.
+
+    Raises:
+        InputError: The split is unknown, or there is no corpus.
     """
     if split not in ("", *SPLITS):
         near, expected = find_nearest(split, SPLITS), " or ".join(SPLITS)
@@ -138,25 +153,25 @@ def _plan(
     return synthetic.plan_clips(people, lines, seed=seed)
 
 
-def _by_identity(
+def _group_by_identity(
     folder: Path, planned: Sequence[PlannedClip] | Sequence[PlannedUnits], there: set[str]
 ) -> list[Work]:
-    """One piece of work for each identity that still lacks clips."""
+    """Group missing clips into one piece of work per identity."""
     missing: dict[str, list[PlannedClip | PlannedUnits]] = {}
     for clip in planned:
         if clip.clip_id not in there:
             missing.setdefault(clip.identity, []).append(clip)
-    return [(_perform, (folder, clips)) for clips in missing.values()]
+    return [(_make_clips_of_identity, (folder, clips)) for clips in missing.values()]
 
 
-def _fill(
+def _run_work(
     folder: Path, work: Sequence[Work], *, jobs: int, rejects: Sequence[Reject] = ()
-) -> Filled:
+) -> CorpusSummary:
     record, rejects = corpus.open_record(folder), list(rejects)
     waiting: list[CorpusClip] = []
-    new, told = 0, reporter()
+    new, told = 0, get_reporter()
     told.step("corpus")
-    for count, done in enumerate(_done(work, jobs), 1):
+    for count, done in enumerate(_collect_results(work, jobs), 1):
         waiting += done.clips
         rejects += done.rejects
         new += len(done.clips)
@@ -167,30 +182,33 @@ def _fill(
     record.append(rejects)
     if rejects and not record.read(CorpusClip):
         raise InputError(
-            [Problem(file=str(folder), message="no clip could be used"), *_told(rejects)]
+            [
+                Problem(file=str(folder), message="no clip could be used"),
+                *_list_first_refusals(rejects),
+            ]
         )
     filled = corpus.read(folder)
-    return Filled(
+    return CorpusSummary(
         folder=str(folder), clips=len(filled.clips), new=new, rejects=rejects, digest=filled.digest
     )
 
 
-def _done(work: Sequence[Work], jobs: int) -> Iterator[Done]:
-    """Results as they come: from this process, or from several of one thread each."""
+def _collect_results(work: Sequence[Work], jobs: int) -> Iterator[WorkResult]:
+    """Yield results as they arrive, from this process or from `jobs` processes."""
     if jobs <= 1:
         yield from (function(*given) for function, given in work)
         return
     spawn = multiprocessing.get_context("spawn")
     with (
-        _single_threads(),
-        ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_leave_with_parent) as pool,
+        _limit_threads(),
+        ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_exit_with_parent) as pool,
     ):
         for future in as_completed([pool.submit(function, *given) for function, given in work]):
             yield future.result()
 
 
-def _leave_with_parent() -> None:
-    """End this process when the one that started it is killed; it would wait for work for ever."""
+def _exit_with_parent() -> None:
+    """End this process when its parent is killed; it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -202,8 +220,11 @@ def _leave_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _single_threads() -> Iterator[None]:
-    """Processes that are started within read these variables as they load their libraries."""
+def _limit_threads() -> Iterator[None]:
+    """Limit processes that are started in the block to one thread.
+
+    Libraries read these environment variables when they load.
+    """
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     try:
@@ -216,8 +237,10 @@ def _single_threads() -> Iterator[None]:
 _LOADED: dict[str, Any] = {}  # of this process: networks are loaded once
 
 
-def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Done:
-    """All missing clips of one identity, in this process."""
+def _make_clips_of_identity(
+    folder: Path, planned: Sequence[PlannedClip | PlannedUnits]
+) -> WorkResult:
+    """Make all missing clips of one identity, in this process."""
     from pipeline.corpus.generate import ClipGenerator
     from pipeline.corpus.prepare import UnfitError
 
@@ -228,7 +251,7 @@ def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Don
     try:
         studio.prepare_portrait(identity, among=UNITS if is_units else PORTRAITS)
     except (UnfitError, InputError) as error:
-        return Done(clips=[], rejects=[rejected(identity, str(error))])
+        return WorkResult(clips=[], rejects=[build_reject(identity, str(error))])
     clips, rejects = [], []
     for one in planned:
         try:
@@ -238,12 +261,14 @@ def _perform(folder: Path, planned: Sequence[PlannedClip | PlannedUnits]) -> Don
                 else studio.make_clip(one)
             )
         except (UnfitError, InputError) as error:
-            rejects.append(rejected(one.clip_id, str(error)))
-    return Done(clips=clips, rejects=rejects)
+            rejects.append(build_reject(one.clip_id, str(error)))
+    return WorkResult(clips=clips, rejects=rejects)
 
 
-def _prepare(name: str, source: Path, folder: Path, performed: Sequence[CorpusPerformance]) -> Done:
-    """All missing clips of one identity of a published corpus, in this process."""
+def _prepare_clips_of_identity(
+    name: str, source: Path, folder: Path, performed: Sequence[CorpusPerformance]
+) -> WorkResult:
+    """Prepare all missing clips of one identity of a published corpus."""
     from pipeline.corpus import recorded
     from pipeline.corpus.prepare import Preparer, UnfitError
 
@@ -260,17 +285,17 @@ def _prepare(name: str, source: Path, folder: Path, performed: Sequence[CorpusPe
             )
         # the last: a file that may not be read
         except (UnfitError, InputError, ToolError, OSError) as error:
-            rejects.append(rejected(one.video.relative_to(source).as_posix(), str(error)))
-    return Done(clips=clips, rejects=rejects)
+            rejects.append(build_reject(one.video.relative_to(source).as_posix(), str(error)))
+    return WorkResult(clips=clips, rejects=rejects)
 
 
-def rejected(subject: str, reason: str) -> Reject:
-    """An item that could not be used."""
+def build_reject(subject: str, reason: str) -> Reject:
+    """Build the row of an item that could not be used."""
     return Reject(
         run_id=uuid.uuid4().hex, stage="corpus", subject=subject, kind="input", reason=reason
     )
 
 
-def _told(rejects: Sequence[Reject]) -> list[Problem]:
-    """The first few refusals as problems, where nothing but refusals is left."""
-    return [Problem(file=reject.subject, message=reject.reason) for reject in rejects[:MOST_TOLD]]
+def _list_first_refusals(rejects: Sequence[Reject]) -> list[Problem]:
+    """List the first rejects as problems, for a run in which nothing else is left."""
+    return [Problem(file=reject.subject, message=reject.reason) for reject in rejects[:MOST_LISTED]]

@@ -13,8 +13,8 @@ from flows.corrections import CorrectedCues
 from flows.inputs import Inputs
 from flows.ledger import record
 from flows.ledger.direction import apply_decisions
-from flows.progress import bars, reporter
-from flows.project import Project, length
+from flows.progress import get_reporter, show_progress
+from flows.project import Project, count_timeline_samples
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Shot, Turn
 from model.talker import Description
@@ -70,8 +70,8 @@ def listen_and_cut(project: Project, inputs: Inputs) -> CurrentCut:
     cutting = cut_from_record(project, inputs)
     if cutting is not None:
         return cutting
-    with bars():
-        reporter().step("Listening (the result is kept)")
+    with show_progress():
+        get_reporter().step("Listening (the result is kept)")
         return cut_recordings(project, inputs, listening.ingest_recordings(project, inputs))
 
 
@@ -88,7 +88,7 @@ def break_down(
         cues,
         lines=inputs.lines,
         actors=inputs.actors,
-        total_samples=length(recordings),
+        total_samples=count_timeline_samples(recordings),
         settings=_make_cut_settings(production),
     )
     _check_reference(production, planned)
@@ -129,7 +129,7 @@ class _PlannedCut:
 
     def build_shots(self, name: str) -> list[Shot]:
         """Give the shots the identities that they have with this talker."""
-        talker = describe(name, self.project.settings_of(name))
+        talker = describe(name, self.project.resolve_talker_settings(name))
         spans = [
             render.context_span(
                 shot.first_drawn, shot.last_drawn, shot.rate, talker.context_seconds

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk, told as one thing whoever met it first: the record, a rename, an encoder."""
+"""Report a full disk as one error, whichever part met it: record, rename or encoder."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from manifests.errors import InputError, ToolError
 
 
 class FullDiskError(ToolError):
-    """There is no space left where a run writes. Not worth another try before somebody frees
-    some.
-    """
+    """No space is left where a run writes; retries do not help until space is freed."""
 
 
-def is_full(error: Exception) -> bool:
-    """Whether that is what an error is about, in whatever engine's words."""
+def is_disk_full(error: Exception) -> bool:
+    """Tell whether an error means a full disk, in any engine's wording."""
     return isinstance(error, FullDiskError) or classify_failure(error) == "full"
 
 
 @contextmanager
-def full_disk_told(project: Project) -> Iterator[None]:
-    """Raise FullDiskError for whatever fails in the block for want of space."""
+def detect_full_disk(project: Project) -> Iterator[None]:
+    """Raise FullDiskError for any error in the block that means a full disk."""
     try:
         yield
     except (InputError, FullDiskError):
         raise
     except Exception as error:
-        if not is_full(error):
+        if not is_disk_full(error):
             raise
         met = str(error).partition("\n")[0]
         told = f"no space left on the disk of {project.root} (or of temporary files); free some and render again: {met}"

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the engines behave inside our processes: no telemetry, no model hub, one thread per worker,
-folders of our own.
+"""Configure the engines (Prefect, Ray, pyannote, torch) inside our processes.
 
-Environment variables that a person has set are left alone. Call `settle` before Prefect, Ray,
-pyannote or torch are imported.
+No telemetry, no model hub, one thread per worker, folders of our own. Environment variables that a
+person has set are left alone. Call `configure_engines` before the engines are imported.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ QUIET = {
 }
 
 
-def settle() -> None:
-    """Set what is not set yet."""
+def configure_engines() -> None:
+    """Set environment variables that are not set yet, and silence the engines' logs."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     if not (
@@ -67,9 +66,11 @@ def settle() -> None:
 
 
 @contextmanager
-def orchestrated() -> Iterator[None]:
-    """Around a flow: Prefect's own server, where no other is named. Raises ToolError when it does
-    not come up, as on a machine with too much to do.
+def run_prefect_server() -> Iterator[None]:
+    """Run Prefect's own server while the block runs, unless another is configured.
+
+    Raises:
+        ToolError: The server does not start, for example on an overloaded machine.
     """
     try:
         _serve()
@@ -83,11 +84,11 @@ def orchestrated() -> Iterator[None]:
 
 
 def _serve() -> None:
-    """Start the server, unless another is named, out of reach of Ctrl-C.
+    """Start the server, unless another is configured, out of reach of Ctrl-C.
 
-    A terminal sends Ctrl-C to all processes of a command. A server that dies of it first leaves the
-    run asking it in vain for more than a minute, to end in a traceback. A process inherits the
-    signals that the thread which starts it blocks; the main thread waits and can be stopped.
+    A terminal sends Ctrl-C to all processes of a command. If the server died of it first, the run
+    would retry for more than a minute and end in a traceback. A process inherits the signals that
+    its starting thread blocks; the main thread waits and can be stopped.
     """
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import get_current_settings

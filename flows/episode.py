@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The episode, from script to deliverables: the table of contents of the film, as a Prefect flow.
+"""Render an episode from script to deliverables, as a Prefect flow.
 
-Prefect orchestrates: each step is a task, retried only when a tool failed. The record is ours
-(`manifests`), not Prefect's: its results are not kept, and a second run finds what is done there.
-It runs with a server of its own and against a configured one alike.
+Each step is a Prefect task, retried only when a tool failed. The record is ours (`manifests`), not
+Prefect's: Prefect keeps no results, and a second run finds finished work in the record. The flow
+runs with a Prefect server of its own or with a configured one.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import cut, inputs, listening
 from flows import generate as generation
-from flows.disk import full_disk_told, is_full
-from flows.farm.pool import FarmSettings
+from flows.disk import detect_full_disk, is_disk_full
+from flows.farm.farm_settings import FarmSettings
 from flows.finishing import kinds as finishing
-from flows.finishing.kinds import Version, VersionInputs
-from flows.generate import Generated
+from flows.generate import GenerationResult
 from flows.inputs import Inputs
 from flows.ledger import marks, record
 from flows.ledger.live_decisions import watch_decisions
-from flows.progress import reporter
+from flows.progress import get_reporter
 from flows.project import Project, open_project
+from flows.version import Version, VersionInputs
 from manifests.errors import ToolError
 from manifests.rows import Cue, Recording, Shot
 from manifests.run_rows import Event, ModelFile, Reject, Run, new_event
@@ -39,9 +39,11 @@ from manifests.upkeep import maintain_tables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run did. `version` is None when nothing was delivered: then `rejects`, `left` and
-    `held` say why (as `generate.Generated`). `marks`: what the version is marked with (slates,
-    several talkers). `seconds` of worker time were spent, also on what failed.
+    """Result of a run.
+
+    `version` is None when nothing was delivered; `rejects`, `left` and `held` then say why (see
+    `generate.GenerationResult`). `marks`: what marks the version (slates, several talkers).
+    `seconds`: worker time spent, also on failures.
     """
 
     run_id: str
@@ -59,25 +61,26 @@ class Outcome:
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
-    """Only a tool that failed is worth another try; what a person gave is not, nor a full disk."""
+    """Tell whether a retry may help: a tool failed, and the disk is not full."""
     try:
         state.result()
     except ToolError as error:
-        return not is_full(error)
+        return not is_disk_full(error)
     except Exception:  # noqa: BLE001 - any other error: no retry
         return False
     return False
 
 
 def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A step of the film: a Prefect task of that name, announced to whoever listens, retried on
-    tool errors only.
+    """Turn a function into a step of the film.
+
+    The step is a Prefect task called `title`, reported as progress and retried only on tool errors.
     """
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def announced(*arguments: Any, **named: Any) -> Any:
-            reporter().step(title)
+            get_reporter().step(title)
             return function(*arguments, **named)
 
         engine = task(
@@ -95,13 +98,13 @@ def step(title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 read_inputs = step("Script, cast and consents")(inputs.read_inputs)
-bring_in = step("Recordings")(listening.ingest_recordings)
+ingest_recordings = step("Recordings")(listening.ingest_recordings)
 split_by_speaker = step("Speakers")(listening.split_by_speaker)
-hear_words = step("Words")(listening.transcribe_words)
-match = step("Lines and cues")(listening.match_lines)
+transcribe_words = step("Words")(listening.transcribe_words)
+match_lines = step("Lines and cues")(listening.match_lines)
 break_down = step("The cut")(cut.break_down)
 generate = step("Takes")(generation.generate)
-colour_match = step("Colour")(finishing.colour_match)
+match_colours = step("Colour")(finishing.match_colours)
 make_version = step("Assembly and delivery")(finishing.make_version)
 
 
@@ -115,40 +118,45 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     until: float = 0.0,
     budget: float = 0.0,
 ) -> Outcome:
-    """Render a production. `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a
-    cluster's address.
+    """Render a production.
 
-    `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does, 0 for
-    never.
+    `folder` holds `production.toml`; `out` replaces its `build`; `ray` is a cluster's address.
+    `until` (seconds since 1970) and `budget` (worker seconds) stop the farm as `[farm]` does; 0
+    means never.
 
-    Raises InputError with all problems of the inputs before anything is made.
+    Raises:
+        InputError: With all problems of the inputs, before anything is made.
     """
     project = open_project(Path(folder), Path(out) if out else None)
-    with full_disk_told(project):
-        return _made(project, address=ray, workers=workers, until=until, budget=budget)
+    with detect_full_disk(project):
+        return _run_steps(project, address=ray, workers=workers, until=until, budget=budget)
 
 
-def _made(project: Project, *, address: str, workers: int, until: float, budget: float) -> Outcome:
-    """The steps, one after another."""
+def _run_steps(
+    project: Project, *, address: str, workers: int, until: float, budget: float
+) -> Outcome:
+    """Run the steps one after another."""
     run_id, began = uuid.uuid4().hex, _now()
     begins = new_event(record.RUN, run_id, actor="callsheet")
     project.store.append([begins])
 
     given = read_inputs(project)
-    recordings = bring_in(project, given)
+    recordings = ingest_recordings(project, given)
     turns = split_by_speaker(project, recordings, given)
-    words = hear_words(project, recordings)
-    cues = match(project, given, turns, words, recordings).cues
-    farm = generation.farm_settings(
+    words = transcribe_words(project, recordings)
+    cues = match_lines(project, given, turns, words, recordings).cues
+    farm = generation.merge_farm_settings(
         project, address=address, workers=workers, until=until, budget_seconds=budget
     )
-    shots, generated = _make_takes(project, given, cues, recordings, run=begins, settings=farm)
+    shots, generated = _make_cut_and_takes(
+        project, given, cues, recordings, run=begins, settings=farm
+    )
     held = record.list_held_shots(project.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
         reel = VersionInputs(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
-        grades = colour_match(project, reel)
-        version = make_version(project, reel, finishing.edit(project, reel, grades))
+        grades = match_colours(project, reel)
+        version = make_version(project, reel, finishing.build_cuts(project, reel, grades))
 
     outcome = Outcome(
         run_id=run_id,
@@ -156,7 +164,7 @@ def _made(project: Project, *, address: str, workers: int, until: float, budget:
         made=generated.made,
         version=version,
         rejects=generated.rejects,
-        missing=missing_lines(cues),
+        missing=list_missing_lines(cues),
         left=generated.left,
         stopped=generated.stopped,
         note=generated.note,
@@ -168,7 +176,7 @@ def _made(project: Project, *, address: str, workers: int, until: float, budget:
     return outcome
 
 
-def _make_takes(  # noqa: PLR0913 - what the steps before know
+def _make_cut_and_takes(  # noqa: PLR0913 - what the steps before know
     project: Project,
     given: Inputs,
     cues: list[Cue],
@@ -176,14 +184,14 @@ def _make_takes(  # noqa: PLR0913 - what the steps before know
     *,
     run: Event,
     settings: FarmSettings,
-) -> tuple[list[Shot], Generated]:
-    """The cut and its takes; again as long as people decide otherwise while takes are made."""
+) -> tuple[list[Shot], GenerationResult]:
+    """Make the cut and its takes; repeat while people change decisions meanwhile."""
     made, seconds = 0, 0.0
     while True:
         shots = break_down(project, given, cues, recordings)
         cut.record_cut(project, given, cues, shots)
         decided = record.read_decisions(project.store, shots)
-        left = replace(settings, budget_seconds=generation.budget_left(settings, seconds))
+        left = replace(settings, budget_seconds=generation.compute_budget_left(settings, seconds))
         farm = generation.Farm(
             settings=left, steer=watch_decisions(project, shots, began=run.happened_at)
         )
@@ -193,8 +201,8 @@ def _make_takes(  # noqa: PLR0913 - what the steps before know
             return shots, replace(generated, made=made, seconds=seconds)
 
 
-def missing_lines(cues: list[Cue]) -> list[str]:
-    """Lines that were not heard, in people's words."""
+def list_missing_lines(cues: list[Cue]) -> list[str]:
+    """List the lines that were not heard, as text for people."""
     return [f"{cue.character}: {cue.text}" for cue in cues if cue.status == "missing"]
 
 
@@ -214,7 +222,7 @@ def _remember_run(project: Project, outcome: Outcome, began: str) -> None:
         rejects=len(outcome.rejects),
     )
     project.store.append([row])
-    project.store.replace(ModelFile, inputs.weights_used(project))
+    project.store.replace(ModelFile, inputs.list_weights_used(project))
     maintain_tables(project.store)
 
 

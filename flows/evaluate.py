@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge a corpus, and what a talker or a folder of clips makes of its portraits and sounds: rows,
-scores, and a page.
+"""Evaluate a corpus, and what a talker or a folder of films makes of it.
 
-The judges are those of the corpus (`CORPUS/judges`, made by `train`) or else those that ship. The
-corpus' own clips are always judged too: a judge's number means nothing without its score on them.
+The results are rows, scores and a page. The judges are those of the corpus (`CORPUS/judges`, made
+by `train`) or else those that ship. The corpus' own clips are always judged too: a judge's number
+means nothing without its score on them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.progress import reporter
+from flows.progress import get_reporter
 from manifests.corpus_rows import CorpusClip, Score
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.identity import digest
@@ -33,11 +33,13 @@ LEAST_FRAMES, I3D_FRAMES = 8, 10  # of a clip; with I3D
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is asked for. `clips`: a folder of films named by clip id; `talker`: who makes clips
-    instead, nano with the checkpoint in the folder `weights` ("": its own). `frames`: of each
-    clip's middle that are judged, 0 for all. `limit`: clips a corpus, 0 for all. `foreign`: the
-    field's judges to ask too.
+class EvaluationRequest:
+    """What to evaluate, and how.
+
+    `clips`: a folder of films named by clip id. `talker`: makes the clips instead, nano with the
+    checkpoint in the folder `weights` ("": its own). `frames`: how many of each clip's middle are
+    judged, 0 for all. `limit`: clips per corpus, 0 for all. `foreign`: external metrics to compute
+    too.
     """
 
     corpus: Path
@@ -55,7 +57,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What came out: scores, where they are written, and which judges said it."""
+    """Result of an evaluation: its scores, its files, and the judges used."""
 
     run_id: str
     scores: list[Score]
@@ -64,33 +66,40 @@ class Evaluation:
     judges: Path
 
 
-def evaluate(request: Request) -> Evaluation:
-    """Judge, write `report.md` and the tables `judgements` and `scores` into `out`. Raises
-    InputError, ToolError.
+def evaluate(request: EvaluationRequest) -> Evaluation:
+    """Evaluate, and write `report.md` and the tables `judgements` and `scores` into `out`.
+
+    Raises:
+        InputError: The request is wrong.
+        ToolError: A tool fails.
     """
     from pipeline.corpus import read
 
-    _check(request)
+    _check_request(request)
     corpus = read(request.corpus)
-    judges = _judges(request, corpus)
-    sitting = _sitting(request, corpus, judges)
-    _refuse_learnt(request, corpus, sitting.metrics.origins)
+    judges = _choose_judges(request, corpus)
+    sitting = _prepare_evaluation(request, corpus, judges)
+    _refuse_training_clips(request, corpus, sitting.metrics.origins)
     # what is wrong with them is told before anything is judged
-    subjects = list(_subjects(request, corpus, sitting))
-    _hear(sitting, REAL, sitting.read_real_frames, sitting.clips)
+    subjects = list(_build_subjects(request, corpus, sitting))
+    _judge_subject(sitting, REAL, sitting.read_real_frames, sitting.clips)
     for name, subject in subjects:
-        _hear(sitting, name, subject.make, subject.clips)
-    return _written(request, sitting, judges)
+        _judge_subject(sitting, name, subject.make, subject.clips)
+    return _write_results(request, sitting, judges)
 
 
 def train_judges(folder: Path, *, seed: int = 0) -> tuple[JudgeOrigin, ...]:
-    """Train the judges of a corpus and keep them in `folder/judges`. Raises InputError."""
+    """Train the judges of a corpus and keep them in `folder/judges`.
+
+    Raises:
+        InputError: The corpus cannot be read.
+    """
     from pipeline.corpus import read
 
-    return _trained(read(folder), seed)
+    return _train_judges_of(read(folder), seed)
 
 
-def _check(request: Request) -> None:
+def _check_request(request: EvaluationRequest) -> None:
     problems = list[Problem]()
     if request.talker and request.clips:
         problems.append(
@@ -131,36 +140,38 @@ def _check(request: Request) -> None:
         raise InputError(problems)
 
 
-def _judges(request: Request, corpus: Corpus) -> Path:
-    """The folder of the judges: trained now, or the corpus' own, or those that ship."""
+def _choose_judges(request: EvaluationRequest, corpus: Corpus) -> Path:
+    """Choose the folder of the judges: trained now, the corpus' own, or those that ship."""
     from model.judges import trained
 
     own = corpus.folder / "judges"
     if request.train:
-        _trained(corpus, request.seed)
+        _train_judges_of(corpus, request.seed)
     return own if trained.has_all_judges(own) else trained.SHIPPED
 
 
-def _trained(corpus: Corpus, seed: int) -> tuple[JudgeOrigin, ...]:
+def _train_judges_of(corpus: Corpus, seed: int) -> tuple[JudgeOrigin, ...]:
     import torch
 
     from model.judges import emotion, lipsync, training
 
     torch.set_num_threads(1)
     looks, lips = emotion.EmotionJudgeSettings(seed=seed), lipsync.LipsyncJudgeSettings(seed=seed)
-    reporter().step("training judges")
+    get_reporter().step("training judges")
     total = looks.epochs + lips.steps
 
     def tell(step: int, values: Mapping[str, float]) -> None:
         first = any(name.startswith("emotion/") for name in values)
-        reporter().count(step + 1 if first else looks.epochs + step, total)
+        get_reporter().count(step + 1 if first else looks.epochs + step, total)
 
     return training.train_judges(
         corpus, corpus.folder / "judges", emotion_settings=looks, lipsync_settings=lips, report=tell
     )
 
 
-def _sitting(request: Request, corpus: Corpus, judges: Path) -> CorpusEvaluation:
+def _prepare_evaluation(
+    request: EvaluationRequest, corpus: Corpus, judges: Path
+) -> CorpusEvaluation:
     import cv2
     import torch
 
@@ -186,7 +197,7 @@ def _sitting(request: Request, corpus: Corpus, judges: Path) -> CorpusEvaluation
     )
 
 
-def _run_id(request: Request, corpus: Corpus) -> str:
+def _run_id(request: EvaluationRequest, corpus: Corpus) -> str:
     asked = {
         name: getattr(request, name)
         for name in ("talker", "weights", "split", "frames", "limit", "seed", "foreign")
@@ -194,31 +205,36 @@ def _run_id(request: Request, corpus: Corpus) -> str:
     return digest([corpus.digest, asked, str(request.clips or ""), time.time_ns()])
 
 
-def _subjects(
-    request: Request, corpus: Corpus, sitting: CorpusEvaluation
+def _build_subjects(
+    request: EvaluationRequest, corpus: Corpus, sitting: CorpusEvaluation
 ) -> Iterator[tuple[str, Subject]]:
-    """Who is judged beside the corpus' own clips."""
+    """Build the subjects to judge besides the corpus' own clips."""
     from flows import subjects
 
     landmarker, clips = sitting.metrics.recogniser.landmarker, sitting.clips
     if request.talker == "nano":
-        yield "nano", subjects.of_nano(corpus, clips, weights=request.weights, seed=request.seed)
+        yield (
+            "nano",
+            subjects.build_nano_subject(corpus, clips, weights=request.weights, seed=request.seed),
+        )
     elif request.talker:
         yield (
             request.talker,
-            subjects.of_talker(
+            subjects.build_talker_subject(
                 request.talker, corpus, clips, landmarker=landmarker, seed=request.seed
             ),
         )
     if request.clips:
         yield (
             request.clips.resolve().name,
-            subjects.of_folder(request.clips, clips, sitting.window, landmarker),
+            subjects.build_film_subject(request.clips, clips, sitting.window, landmarker),
         )
 
 
-def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[JudgeOrigin]) -> None:
-    """Judges do not judge what they learnt from."""
+def _refuse_training_clips(
+    request: EvaluationRequest, corpus: Corpus, origins: Sequence[JudgeOrigin]
+) -> None:
+    """Refuse a split from which the judges learned."""
     from model.judges.splits import split_clips
 
     if request.split == "test":
@@ -234,16 +250,18 @@ def _refuse_learnt(request: Request, corpus: Corpus, origins: Sequence[JudgeOrig
         raise InputError(Problem(file="--split", message=message, expected="another split"))
 
 
-def _hear(
+def _judge_subject(
     sitting: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]
 ) -> None:
-    """Judge one subject, telling how far it is."""
-    reporter().step(f"judging {name}")
+    """Judge one subject and report progress."""
+    get_reporter().step(f"judging {name}")
     for done, _ in enumerate(sitting.judge_subject(name, make, clips), start=1):
-        reporter().count(done, len(clips))
+        get_reporter().count(done, len(clips))
 
 
-def _written(request: Request, sitting: CorpusEvaluation, judges: Path) -> Evaluation:
+def _write_results(
+    request: EvaluationRequest, sitting: CorpusEvaluation, judges: Path
+) -> Evaluation:
     from model.judges import report
 
     scores = sitting.compute_scores()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generate step: the shots whose takes are not done go to the farm; what comes back is recorded
-as it comes.
+"""Generate takes: send shots without a finished take to the farm and record the results.
+
+Results are recorded as they arrive.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from flows.disk import full_disk_told
+from flows.disk import detect_full_disk
 from flows.farm import shared
-from flows.farm.pool import FarmCallbacks, FarmResult, FarmSettings, make_takes
+from flows.farm.farm_settings import FarmCallbacks, FarmResult, FarmSettings
+from flows.farm.pool import make_takes
 from flows.farm.ray_actor import FarmJob, Loader, ShotFailure
 from flows.farm.steering import Steer, no_steering
 from flows.ledger.slates import make_slates
-from flows.progress import reporter
-from flows.project import Project, commit_orphans, done
+from flows.progress import get_reporter
+from flows.project import Project, commit_orphans, find_done_takes
 from manifests import layout
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Shot, Take
@@ -32,11 +34,11 @@ DAY_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generated:
-    """The takes of the cut, how many of them were made now, and what failed.
+class GenerationResult:
+    """Takes of the cut, how many of them were made now, and what failed.
 
-    `left`: numbers of the shots that were neither made nor failed, since they are held or the farm
-    `stopped` (`policy.Stop`, `note` says more). `seconds` of worker time were spent.
+    `left`: numbers of the shots that were neither made nor failed, because they are held or the
+    farm `stopped` (a `policy.Stop`, explained by `note`). `seconds`: worker time spent.
     """
 
     takes: list[Take]
@@ -50,9 +52,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Farm:
-    """How takes are made in this run: the pool's settings, what people want meanwhile, and what
-    loads a talker.
-    """
+    """How this run makes takes: the farm's settings, its steering, and the talker's loader."""
 
     settings: FarmSettings = field(default_factory=FarmSettings)
     steer: Steer = no_steering
@@ -60,8 +60,8 @@ class Farm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Record:
-    """Where results go: takes, what became of each shot, and failures by shot."""
+class _ResultLog:
+    """Record of a run's results: takes, events of each shot, and failures by shot."""
 
     run_id: str
     takes: RowLog[Take]
@@ -70,24 +70,24 @@ class _Record:
     count: Iterator[int]
     total: int
 
-    def said(self, name: str, shot: Shot, detail: str) -> None:
-        """The farm says what happens to a shot."""
+    def log_event(self, name: str, shot: Shot, detail: str) -> None:
+        """Record an event of a shot."""
         if name == "running":
             self.failures.pop(shot.shot_id, None)  # somebody wanted it tried again
         self.events.log(name, shot.shot_id, detail=detail)
 
-    def ended(self, result: Take | ShotFailure) -> None:
-        """A shot came back, one way or the other."""
+    def add_result(self, result: Take | ShotFailure) -> None:
+        """Record the take or the failure of a shot, and report progress."""
         if isinstance(result, Take):
             self.takes.add(result)
             self.events.log("done", result.shot_id, detail=result.worker)
         else:
             self.failures[result.shot_id] = result
             self.events.log("failed", result.shot_id, detail=f"{result.kind}: {result.reason}")
-        reporter().count(next(self.count), self.total)
+        get_reporter().count(next(self.count), self.total)
 
 
-def farm_settings(
+def merge_farm_settings(
     project: Project,
     *,
     address: str = "",
@@ -95,12 +95,13 @@ def farm_settings(
     until: float = 0.0,
     budget_seconds: float = 0.0,
 ) -> FarmSettings:
-    """What the production says of its farm, with what this run wants of it on top; `until` in
-    seconds since 1970.
+    """Combine the production's farm settings with those of this run.
+
+    `until` is in seconds since 1970. The earlier deadline and the smaller budget apply.
     """
     said = project.production.farm
     deadlines = [
-        moment for moment in (until, next_moment(said.deadline, now=time.time())) if moment
+        moment for moment in (until, find_next_moment(said.deadline, now=time.time())) if moment
     ]
     budgets = [budget for budget in (budget_seconds, said.budget_seconds) if budget]
     return FarmSettings(
@@ -114,10 +115,12 @@ def farm_settings(
     )
 
 
-def next_moment(clock: str, *, now: float) -> float:
-    """The next time that a clock in UTC shows `HH:MM`, in seconds since 1970; 0 for "".
+def find_next_moment(clock: str, *, now: float) -> float:
+    """Find the next time that a UTC clock shows `HH:MM`.
 
-    >>> next_moment("06:00", now=0.0), next_moment("00:00", now=0.0)
+    Returns seconds since 1970, or 0 for "".
+
+    >>> find_next_moment("06:00", now=0.0), find_next_moment("00:00", now=0.0)
     (21600.0, 86400.0)
     """
     if not clock:
@@ -137,13 +140,15 @@ def generate(
     *,
     run_id: str,
     farm: Farm,
-) -> Generated:
-    """Make what is missing. Shots of the same identity (a repeat of the same moment) are made once.
+) -> GenerationResult:
+    """Make the missing takes.
 
-    Raises ToolError when Ray or the storage fails, or the disk is full where takes are not written
-    by workers.
+    Shots with the same identity (a repeat of the same moment) are made once.
+
+    Raises:
+        ToolError: Ray or the storage fails, or the disk is full.
     """
-    with full_disk_told(project):
+    with detect_full_disk(project):
         return _generate(project, shots, recordings, run_id=run_id, farm=farm)
 
 
@@ -154,7 +159,7 @@ def _generate(
     *,
     run_id: str,
     farm: Farm,
-) -> Generated:
+) -> GenerationResult:
     storage = Storage(project.production.storage.url) if project.production.storage.url else None
     _sweep(project)
     missing = _missing(project, shots, storage)
@@ -162,7 +167,7 @@ def _generate(
         for shot in missing:
             record.events.log("queued", shot.shot_id)
         slates = [shot for shot in missing if shot.talker == SLATE]
-        make_slates(project, slates, recordings, run_id=run_id, on_take=record.ended)
+        make_slates(project, slates, recordings, run_id=run_id, on_take=record.add_result)
         ended = _make_groups(project, _by_talker(missing), recordings, farm=farm, record=record)
     _sweep(project)
     if storage is not None:
@@ -175,8 +180,8 @@ def _generate(
     ]
     project.store.append(rejects)
     left = [shot.number for one in ended for shot in one.left]
-    return Generated(
-        takes=list(done(project, shots).values()),
+    return GenerationResult(
+        takes=list(find_done_takes(project, shots).values()),
         made=len(missing) - len(rejects) - len(left),
         rejects=rejects,
         left=left,
@@ -187,10 +192,11 @@ def _generate(
 
 
 def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
-    """Shots whose takes are not done, once each, after what a run before left behind was taken
-    up.
+    """Select shots without a finished take, each identity once.
+
+    Takes that an earlier run left in the storage or without a row are adopted first.
     """
-    standing = done(project, shots)
+    standing = find_done_takes(project, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
         standing |= {
@@ -201,7 +207,7 @@ def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -
 
 
 def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:
-    """The shots of each talker, in order of their first."""
+    """Group shots by talker, in order of first appearance; slates are left out."""
     groups: dict[str, list[Shot]] = {}
     for shot in shots:
         if shot.talker != SLATE:
@@ -212,6 +218,7 @@ def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:
 def _job(
     project: Project, shots: Sequence[Shot], recordings: Sequence[Recording], *, run_id: str
 ) -> FarmJob:
+    """Describe the farm's job for the shots of one talker; upload inputs to the storage."""
     url = project.production.storage.url
     folder, root = project.folder.resolve(), project.root
     job = FarmJob(
@@ -219,7 +226,7 @@ def _job(
         root=root,
         recordings=tuple(recordings),
         talker=shots[0].talker,
-        settings=project.settings_of(shots[0].talker),
+        settings=project.resolve_talker_settings(shots[0].talker),
         run_id=run_id,
     )
     if not url:
@@ -234,10 +241,13 @@ def _make_groups(
     recordings: Sequence[Recording],
     *,
     farm: Farm,
-    record: _Record,
+    record: _ResultLog,
 ) -> list[FarmResult]:
-    """One talker's shots after another's on the farm; when one must stop, the next do not begin."""
-    hooks = FarmCallbacks(result=record.ended, event=record.said, steer=farm.steer)
+    """Make the takes of one talker after another.
+
+    When the farm stops during a group, the groups after it do not start.
+    """
+    hooks = FarmCallbacks(result=record.add_result, event=record.log_event, steer=farm.steer)
     ended: list[FarmResult] = []
     for shots in groups:
         before = ended[-1] if ended else FarmResult()
@@ -245,20 +255,24 @@ def _make_groups(
             ended.append(FarmResult(left=tuple(shots), stopped=before.stopped, note=before.note))
             continue
         spent = sum(one.seconds for one in ended)
-        settings = replace(farm.settings, budget_seconds=budget_left(farm.settings, spent))
+        settings = replace(farm.settings, budget_seconds=compute_budget_left(farm.settings, spent))
         job = replace(_job(project, shots, recordings, run_id=record.run_id), load=farm.load)
         ended.append(make_takes(shots, job=job, settings=settings, hooks=hooks))
     return ended
 
 
-def budget_left(settings: FarmSettings, spent: float) -> float:
-    """What is left of a budget of worker seconds: never 0, which means that there is none."""
+def compute_budget_left(settings: FarmSettings, spent: float) -> float:
+    """Subtract the worker seconds spent from the budget.
+
+    The rest of a budget is never 0, because 0 means no budget.
+    """
     return max(settings.budget_seconds - spent, 0.001) if settings.budget_seconds else 0.0
 
 
 def _sweep(project: Project) -> None:
-    """Remove what writers that were killed left half: nothing else writes while a run holds the
-    production.
+    """Remove half-written takes of killed writers.
+
+    Safe because nothing else writes takes while a run holds the production.
     """
     folder = project.root / layout.TAKES
     for path in folder.glob(".*") if folder.is_dir() else ():
@@ -266,12 +280,13 @@ def _sweep(project: Project) -> None:
 
 
 @contextmanager
-def _recording(project: Project, run_id: str, *, total: int) -> Iterator[_Record]:
+def _recording(project: Project, run_id: str, *, total: int) -> Iterator[_ResultLog]:
+    """Open the record for results while the block runs."""
     with (
         RowLog[Take](project.store) as takes,
         EventLog(project.store, actor="farm", run_id=run_id) as events,
     ):
-        yield _Record(
+        yield _ResultLog(
             run_id=run_id,
             takes=takes,
             events=events,
@@ -282,4 +297,5 @@ def _recording(project: Project, run_id: str, *, total: int) -> Iterator[_Record
 
 
 def _number(shots: Sequence[Shot], failure: ShotFailure) -> str:
+    """Find the number of the shot that failed."""
     return next(shot.number for shot in shots if shot.shot_id == failure.shot_id)

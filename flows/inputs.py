@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first step: script, actor sheet, consents, recordings and weights, read and checked against
-each other, all problems at once.
+"""Read and check the inputs: script, actor sheet, consents, recordings and weights.
+
+The inputs are checked against each other, and all problems are raised at once.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.inventory import inventory
+from flows.inventory import list_weights
 from flows.project import Project, open_project
-from flows.trust.consents import known_withdrawn, refusals
+from flows.trust.consents import list_refusals, list_withdrawn_actors
 from manifests import layout
 from manifests.errors import InputError, Problem, collect_problems
 from manifests.rows import Actor, Consent, Line
@@ -34,8 +35,9 @@ LISTENING_WEIGHTS = ("whisper-tiny-en", "pyannote-segmentation", "ge2e-speaker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What people wrote, read and checked; characters of lines carry the names that the cast gives
-    them.
+    """Inputs of a production, read and checked.
+
+    Characters of lines carry the names that the cast gives them.
     """
 
     lines: list[Line]
@@ -44,13 +46,15 @@ class Inputs:
 
     @property
     def speakers(self) -> int:
-        """How many people speak in the script."""
+        """Number of people who speak in the script."""
         return speaker_count.count_in_script(self.lines)
 
 
 def open_inputs(folder: Path, out: Path | None = None) -> tuple[Project, Inputs]:
-    """Open a production and read its inputs. Raises one InputError with the problems of
-    production.toml, of the script and the sheets.
+    """Open a production and read its inputs.
+
+    Raises:
+        InputError: With the problems of production.toml, of the script and of the sheets.
     """
     try:
         project = open_project(folder, out)
@@ -60,8 +64,9 @@ def open_inputs(folder: Path, out: Path | None = None) -> tuple[Project, Inputs]
 
 
 def _problems_beside(folder: Path) -> list[Problem]:
-    """Of a production whose own file is wrong: what is wrong in the script and the sheets, as far
-    as they can be found.
+    """Find problems in the script and the sheets of a production whose own file is wrong.
+
+    Only files that production.toml names and that can be opened are checked.
     """
     problems = list[Problem]()
     wanted, _ = collect_problems(problems, lambda: productions.read(folder)) or (None, None)
@@ -94,10 +99,12 @@ def _problems_beside(folder: Path) -> list[Problem]:
 
 
 def read_inputs(project: Project) -> Inputs:
-    """Read script, actor sheet and consents, probe the recordings, and check all against each
-    other.
+    """Read the script, the actor sheet and the consents, and check all inputs together.
 
-    Raises one InputError with the problems of all of them.
+    Recordings are probed, weights and listening models looked up.
+
+    Raises:
+        InputError: With the problems of all inputs.
     """
     wanted, problems = project.production, list[Problem]()
     own = wanted.resolve_path(wanted.emotions) if wanted.emotions else None
@@ -111,7 +118,7 @@ def read_inputs(project: Project) -> Inputs:
     if lines and actors:
         problems += cast.find_unknown_characters(lines, actors)
     if consents is not None:
-        problems += refusals(project, actors or known_withdrawn(project), consents)
+        problems += list_refusals(project, actors or list_withdrawn_actors(project), consents)
     problems += _unusable_recordings(project)
     problems += _unusable_weights(project)
     problems += _unusable_listening(project)
@@ -129,7 +136,7 @@ def read_inputs(project: Project) -> Inputs:
 
 
 def _read_lines(project: Project, words: emotion_synonyms.Words) -> list[Line]:
-    """The script's lines; a lesson's script is checked against its slides."""
+    """Read the lines of the script; a lesson's script is checked against its slides."""
     wanted = project.production
     if wanted.kind == "lesson":
         from flows import lesson_inputs
@@ -144,7 +151,7 @@ def _read_lines(project: Project, words: emotion_synonyms.Words) -> list[Line]:
 
 
 def _read_cast(project: Project, words: emotion_synonyms.Words) -> list[Actor]:
-    """The actor sheet; default emotions that it does not write are taken from the samples."""
+    """Read the actor sheet; estimate missing default emotions from the samples."""
     wanted = project.production
     actors = cast.read(wanted.resolve_path(wanted.cast), words=words, folder=project.folder)
     return cast.fill_default_emotions(
@@ -152,11 +159,11 @@ def _read_cast(project: Project, words: emotion_synonyms.Words) -> list[Actor]:
     )
 
 
-def weights_used(project: Project) -> list[ModelFile]:
-    """The weight files that renders of this production use, with their licences."""
+def list_weights_used(project: Project) -> list[ModelFile]:
+    """List the weight files that renders of this production use, with their licences."""
     talker = describe(project.production.talker, project.talker_settings)
     named = {*LISTENING_WEIGHTS, *FACE_WEIGHTS, *talker.weights}
-    return [row for row in inventory() if row.name in named] + _named_by_the_production(project)
+    return [row for row in list_weights() if row.name in named] + _named_by_the_production(project)
 
 
 def _read_consents(project: Project, problems: list[Problem]) -> list[Consent] | None:
@@ -173,7 +180,7 @@ def _unusable_recordings(project: Project) -> list[Problem]:
 
 
 def _no_mattes(project: Project) -> list[Problem]:
-    """Transparent profiles of a talker that draws no mattes."""
+    """Report transparent profiles when the talker draws no mattes."""
     talker = project.production.talker
     if not project.production.delivery.needs_matte or talker in MATTED:
         return []
@@ -183,8 +190,9 @@ def _no_mattes(project: Project) -> list[Problem]:
 
 
 def _no_encoders(project: Project) -> list[Problem]:
-    """Profiles that the ffmpeg of this machine cannot encode; asked only for those that not every
-    ffmpeg knows.
+    """Report profiles that this machine's ffmpeg cannot encode.
+
+    Only profiles that need an encoder which some ffmpeg builds lack are looked up.
     """
     wanted = [PROFILES[name] for name in project.production.delivery.profiles if name in UNCOMMON]
     needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
@@ -202,11 +210,12 @@ def _no_encoders(project: Project) -> list[Problem]:
 
 
 def _unusable_weights(project: Project) -> list[Problem]:
-    """A talker whose settings or weights are wrong, and weights whose licence the production's
-    profile does not allow.
+    """Check the talker's settings and weights, and the licences of all weights.
+
+    A commercial production allows only weights with a commercial licence or an agreement.
     """
     problems = list[Problem]()
-    used = collect_problems(problems, lambda: weights_used(project)) or []
+    used = collect_problems(problems, lambda: list_weights_used(project)) or []
     licences = project.production.licences
     if licences.commercial:
         problems += [
@@ -218,7 +227,7 @@ def _unusable_weights(project: Project) -> list[Problem]:
 
 
 def _unusable_listening(project: Project) -> list[Problem]:
-    """Listening models that the production names and that are none."""
+    """Check the listening models that the production names."""
     problems, named = list[Problem](), project.production.listen
     collect_problems(
         problems, lambda: diarize.resolve_pipeline(named.diarization, folder=project.folder)
@@ -230,9 +239,7 @@ def _unusable_listening(project: Project) -> list[Problem]:
 
 
 def _unusable_looks(project: Project, actors: list[Actor]) -> list[Problem]:
-    """What shots are to be matched to and that is no picture and no `.cube`: told before takes are
-    made, not after.
-    """
+    """Check that references of the look are pictures or `.cube` files."""
     problems, look = list[Problem](), project.production.look
     if look.reference and not look.reference.startswith(SHOT_REFERENCE):
         left, top, right, bottom = look.reference_face or (0.0, 0.0, 0.0, 0.0)
@@ -252,7 +259,7 @@ def _unusable_looks(project: Project, actors: list[Actor]) -> list[Problem]:
 
 
 def _named_by_the_production(project: Project) -> list[ModelFile]:
-    """Listening models of the production's own choice; Callsheet does not know their licences."""
+    """List the listening models that the production names; their licences are unknown."""
     listen = project.production.listen
     named = {"who speaks": listen.diarization, "what is said": listen.recogniser}
     return [
@@ -270,6 +277,7 @@ def _named_by_the_production(project: Project) -> list[ModelFile]:
 
 
 def _refused_licence(row: ModelFile) -> Problem:
+    """Report weights without a commercial licence."""
     return Problem(
         file=FILE,
         column="licences.commercial",

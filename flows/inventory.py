@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All weight files that Callsheet knows of: those it fetches itself, those it carries, and
-DICE-Talk's, which their user imports.
+"""List all weight files that Callsheet knows.
+
+These are weights that it fetches, weights that it ships, and DICE-Talk's, which users import.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ CARRIED = {
 }
 
 
-def inventory() -> list[ModelFile]:
-    """One row a file or folder. `sha256` is "" for what the user downloads: an import records its
-    own.
+def list_weights() -> list[ModelFile]:
+    """List one row per file or folder.
+
+    `sha256` is "" for files that the user downloads: an import records its own.
     """
     own = [
         ModelFile(
@@ -57,8 +59,8 @@ def inventory() -> list[ModelFile]:
     return own + carried + dice
 
 
-def is_here(row: ModelFile) -> bool:
-    """Whether the weights are in place."""
+def are_weights_present(row: ModelFile) -> bool:
+    """Tell whether the weights are in place."""
     if row.name in CARRIED:
         return CARRIED[row.name][0].is_dir()
     if any(weight.name == row.name for weight in CATALOGUE):

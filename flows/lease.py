@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run at a time on one production: a lease in its build folder, with a heartbeat, taken over
-when its holder is gone.
+"""Lease on a build folder: one run at a time on one production.
 
-The lease is a row of numbered files in `BUILD/lease`; whoever creates the next number holds it, and
-creating a file that must not exist is the one atomic step that shared file systems promise. Nothing
-is ever renamed away under a holder. A holder on this machine is gone when its process is; one on
-another machine is gone when its heartbeat did not change for as long as we watched it, measured
-with our own clock: clocks of two machines are never compared.
+The lease has a heartbeat and can be taken over when its holder is gone. It is a sequence of
+numbered files in `BUILD/lease`; whoever creates the next number holds it. Creating a file that must
+not exist is the one atomic step that shared file systems promise, so nothing is ever renamed away
+under a holder. A holder on this machine is gone when its process is. A holder on another machine is
+gone when its heartbeat did not change for as long as we watched it, measured with our own clock:
+clocks of two machines are never compared.
 
-It keeps runs from doing the same work twice. It does not guard the record, which several writers
-may append to at any time.
+The lease keeps runs from doing the same work twice. It does not guard the record, to which several
+writers may append at any time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.leftovers import sweep
+from flows.leftovers import remove_leftovers
 from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
@@ -39,9 +39,10 @@ KEPT = 8  # earlier numbers that stay, for those who still look at an old listin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """`beat_seconds`: how often a holder says that it lives. `patience_seconds`: how long it may be
-    silent.
+class LeasePace:
+    """Timing of a lease.
+
+    `beat_seconds`: interval of the heartbeat. `patience_seconds`: how long a holder may be silent.
     """
 
     beat_seconds: float = 2.0
@@ -49,9 +50,11 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """What a lease file says. `machine` and `born` tell a process from another that was given its
-    number later; `since` is for people.
+class LeaseNote:
+    """Content of a lease file.
+
+    `machine` and `born` tell a process from a later one with the same number; `since` is for
+    people.
     """
 
     run_id: str = ""
@@ -65,28 +68,29 @@ class Note:
     released: bool = False
 
     def __str__(self) -> str:
-        """For people: who holds it, where and since when."""
+        """Describe the holder for people: who holds the lease, where and since when."""
         return f"{self.purpose or 'a run'} on {self.host or 'an unknown host'} (process {self.pid}, since {self.since})"
 
 
-def _say_nothing(_holder: Note) -> None:
-    """For those who wait in silence."""
+def _ignore_holder(_holder: LeaseNote) -> None:
+    """Do nothing with the holder (wait silently)."""
 
 
 class BusyError(ToolError):
-    """Somebody else works on this production, or took it over from us."""
+    """Another run works on this production, or took it over from this one."""
 
 
 class Lease:
-    """A lease that is held. A thread of its own keeps the heartbeat until `release`. `waited`:
-    somebody else held it when we came.
+    """A lease that is held; a thread keeps its heartbeat until `release`.
+
+    `waited`: another run held the lease when this one asked for it.
     """
 
-    def __init__(self, folder: Path, number: int, note: Note, *, pace: Pace) -> None:
-        """`acquire` makes these."""
+    def __init__(self, folder: Path, number: int, note: LeaseNote, *, pace: LeasePace) -> None:
+        """Start the heartbeat; `acquire_lease` creates leases."""
         self.number = number
         self.note = note
-        self.taken_over: Note | None = None
+        self.taken_over: LeaseNote | None = None
         self.waited = False
         self._path = _path(folder, number)
         self._folder = folder
@@ -98,24 +102,25 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether another run took over, because this one was silent for too long (a machine that
-        slept, storage that hung).
+        """Whether another run took over, because this one was silent for too long.
+
+        A machine may have slept, or its storage may have hung.
         """
         return self.taken_over is not None
 
     def release(self) -> None:
-        """Let the next one in. Does nothing to a lease that was taken over."""
+        """Let the next run in; does nothing to a lease that was taken over."""
         self._over.set()
         self._thread.join()
-        if not self.lost and _newest(self._folder)[0] == self.number:
+        if not self.lost and _read_newest(self._folder)[0] == self.number:
             _write(self._path, replace(self.note, released=True))
 
     def _beat(self, seconds: float) -> None:
         while not self._over.wait(seconds):
             try:
-                number, newest = _newest(self._folder)
+                number, newest = _read_newest(self._folder)
                 if number > self.number:
-                    self.taken_over = newest or Note()
+                    self.taken_over = newest or LeaseNote()
                     log.warning(
                         "the lease on %s was taken over by %s", self._folder.parent, self.taken_over
                     )
@@ -128,24 +133,28 @@ class Lease:
 
 
 @contextmanager
-def held(
+def hold_lease(
     root: Path,
     *,
     purpose: str,
     wait_seconds: float = 0.0,
-    pace: Pace = Pace(),
-    on_wait: Callable[[Note], None] = _say_nothing,
+    pace: LeasePace = LeasePace(),
+    on_wait: Callable[[LeaseNote], None] = _ignore_holder,
 ) -> Iterator[Lease]:
     """Hold the lease on a build folder while the block runs.
 
-    What runs before this one left half is removed. Waits up to `wait_seconds` for a living holder,
-    calling `on_wait(holder)` once. Raises BusyError when it is still there then, and at the end of
-    the block when the lease was lost meanwhile: what was made is kept, but another run works on it
-    too.
+    Half-written files of earlier runs are removed first. Waits up to `wait_seconds` for a living
+    holder, and calls `on_wait(holder)` once.
+
+    Raises:
+        BusyError: The holder is still there after the wait; or, at the end of the block, the lease
+            was lost meanwhile. Results are then kept, but another run works on them too.
     """
-    lease = acquire(root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait)
+    lease = acquire_lease(
+        root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait
+    )
     try:
-        sweep(root)
+        remove_leftovers(root)
         yield lease
     finally:
         lease.release()
@@ -155,24 +164,28 @@ def held(
         )
 
 
-def acquire(
+def acquire_lease(
     root: Path,
     *,
     purpose: str,
     wait_seconds: float = 0.0,
-    pace: Pace = Pace(),
-    on_wait: Callable[[Note], None] = _say_nothing,
+    pace: LeasePace = LeasePace(),
+    on_wait: Callable[[LeaseNote], None] = _ignore_holder,
 ) -> Lease:
-    """As `held`, for those who release it themselves."""
+    """Acquire the lease as `hold_lease` does; the caller releases it.
+
+    Raises:
+        BusyError: The holder is still there after `wait_seconds`.
+    """
     folder = root / layout.LEASE
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     watch = _Watch(pace.patience_seconds)
     told = False
     while True:
-        number, holder = _newest(folder)
+        number, holder = _read_newest(folder)
         if number == 0 or watch.is_gone(number, holder):
-            lease = _take(folder, number + 1, purpose=purpose, pace=pace)
+            lease = _create_lease(folder, number + 1, purpose=purpose, pace=pace)
             if lease is not None:
                 lease.waited = told
                 return lease
@@ -180,25 +193,28 @@ def acquire(
         if watch.lives and time.monotonic() - began >= wait_seconds:
             raise BusyError(f"held by {holder}; wait for it with --wait, or stop it first")
         if not told:
-            on_wait(holder or Note())
+            on_wait(holder or LeaseNote())
             told = True
         time.sleep(min(pace.beat_seconds, 1.0) / 4)
 
 
 def is_abandoned(root: Path, *, since: str) -> bool:
-    """Whether a run that began at `since` (UTC, ISO 8601) and was not heard of again is known to be
-    gone: its lease was let go, went to another, or was held by a process of this machine that is no
-    more.
+    """Tell whether a run that began at `since` (UTC, ISO 8601) is known to be gone.
+
+    It is gone when its lease was released, went to another run, or was held by a process of this
+    machine that has ended.
     """
-    number, holder = _newest(root / layout.LEASE)
+    number, holder = _read_newest(root / layout.LEASE)
     if number == 0 or holder is None:
         return False
     gone = holder.released or datetime.fromisoformat(holder.since) > datetime.fromisoformat(since)
-    return gone or (holder.machine == _machine() and _born(holder.pid) != holder.born)
+    return gone or (
+        holder.machine == _identify_machine() and _read_start_time(holder.pid) != holder.born
+    )
 
 
 class _Watch:
-    """Watches one holder after another: does it live, or is it gone?"""
+    """Watches holders, and tells the living from the dead."""
 
     def __init__(self, patience_seconds: float) -> None:
         self.lives = False
@@ -206,12 +222,12 @@ class _Watch:
         self._seen: tuple[int, int] | None = None
         self._since = 0.0
 
-    def is_gone(self, number: int, holder: Note | None) -> bool:
-        """Whether the lease may be taken. Sets `lives` when the holder has shown that it works."""
+    def is_gone(self, number: int, holder: LeaseNote | None) -> bool:
+        """Tell whether the lease may be taken; sets `lives` when the holder shows a heartbeat."""
         if holder is not None and holder.released:
             return True
-        if holder is not None and holder.machine == _machine():
-            self.lives = _born(holder.pid) == holder.born
+        if holder is not None and holder.machine == _identify_machine():
+            self.lives = _read_start_time(holder.pid) == holder.born
             return not self.lives
         beat = -1 if holder is None else holder.beat
         if self._seen is None or self._seen != (number, beat):
@@ -220,15 +236,15 @@ class _Watch:
         return time.monotonic() - self._since >= self._patience
 
 
-def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | None:
-    """Create the next number, None when another was quicker."""
-    note = Note(
+def _create_lease(folder: Path, number: int, *, purpose: str, pace: LeasePace) -> Lease | None:
+    """Create the next number; returns None when another run was faster."""
+    note = LeaseNote(
         run_id=uuid.uuid4().hex,
         purpose=purpose,
         host=socket.gethostname(),
-        machine=_machine(),
+        machine=_identify_machine(),
         pid=os.getpid(),
-        born=_born(os.getpid()),
+        born=_read_start_time(os.getpid()),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     try:
@@ -237,7 +253,7 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
     except FileExistsError:
         return None
     # we looked at an old listing: the number had been used and tidied away
-    if _newest(folder)[0] > number:
+    if _read_newest(folder)[0] > number:
         _path(folder, number).unlink(missing_ok=True)
         return None
     for old in _numbers(folder):
@@ -249,15 +265,16 @@ def _take(folder: Path, number: int, *, purpose: str, pace: Pace) -> Lease | Non
     return Lease(folder, number, note, pace=pace)
 
 
-def _newest(folder: Path) -> tuple[int, Note | None]:
-    """The highest number and what stands there: 0 when there is none, None when it is not (yet)
-    readable.
+def _read_newest(folder: Path) -> tuple[int, LeaseNote | None]:
+    """Read the highest number and its note.
+
+    The number is 0 when there is none; the note is None when it cannot be read (yet).
     """
     number = max(_numbers(folder), default=0)
     if number == 0:
         return 0, None
     try:
-        return number, Note(**json.loads(_path(folder, number).read_text()))
+        return number, LeaseNote(**json.loads(_path(folder, number).read_text()))
     except (OSError, ValueError, TypeError):
         return number, None
 
@@ -270,17 +287,15 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:08d}.json"
 
 
-def _write(path: Path, note: Note) -> None:
+def _write(path: Path, note: LeaseNote) -> None:
     if not path.parent.is_dir():  # deleted, or on storage that is away: not ours to make anew
         raise FileNotFoundError(path.parent)
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(asdict(note)))
 
 
-def _machine() -> str:
-    """What tells the processes that we can see from those that we cannot: this boot and this
-    container.
-    """
+def _identify_machine() -> str:
+    """Identify this boot and this container, whose processes we can see."""
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -288,9 +303,11 @@ def _machine() -> str:
     return " ".join(parts)
 
 
-def _born(pid: int) -> str:
-    """When a process of this machine began, as the kernel counts; "" when there is none (or only
-    its remains).
+def _read_start_time(pid: int) -> str:
+    """Read the start time of a process of this machine, in the kernel's clock ticks.
+
+    Returns "" when there is no such process, or only a zombie. Without /proc, the process number of
+    a living process stands in.
     """
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").is_file():  # not Linux: a living process of that number must do

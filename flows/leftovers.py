@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs that were killed left half in a build folder, removed by the next run that holds the
-production.
+"""Remove half-written files of killed runs from a build folder.
 
-Half-written files and folders have hidden names (`manifests.atomic_write`,
-`pipeline.deliver.deliver.staging`). Takes and versions are made under the lease only; other media
-are also kept by verbs that need none (`plan`, `review`), so those must have been left alone for a
-while.
+The next run that holds the production removes them. Half-written files and folders have hidden
+names (`manifests.atomic_write`, `pipeline.deliver.deliver.staging`). Takes and versions are written
+under the lease only. Verbs without a lease (`plan`, `review`) also write other media, so those must
+have been left alone for a while.
 """
 
 from __future__ import annotations
@@ -22,16 +21,17 @@ OURS = (layout.TAKES, layout.DELIVERABLES)  # written under the lease only
 QUIET_SECONDS = 3600.0  # a writer that still works touches its file more often
 
 
-def sweep(root: Path) -> None:
-    """Remove them. Only for whoever holds the lease on `root`."""
-    for path in _left(root):
+def remove_leftovers(root: Path) -> None:
+    """Remove half-written files; only for the holder of the lease on `root`."""
+    for path in _find_leftovers(root):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
 
 
-def _left(root: Path) -> Iterator[Path]:
+def _find_leftovers(root: Path) -> Iterator[Path]:
+    """Find hidden files and folders that no writer uses any more."""
     for name in OURS:
         yield from _hidden(root / name)
     before = time.time() - QUIET_SECONDS

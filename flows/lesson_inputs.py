@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people wrote for a lesson: its script, read and checked against its slides."""
+"""Read the script of a lesson and check it against its slides."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from pipeline.script.settings import FILE
 
 
 def read_script(project: Project, words: Words) -> LessonScript:
-    """The lesson's script, checked against its slides. Raises InputError with every problem of
-    script, slides and layouts.
+    """Read the lesson's script and check it against its slides.
+
+    Raises:
+        InputError: With every problem of script, slides and layouts.
     """
     production, problems = project.production, list[Problem]()
     script = collect_problems(problems, lambda: _read(project, words))
-    base = collect_problems(problems, lambda: base_layout(project))
+    base = collect_problems(problems, lambda: parse_base_layout(project))
     names = collect_problems(
         problems, lambda: slides.list_names(production.resolve_path(production.lesson.slides))
     )
@@ -45,9 +47,13 @@ def _read(project: Project, words: Words) -> LessonScript:
     )
 
 
-def base_layout(project: Project) -> layouts.Arrangement:
-    """The production's own layout; a slide that fills the picture still hides a presenter in a
-    corner, unless the script says otherwise.
+def parse_base_layout(project: Project) -> layouts.Arrangement:
+    """Parse the layout of the production.
+
+    A slide that fills the picture hides a presenter in a corner, unless the script says otherwise.
+
+    Raises:
+        InputError: There is no such layout.
     """
     try:
         return dataclasses.replace(layouts.parse(project.production.lesson.layout), always=False)
@@ -63,8 +69,8 @@ def base_layout(project: Project) -> layouts.Arrangement:
         ) from error
 
 
-def words_of(project: Project) -> Words:
-    """The words for emotions that the production knows."""
+def load_emotion_words(project: Project) -> Words:
+    """Load the words for emotions that the production knows."""
     emotions = project.production.emotions
     return emotion_synonyms.load_words(
         project.production.resolve_path(emotions) if emotions else None

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from flows import corrections
 from flows.corrections import CorrectedCues
 from flows.inputs import Inputs
-from flows.project import Project, Remembered
+from flows.project import Project, StepCache
 from manifests.identity import digest, digest_file
 from manifests.rows import Recording, Turn, Word
 from manifests.run_rows import Event, new_event
@@ -99,7 +99,7 @@ def split_by_speaker(
     """Split the recordings into speaker turns, or read the turns from the record."""
     settings = resolve_speaker_settings(project, inputs)
     key = diarize.key(recordings, settings)
-    make = Remembered(project.store, "diarized", key)
+    make = StepCache(project.store, "diarized", key)
     return make(
         Turn,
         lambda: diarize.diarize(recordings, root=project.root, settings=settings),
@@ -116,7 +116,7 @@ def transcribe_words(project: Project, recordings: Sequence[Recording]) -> list[
     if not transcribe.knows_language(settings):
         return []
     key = transcribe.key(recordings, settings)
-    make = Remembered(project.store, "transcribed", key)
+    make = StepCache(project.store, "transcribed", key)
     return make(
         Word,
         lambda: transcribe.transcribe(recordings, root=project.root, settings=settings),

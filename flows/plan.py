@@ -20,7 +20,7 @@ from flows.ledger import record
 from flows.ledger.shot_diff import list_differences
 from flows.ledger.shot_matching import match_previous_shots
 from flows.ledger.shot_state import ShotState
-from flows.project import Project, done
+from flows.project import Project, find_done_takes
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Shot, Take
 from pipeline.render.slate import SLATE
@@ -122,7 +122,7 @@ class Plan:
 def compare_with_record(current_cut: CurrentCut) -> Plan:
     """Compare the cut with the takes that are done and with the cut that was recorded last."""
     store = current_cut.project.store
-    takes = done(current_cut.project, current_cut.shots)
+    takes = find_done_takes(current_cut.project, current_cut.shots)
     missing = any(shot.shot_id not in takes for shot in current_cut.shots)
     return plan_shots(
         record.read_shot_states(current_cut.project, current_cut.shots, done=set(takes)),
@@ -134,10 +134,11 @@ def compare_with_record(current_cut: CurrentCut) -> Plan:
 
 def find_standing_version(current_cut: CurrentCut) -> list[Deliverable] | None:
     """Return the newest version's files if it is exactly what would be delivered now."""
-    takes = done(current_cut.project, current_cut.shots)
+    takes = find_done_takes(current_cut.project, current_cut.shots)
     if any(shot.shot_id not in takes for shot in current_cut.shots):
         return None
-    from flows.finishing.kinds import VersionInputs, find_standing_files
+    from flows.finishing.kinds import find_standing_files
+    from flows.version import VersionInputs
 
     reel = VersionInputs(
         shots=current_cut.shots,

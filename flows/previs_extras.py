@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the previs talker can do for `talk`: mattes, acting tracks, filmed performances,
-contact sheets of a portrait.
+"""Extras of the previs talker for `talk`: mattes, tracks, filmed performances, contact sheets.
 
 Mattes are straight alpha, in ProRes 4444 (.mov) or VP9 (.webm, .mkv). A track is JSON for game
-engines and avatars: what the talker acts, frame by frame, without its pictures.
+engines and avatars: the acting frame by frame, without pictures.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.progress import reporter
+from flows.progress import get_reporter
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
 from manifests.timebase import format_timecode
@@ -55,16 +54,20 @@ MATTES = {".mov": PRORES, ".webm": VP9, ".mkv": VP9}
 INTENSITIES = (0.3, 0.6, 1.0)
 
 
-def previs_of(talker: Talker, wanted: str) -> PrevisTalker:
-    """The talker as previs. Raises InputError naming the option that another talker cannot fill."""
+def require_previs(talker: Talker, wanted: str) -> PrevisTalker:
+    """Return the talker as previs.
+
+    Raises:
+        InputError: Another talker is selected; the option `wanted` is named.
+    """
     if not isinstance(talker, PrevisTalker):
         message = f"the talker {talker.name!r} cannot do this"
         raise InputError(Problem(file=wanted, message=message, expected="--talker previs"))
     return talker
 
 
-def filmed_performance(talker: PrevisTalker, path: Path) -> FilmedPerformance:
-    """Measure a filmed performance; its frames stream."""
+def measure_filmed_performance(talker: PrevisTalker, path: Path) -> FilmedPerformance:
+    """Measure a filmed performance; its frames are streamed."""
     info = media.probe(path)
     if info.video is None:
         raise InputError(
@@ -72,23 +75,23 @@ def filmed_performance(talker: PrevisTalker, path: Path) -> FilmedPerformance:
                 file=str(path), message="there is no picture in this file", expected="a filmed face"
             )
         )
-    reporter().step("Filmed performance")
+    get_reporter().step("Filmed performance")
     frames = media.read_frames(path, width=info.video.width, height=info.video.height)
     return talker.film(frames, info.video.rate, name=path.name)
 
 
 def write_layers(clip: PrevisClip, path: Path, speech: Speech) -> None:
-    """The clip's frames with the person's matte as straight alpha, lossless."""
+    """Write the clip's frames with the person's matte as straight alpha, lossless."""
     size = (clip.width, clip.height)
     threads = os.cpu_count() or 1
     with FrameWriter(path, size=size, rate=speech.rate, pixels="rgba", threads=threads) as writer:
         for frame, matte in clip.layers():
             writer.write(np.dstack([frame, matte]))
-            reporter().count(writer.frames, clip.frames)
+            get_reporter().count(writer.frames, clip.frames)
 
 
 def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
-    """One JSON object: the frame rate and a row for each frame, written as it comes."""
+    """Write a JSON object with the frame rate and a row for each frame, as rows arrive."""
     with atomic_write(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write(
             json.dumps({"rate": [rate.numerator, rate.denominator]})[:-1] + ', "frames": [\n'
@@ -98,7 +101,7 @@ def write_track(rows: Iterable[Row], rate: Fraction, path: Path) -> None:
         file.write("\n]}\n")
 
 
-def contact_sheet(
+def write_contact_sheet(
     path: Path,
     name: str,
     *,
@@ -106,10 +109,10 @@ def contact_sheet(
     mouths: Iterable[tuple[int, Frame]],
     rate: Fraction,
 ) -> None:
-    """Emotions at `INTENSITIES`, one row an emotion; then, enlarged, consecutive frames of the
-    clip's mouth, numbered at its `rate`.
+    """Write the contact sheet of a portrait, called `name`.
 
-    `name`: of the portrait.
+    Emotions at `INTENSITIES`, one row per emotion; then consecutive frames of the clip's mouth,
+    enlarged and numbered at its `rate`.
     """
 
     def pictures() -> Iterator[tuple[Frame, str, str]]:

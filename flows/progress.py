@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a run is: flows report to whoever listens; only the command line draws bars."""
+"""Progress of a run: flows report steps and counts; only the command line draws bars."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Hears of steps and of counts within a step. This one writes log lines; `bars` draws."""
+    """Receives steps and counts within a step; this one writes log lines."""
 
     def step(self, title: str) -> None:
-        """A step begins."""
+        """Begin a step."""
         log.info("%s", title)
 
     def count(self, done: int, total: int) -> None:
-        """Within the current step, `done` of `total` are ready."""
+        """Report that `done` of `total` items of the current step are finished."""
 
     def close(self) -> None:
-        """The run is over."""
+        """End the run."""
 
 
 class PlainReporter(Reporter):
-    """Lines for a terminal-less run: one per step, and one every few seconds while a step
-    counts.
+    """Writes plain lines where there is no terminal.
+
+    One line per step, and one every few seconds while a step counts.
     """
 
     EVERY_SECONDS = 10.0
 
     def __init__(self) -> None:
-        """Nothing is written before the first step."""
+        """Start the clock; nothing is written before the first step."""
         self._title = ""
         self._began = self._spoke = time.monotonic()
 
     def step(self, title: str) -> None:
-        """One line."""
+        """Write the title of the step."""
         self._title, self._began = title, time.monotonic()
         self._spoke = self._began
         sys.stderr.write(f"{title}\n")
 
     def count(self, done: int, total: int) -> None:
-        """A line now and then, with what is left."""
+        """Write a line every `EVERY_SECONDS`, with the time left."""
         now = time.monotonic()
         if now - self._spoke >= self.EVERY_SECONDS and 0 < done < total:
             self._spoke = now
@@ -56,7 +57,7 @@ class PlainReporter(Reporter):
 
 
 class BarReporter(Reporter):
-    """A bar with the time left, for terminals."""
+    """Draws a bar with the time left, for terminals."""
 
     def __init__(self) -> None:
         """Start drawing on stderr."""
@@ -80,7 +81,7 @@ class BarReporter(Reporter):
         self._task = self._progress.add_task("", total=None, visible=False)
 
     def step(self, title: str) -> None:
-        """Finish the bar before and begin a new one."""
+        """Finish the current bar and begin a new one."""
         self._progress.update(self._task, total=1, completed=1)
         self._task = self._progress.add_task(title, total=None)
 
@@ -97,14 +98,14 @@ class BarReporter(Reporter):
 _current: ContextVar[Reporter] = ContextVar("reporter", default=Reporter())  # noqa: B039 - it holds no state
 
 
-def reporter() -> Reporter:
-    """Whoever listens to the run in this context."""
+def get_reporter() -> Reporter:
+    """Return the reporter of this context."""
     return _current.get()
 
 
 @contextmanager
-def bars() -> Iterator[None]:
-    """Draw on stderr while the block runs: a bar on a terminal, plain lines elsewhere."""
+def show_progress() -> Iterator[None]:
+    """Report on stderr while the block runs: bars on a terminal, plain lines elsewhere."""
     drawn: Reporter = BarReporter() if sys.stderr.isatty() else PlainReporter()
     token = _current.set(drawn)
     try:

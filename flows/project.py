@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One production and its record: what all steps of the film share.
+"""A production and its record, shared by all steps of the film.
 
-`inputs`, `listening`, `cut`, `generate` and `finish` are the steps; `episode` runs them as Prefect
-tasks, `plan` and `status` call them directly. A step that needs an engine first looks whether the
-record has its result under the same key (`Remembered`).
+`inputs`, `listening`, `cut`, `generate` and `finishing` are the steps. `episode` runs them as
+Prefect tasks; `plan` calls them directly. A step that needs an engine first looks whether the
+record has its result under the same key (`StepCache`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ _UNFIT = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A production, the folder that its results go to (paths in rows are relative to it), and its
-    record.
+    """A production, its build folder and its record.
+
+    Paths in rows are relative to `root`, the build folder.
     """
 
     production: Production
@@ -42,17 +43,19 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        """Where the production's own files lie."""
+        """Folder of the production's own files."""
         return self.production.folder
 
     @property
     def talker_settings(self) -> TalkerSettings:
-        """What the production's talker is asked for."""
-        return self.settings_of(self.production.talker)
+        """Settings of the production's talker."""
+        return self.resolve_talker_settings(self.production.talker)
 
-    def settings_of(self, talker: str) -> TalkerSettings:
-        """What a talker is asked for: the size of the frames, and the production's settings if it
-        is the production's own.
+    def resolve_talker_settings(self, talker: str) -> TalkerSettings:
+        """Resolve the settings of a talker.
+
+        They hold the size of the frames and, for the production's own talker, the production's
+        settings.
         """
         own = dict(self.production.talker_settings) if talker == self.production.talker else {}
         weights = own.get("weights")
@@ -63,7 +66,11 @@ class Project:
 
 
 def open_project(folder: Path, out: Path | None = None) -> Project:
-    """Read `production.toml`. Nothing is created. Raises InputError."""
+    """Read `production.toml`; nothing is created.
+
+    Raises:
+        InputError: production.toml is wrong, or the record cannot lie in the build folder.
+    """
     production = productions.load(folder)
     root = (out or folder / layout.BUILD).resolve()
     if unfit := _UNFIT.search(str(root)):
@@ -73,12 +80,12 @@ def open_project(folder: Path, out: Path | None = None) -> Project:
     return Project(production=production, root=root, store=Store(root / layout.RECORD))
 
 
-def done(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:
-    """The takes that are done: row committed, or lost in a crash but known from beside the file,
-    and media in place.
+def find_done_takes(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:
+    """Find the finished takes of shots, by shot id.
 
-    Nothing is written, so that it may be asked while a render runs; a render commits them
-    (`commit_orphans`).
+    A take is finished when its media are in place and its row is committed, or known from the file
+    beside it after a crash. Nothing is written, so this is safe while a render runs; a render
+    commits such takes with `commit_orphans`.
     """
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
     takes = {take.shot_id: take for take in project.store.find_rows(Take, "shot_id", wanted)}
@@ -88,8 +95,9 @@ def done(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:
 
 
 def commit_orphans(project: Project, takes: Mapping[str, Take]) -> None:
-    """Commit the rows of takes that stand without one. Only for the one run that holds the
-    production.
+    """Commit the rows of takes that have none.
+
+    Only the run that holds the production may call this.
     """
     if not takes:
         return
@@ -97,22 +105,26 @@ def commit_orphans(project: Project, takes: Mapping[str, Take]) -> None:
     project.store.append([take for key, take in takes.items() if key not in known])
 
 
-def length(recordings: Sequence[Recording]) -> int:
-    """Samples of the timeline at 48 kHz."""
+def count_timeline_samples(recordings: Sequence[Recording]) -> int:
+    """Count the samples of the timeline, at 48 kHz."""
     return max(
         (recording.offset_samples + recording.samples for recording in recordings), default=0
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """Rows that are made once per key: an event says that they were, also when there are none."""
+class StepCache:
+    """Rows of a step, made once per key.
+
+    An event records that the rows exist, also when there are none.
+    """
 
     store: Store
     name: str
     key: str
 
     def __call__(self, kind: type[R], make: Callable[[], Sequence[R]], **where: str) -> list[R]:
+        """Return the rows from the record; make them first when the key is new."""
         if not self.store.has(Event, name=self.name, subject=self.key):
             rows = make()
             self.store.append(rows)

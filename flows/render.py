@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import cut_from_record
-from flows.engines import orchestrated
+from flows.engines import run_prefect_server
 from flows.inputs import Inputs, open_inputs
-from flows.lease import Note, held
+from flows.lease import LeaseNote, hold_lease
 from flows.plan import find_standing_version
-from flows.progress import bars, reporter
+from flows.progress import get_reporter, show_progress
 from flows.project import Project
 from flows.version import Version
 from flows.view.screen import DONE, SOME_FAILED, complain, say, say_json, shorten_path
@@ -40,18 +40,18 @@ def render(  # noqa: PLR0913 - each is an option of the verb
     if standing is not None:
         return _show_standing_version(project, standing, as_json=as_json)
     with (
-        held(
+        hold_lease(
             project.root, purpose="render", wait_seconds=wait_seconds, on_wait=_say_who_holds_it
         ) as lease,
-        bars(),
+        show_progress(),
     ):
         standing = _find_standing_version(project, inputs) if lease.waited else None
         if standing is not None:
             return _show_standing_version(project, standing, as_json=as_json)
-        reporter().step("Starting the orchestrator")
+        get_reporter().step("Starting the orchestrator")
         from flows.episode import episode
 
-        with orchestrated():
+        with run_prefect_server():
             outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
     return _show_outcome(project, outcome, as_json=as_json)
 
@@ -62,7 +62,7 @@ def _find_standing_version(project: Project, inputs: Inputs) -> list[Deliverable
     return find_standing_version(cutting) if cutting is not None else None
 
 
-def _say_who_holds_it(holder: Note) -> None:
+def _say_who_holds_it(holder: LeaseNote) -> None:
     complain(f"waiting for {holder}")
 
 

@@ -16,7 +16,7 @@ from flows.inputs import read_inputs
 from flows.ledger import record
 from flows.ledger.select import WHERE, select_by_query
 from flows.ledger.shot_state import ShotState
-from flows.project import Project, done, open_project
+from flows.project import Project, find_done_takes, open_project
 from manifests.errors import InputError, Problem
 
 
@@ -41,7 +41,7 @@ def select_shots(folder: Path, wanted: Sequence[str], *, out: Path | None) -> Se
         message = f"there are no shots yet; run `callsheet plan {folder}` first"
         raise InputError(Problem(file=WHERE, message=message))
     states = record.read_shot_states(
-        project, current_cut.shots, done=set(done(project, current_cut.shots))
+        project, current_cut.shots, done=set(find_done_takes(project, current_cut.shots))
     )
     return Selection(
         project=project, current_cut=current_cut, shots=select_by_query(states, wanted)

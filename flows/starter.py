@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet init`: a small production that renders as it is, to be replaced piece by piece."""
+"""Write the starter production of `callsheet init`, which renders unchanged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from manifests.errors import InputError, Problem
 
 
 def write_starter(folder: Path) -> list[Path]:
-    """Copy the starter into a new or empty folder; returns what was written. Raises InputError when
-    something is there.
+    """Copy the starter into a new or empty folder; returns the files written.
+
+    Raises:
+        InputError: The folder is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is judged beside a corpus' own clips: a talker, given the corpus' portraits, sounds and
-emotions, or a folder of films.
+"""Subjects of an evaluation besides the corpus itself: a talker or a folder of films.
 
-Films are named by clip id (`CLIP.mp4`) and show what the clip says, from its first frame on, at 25
-frames a second.
+A talker gets the corpus' portraits, sounds and emotions. Films are named by clip id (`CLIP.mp4`)
+and show what the clip says, from its first frame on, at 25 frames a second.
 """
 
 from __future__ import annotations
@@ -38,18 +37,21 @@ SHORT_SIDE = 256  # px at which previs draws: the corpus' portraits have no more
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Who makes pictures, and of which clips."""
+    """A source of pictures, and the clips that it covers."""
 
     make: FrameMaker
     clips: Sequence[CorpusClip]
 
 
-def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: int) -> Subject:
-    """Asks the small diffusion talker for the crops that are judged, and for no more frames than
-    that.
+def build_nano_subject(
+    corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: int
+) -> Subject:
+    """Build the subject of the small diffusion talker, which makes only the crops to judge.
 
-    `weights`: folder of a checkpoint, "" for the one that ships. Raises InputError when there is
-    none.
+    `weights`: folder of a checkpoint, "" for the one that ships.
+
+    Raises:
+        InputError: There is no checkpoint.
     """
     import torch
 
@@ -73,13 +75,15 @@ def of_nano(corpus: Corpus, clips: Sequence[CorpusClip], *, weights: str, seed: 
     return Subject(make=make, clips=clips)
 
 
-def of_talker(
+def build_talker_subject(
     name: str, corpus: Corpus, clips: Sequence[CorpusClip], *, landmarker: Landmarker, seed: int
 ) -> Subject:
-    """Asks a talker for every clip whose person has a portrait, in the clip's emotion held at its
-    intensity.
+    """Build the subject of a talker, for every clip whose person has a portrait.
 
-    Raises InputError as talkers do, and when nobody has a portrait.
+    Each clip's emotion is held at its intensity.
+
+    Raises:
+        InputError: As talkers do, or nobody has a portrait.
     """
     known = [clip for clip in clips if _portrait(corpus, clip).is_file()]
     if not known:
@@ -98,12 +102,16 @@ def of_talker(
     return Subject(make=make, clips=known)
 
 
-def of_folder(
+def build_film_subject(
     folder: Path, clips: Sequence[CorpusClip], window: FrameWindow, landmarker: Landmarker
 ) -> Subject:
-    """Reads films of every clip of those corpora of which there is any film. Raises InputError that
-    names every clip without one, and every film that cannot be read or does not last as long as the
-    `window` that is judged of its clip.
+    """Build the subject of a folder of films.
+
+    It covers every clip of those corpora of which there is any film.
+
+    Raises:
+        InputError: Names every clip without a film, and every film that cannot be read or is
+            shorter than the `window` to judge.
     """
     projects = {
         path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`callsheet train`: read the settings, bring corpus and trainer together, on this machine or on
-Ray workers.
+"""Train what `callsheet train` asks for, on this machine or on Ray workers.
 
-Not the training: `model/training` does that and knows neither files of settings nor Ray. The only
-door to TensorBoard's event files.
+Reads the settings file and connects the corpus with the trainer. `model/training` trains and knows
+neither settings files nor Ray. This module is the only door to TensorBoard's event files.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.progress import reporter
+from flows.progress import get_reporter
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from pipeline.frame_writer import FrameWriter
 
@@ -41,8 +40,10 @@ EVENTS = "events"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """The top of a settings file. Paths are relative to the file. `workers`: more than one are Ray
-    workers, on the cluster at `address` or on this machine. `threads`: of each worker.
+    """Top of a settings file; paths are relative to the file.
+
+    `workers`: more than one are Ray workers, on the cluster at `address` or on this machine.
+    `threads`: of each worker.
     """
 
     corpus: str = ""
@@ -53,8 +54,8 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What a training left. `seconds`: of this call, which may have gone on from an earlier one."""
+class TrainingSummary:
+    """Result of a training. `seconds`: of this call, which may have resumed an earlier one."""
 
     kind: str
     out: Path
@@ -62,59 +63,68 @@ class Trained:
     seconds: float
 
 
-def train(kind: str, config: Path) -> Trained:
-    """Train what `config` says and write it to the folder that it names. Raises InputError with
-    every problem of the settings.
+def train(kind: str, config: Path) -> TrainingSummary:
+    """Train what `config` describes and write it to the folder that it names.
+
+    Raises:
+        InputError: With every problem of the settings.
     """
     started = time.monotonic()
-    settings = read(kind, config)
-    out = beside(config, settings.out)
+    settings = read_settings(kind, config)
+    out = resolve_folder(config, settings.out)
     if settings.workers == 1:
         run_stages(kind, config)
     else:
         from flows.farm.training import run_on_workers
 
-        reporter().step(f"Training on {settings.workers} Ray workers, which tell of it in {out}")
+        get_reporter().step(
+            f"Training on {settings.workers} Ray workers, which tell of it in {out}"
+        )
         run_on_workers(
             partial(run_stages, kind, config.resolve()), settings.workers, address=settings.address
         )
-    return Trained(
-        kind=kind, out=out, digests=_digests(out, kind), seconds=time.monotonic() - started
+    return TrainingSummary(
+        kind=kind, out=out, digests=_read_digests(out, kind), seconds=time.monotonic() - started
     )
 
 
-def beside(config: Path, folder: str) -> Path:
-    """A folder that a settings file names: relative to the file, or of one's home."""
+def resolve_folder(config: Path, folder: str) -> Path:
+    """Resolve a folder of a settings file: relative to the file, or to `~`."""
     return config.parent / Path(folder).expanduser()
 
 
-def read(kind: str, config: Path) -> TrainSettings:
-    """The top of the settings file, when all of the file is in order."""
-    settings, _ = _read(kind, config)
+def read_settings(kind: str, config: Path) -> TrainSettings:
+    """Read the top of the settings file, after a check of the whole file."""
+    settings, _ = _read_all_settings(kind, config)
     return settings
 
 
 def run_stages(kind: str, config: Path, workers: Workers | None = None) -> None:
-    """In one worker: the corpus, then each stage of a training after the other."""
+    """Run the stages of a training one after another, in one worker."""
     import torch
 
     from model.training.workers import ALONE
     from pipeline.corpus import read as read_corpus
 
-    settings, stages = _read(kind, config)
+    settings, stages = _read_all_settings(kind, config)
     torch.set_num_threads(settings.threads)
-    corpus = read_corpus(beside(config, settings.corpus))
-    stage: Callable[..., None] = {"embedder": _embedder_and_bank, "diffusion": _diffusion}[kind]
-    stage(corpus, stages, beside(config, settings.out), workers or ALONE)
+    corpus = read_corpus(resolve_folder(config, settings.corpus))
+    stage: Callable[..., None] = {
+        "embedder": _train_embedder_and_bank,
+        "diffusion": _train_diffusion_stages,
+    }[kind]
+    stage(corpus, stages, resolve_folder(config, settings.out), workers or ALONE)
 
 
-def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
+def _train_embedder_and_bank(
+    corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers
+) -> None:
     from model.training import train_bank, train_embedder
     from model.training.run import TrainingRun
 
     for name in KINDS["embedder"]:
         wanted = stages[name]
-        with scalars(out / name, workers, wanted.steps) as report:
+        with report_scalars(out / name, workers, wanted.steps) as report:
             run = TrainingRun(out=out / name, report=report, workers=workers)
             if name == "embedder":
                 embedder = train_embedder.train(corpus, wanted, run)
@@ -122,20 +132,23 @@ def _embedder_and_bank(corpus: Any, stages: Mapping[str, Any], out: Path, worker
                 train_bank.train(corpus, embedder, wanted, run)
 
 
-def _diffusion(corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers) -> None:
+def _train_diffusion_stages(
+    corpus: Any, stages: Mapping[str, Any], out: Path, workers: Workers
+) -> None:
     from model.training import train_diffusion
     from model.training.run import TrainingRun
 
     wanted = train_diffusion.DiffusionStages(**stages)
     place = out / "diffusion"
-    with scalars(place, workers, wanted.steps) as report:
+    with report_scalars(place, workers, wanted.steps) as report:
         run = TrainingRun(out=place, report=report, workers=workers)
         train_diffusion.train(corpus, wanted, run, show=partial(_write_samples, place / "samples"))
 
 
 def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
-    """What a training shows on its way, as lossless films (frames, height, width, 3) of 25 frames a
-    second.
+    """Write samples of a training as lossless films of 25 frames a second.
+
+    Films are arrays (frames, height, width, 3).
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, film in films.items():
@@ -149,9 +162,10 @@ def _write_samples(folder: Path, step: int, films: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
-    """A report that moves the bar and writes TensorBoard scalars to `out/events`; silent in workers
-    that do not lead.
+def report_scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
+    """Yield a report that moves the bar and writes TensorBoard scalars to `out/events`.
+
+    The report does nothing in workers that do not lead.
     """
     from model.training.reporting import ignore_report
 
@@ -160,7 +174,7 @@ def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
         return
     from tensorboardX import SummaryWriter
 
-    reporter().step(f"Training: {out.name}")
+    get_reporter().step(f"Training: {out.name}")
     writers: list[SummaryWriter] = []
 
     def report(step: int, values: Mapping[str, float]) -> None:
@@ -168,7 +182,7 @@ def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
             writers.append(SummaryWriter(str(out / EVENTS), purge_step=step))
         for name, value in values.items():
             writers[0].add_scalar(name, value, step)
-        reporter().count(step + 1, steps)
+        get_reporter().count(step + 1, steps)
 
     try:
         yield report
@@ -177,8 +191,12 @@ def scalars(out: Path, workers: Workers, steps: int) -> Iterator[Report]:
             writer.close()
 
 
-def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
-    """The top of the file and the settings of each stage."""
+def _read_all_settings(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
+    """Read the top of the file and the settings of each stage.
+
+    Raises:
+        InputError: With every problem of the settings.
+    """
     from model.training import settings as tables
 
     if kind not in KINDS:
@@ -191,42 +209,45 @@ def _read(kind: str, config: Path) -> tuple[TrainSettings, dict[str, Any]]:
                 nearest=find_nearest(kind, KINDS),
             )
         )
-    given, file = _toml(config), str(config)
+    given, file = _read_toml(config), str(config)
     wanted = {name: given.pop(name, {}) for name in TABLES if name in given or name in KINDS[kind]}
     problems, stages = list[Problem](), dict[str, Any]()
     top = collect_problems(
         problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES)
     )
     for name, table in wanted.items():
-        stages[name] = collect_problems(problems, partial(_stage, name, table, file))
-    problems += _missing(given, config)
+        stages[name] = collect_problems(problems, partial(_read_stage, name, table, file))
+    problems += _find_missing_folders(given, config)
     if kind == "diffusion" and stages["diffusion"]:
         stages["diffusion"] = collect_problems(
-            problems, partial(_folders, stages["diffusion"], config)
+            problems, partial(_resolve_start_folders, stages["diffusion"], config)
         )
     if top and not problems:
-        problems += _undivided(_gone_through(kind, stages), top.workers, file)
+        problems += _find_uneven_batches(_select_trained_stages(kind, stages), top.workers, file)
     if problems or top is None:
         raise InputError(problems)
     return top, {name: stages[name] for name in KINDS[kind]}
 
 
-def _folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
-    """The folders that diffusion begins with, found from the settings file. Raises InputError when
-    they hold something else.
+def _resolve_start_folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
+    """Resolve the folders that diffusion starts from.
+
+    Raises:
+        InputError: A folder holds something else.
     """
     from model.training import train_diffusion
 
     named = {name: getattr(chosen, name) for name in ("start", "embedder", "bank", "cache")}
     found = replace(
-        chosen, **{name: str(beside(config, folder)) for name, folder in named.items() if folder}
+        chosen,
+        **{name: str(resolve_folder(config, folder)) for name, folder in named.items() if folder},
     )
     train_diffusion.check(found)
     return found
 
 
-def _gone_through(kind: str, stages: Mapping[str, Any]) -> dict[str, Any]:
-    """The stages that will be trained: not those before the one that diffusion begins after."""
+def _select_trained_stages(kind: str, stages: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the stages to train, without those that diffusion skips."""
     from model.training import train_diffusion
 
     if kind == "embedder":
@@ -235,8 +256,8 @@ def _gone_through(kind: str, stages: Mapping[str, Any]) -> dict[str, Any]:
     return {name: stages[name] for name in named}
 
 
-def _undivided(stages: Mapping[str, Any], workers: int, file: str) -> list[Problem]:
-    """Batches of which not every worker, and every slice of a worker, would get as much."""
+def _find_uneven_batches(stages: Mapping[str, Any], workers: int, file: str) -> list[Problem]:
+    """Find batches that do not divide equally among workers and their slices."""
     problems = list[Problem]()
     for name, stage in stages.items():
         column, parts = (
@@ -254,18 +275,18 @@ def _undivided(stages: Mapping[str, Any], workers: int, file: str) -> list[Probl
     return problems
 
 
-def _stage(name: str, table: object, file: str) -> Any:
+def _read_stage(name: str, table: object, file: str) -> Any:
     from model.training import settings as tables
 
     if not isinstance(table, dict):
         raise InputError(
             Problem(file=file, column=name, message="not a table", expected=f"[{name}]")
         )
-    return tables.read(_kind_of(name), table, file=file, name=name)
+    return tables.read(_choose_settings_class(name), table, file=file, name=name)
 
 
-def _kind_of(name: str) -> type[Any]:
-    """The settings that a table holds."""
+def _choose_settings_class(name: str) -> type[Any]:
+    """Choose the class of settings that a table holds."""
     from model.training import (
         train_autoencoder,
         train_bank,
@@ -285,8 +306,8 @@ def _kind_of(name: str) -> type[Any]:
     return kinds[name]
 
 
-def _missing(given: Mapping[str, object], config: Path) -> list[Problem]:
-    """What must be there and is not."""
+def _find_missing_folders(given: Mapping[str, object], config: Path) -> list[Problem]:
+    """Find folders that the settings must name or that must exist."""
     problems = [
         Problem(
             file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"'
@@ -295,20 +316,20 @@ def _missing(given: Mapping[str, object], config: Path) -> list[Problem]:
         if given.get(name, "") == ""
     ]
     corpus = given.get("corpus")
-    if isinstance(corpus, str) and corpus and not beside(config, corpus).is_dir():
+    if isinstance(corpus, str) and corpus and not resolve_folder(config, corpus).is_dir():
         problems.append(
             Problem(file=str(config), column="corpus", message="no such folder", got=corpus)
         )
     out = given.get("out")
-    if isinstance(out, str) and beside(config, out).is_file():
+    if isinstance(out, str) and resolve_folder(config, out).is_file():
         problems.append(
             Problem(file=str(config), column="out", message="a file, not a folder", got=out)
         )
     return problems
 
 
-def _digests(out: Path, kind: str) -> dict[str, str]:
-    """What stands finished: checkpoints by their place below `out`."""
+def _read_digests(out: Path, kind: str) -> dict[str, str]:
+    """Read the digests of finished checkpoints, by their path below `out`."""
     found = sorted({*out.glob("*/digest"), *out.glob("*/*/digest")})
     places = {place.parent.relative_to(out): place for place in found}
     return {
@@ -318,7 +339,7 @@ def _digests(out: Path, kind: str) -> dict[str, str]:
     }
 
 
-def _toml(config: Path) -> dict[str, Any]:
+def _read_toml(config: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(config.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

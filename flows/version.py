@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a version is made of and what it is while it is being made; and the production's finishing
-settings as the stages take them.
-"""
+"""A delivered version: its inputs, its draft and its result; settings of the finishing."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from pipeline.script.settings import SHOT_REFERENCE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionInputs:
-    """All that a version is made of."""
+    """All inputs of a version."""
 
     shots: Sequence[Shot]
     takes: Sequence[Take]
@@ -34,47 +32,46 @@ class VersionInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A version that is being made: what each pass renders, the folder it is written into, its
-    files by profile, and its stems.
+    """A version in progress: its passes, its folder, its files by profile, and its stems.
 
-    The first pass is the one that other things (captions, contact sheet) are made for. `shown`: the
-    captions on the frames of the programme.
+    Captions and the contact sheet are made for the first pass. `captions_on_frames`: the captions
+    timed to the programme.
     """
 
     project: Project
-    reel: VersionInputs
+    inputs: VersionInputs
     passes: Sequence[DeliveryPass]
     master: master_mix.MasterSound
     name: str
     folder: Path
     files: Mapping[str, Path]
-    shown: Sequence[Caption]
+    captions_on_frames: Sequence[Caption]
     stems: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def cuts(self) -> Sequence[Cut]:
-        """The edit list of the first pass."""
+        """Edit list of the first pass."""
         return self.passes[0].cuts
 
     @property
     def job(self) -> DeliveryJob:
-        """The job of the first pass."""
+        """Job of the first pass."""
         return self.passes[0].job
 
-    def pass_of(self, profile: str) -> DeliveryPass:
-        """The pass that renders a profile."""
+    def find_pass(self, profile: str) -> DeliveryPass:
+        """Find the pass that renders a profile."""
         return next(
             one for one in self.passes if profile in {made.name for made in one.job.profiles}
         )
 
-    def profile(self, name: str) -> Profile:
-        """A profile of its files."""
-        return next(made for made in self.pass_of(name).job.profiles if made.name == name)
+    def find_profile(self, name: str) -> Profile:
+        """Find a profile by name."""
+        return next(made for made in self.find_pass(name).job.profiles if made.name == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A version that stands: its name, folder, files and checks."""
+    """A finished version: its name, folder, files and checks."""
 
     name: str
     folder: Path
@@ -87,9 +84,10 @@ class Version:
         return qc.select_failures(self.checks)
 
 
-def look_settings(project: Project, shots: Sequence[Shot]) -> LookSettings:
-    """What shots are matched to: the production's look, and before it what the actor sheet names
-    for a character.
+def build_look_settings(project: Project, shots: Sequence[Shot]) -> LookSettings:
+    """Build the settings of the colour match from the production's look.
+
+    A look that the actor sheet names for a character takes precedence.
     """
     look = project.production.look
     own = {
@@ -116,7 +114,7 @@ def look_settings(project: Project, shots: Sequence[Shot]) -> LookSettings:
     )
 
 
-def loudness_settings(project: Project) -> LoudnessSettings:
-    """How loud the programme is."""
+def build_loudness_settings(project: Project) -> LoudnessSettings:
+    """Build the loudness settings of the programme."""
     wanted = project.production.delivery
     return LoudnessSettings(target_lufs=wanted.loudness_lufs, peak_dbtp=wanted.peak_dbtp)

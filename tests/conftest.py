@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from flows.farm.cluster import keep_to_loopback
 
-settle()  # before any test module imports an engine: some read their environment then
+configure_engines()  # before any test module imports an engine: some read their environment then
 
 # A property is about results; how long one example takes on a busy machine is not a finding. CI
 # draws the same examples every time: it tells what a change did, not what luck found. Everybody
@@ -83,7 +83,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find
     both by themselves."""
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-    settle()
+    configure_engines()
     keep_to_loopback()
     import ray
     from prefect.server.api.server import SubprocessASGIServer

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flows.doctor import places as doctor_places
 from flows.doctor.finding import SETUP, Finding, report_failure, report_ok, report_warning
-from flows.inventory import inventory, is_here
+from flows.inventory import are_weights_present, list_weights
 from manifests.errors import InputError
 from model import weights
 from model.weight_catalogue import CATALOGUE
@@ -182,7 +182,7 @@ def _check_weights() -> Iterator[Finding]:
 
 
 def _check_licences() -> Finding:
-    here = [row for row in inventory() if is_here(row)]
+    here = [row for row in list_weights() if are_weights_present(row)]
     unclear = [row.name for row in here if row.commercial != "yes"]
     found = f"{len(here) - len(unclear)} of {len(here)} weights clearly allow commercial use"
     if unclear:

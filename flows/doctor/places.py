@@ -15,7 +15,7 @@ from pathlib import Path
 
 import flows
 from flows.doctor.finding import Finding, report_failure, report_ok, report_warning
-from flows.inputs import read_inputs, weights_used
+from flows.inputs import list_weights_used, read_inputs
 from flows.project import Project, open_project
 from manifests.errors import InputError, ToolError
 from model import weights
@@ -201,7 +201,7 @@ def _check_inputs(project: Project) -> Finding:
 def _check_licence_profile(project: Project) -> Finding:
     licences = project.production.licences
     try:
-        used = weights_used(project)
+        used = list_weights_used(project)
     except InputError as error:
         return report_failure(
             "licence profile",

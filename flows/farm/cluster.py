@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from manifests.errors import ToolError
 
 OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
@@ -30,7 +30,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     `cpus`: CPUs of a Ray started here, 0 for all. Raises ToolError when the cluster does not
     answer.
     """
-    settle()
+    configure_engines()
     address = address or os.environ.get("RAY_ADDRESS", "")
     if not address:
         keep_to_loopback()

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from flows.farm import shared
 from flows.farm.shot_tasks import FailureKind, ShotTask
 from manifests import layout
@@ -111,7 +111,7 @@ class Worker:
 
     def __init__(self, job: FarmJob) -> None:
         """Load nothing yet."""
-        settle()
+        configure_engines()
         self._job = job
         self._name = f"{socket.gethostname()}/{os.getpid()}"
         self._steps = 0

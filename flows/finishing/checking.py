@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from flows.finishing.sidecars import read_grades
 from flows.ledger.marks import check_marks
-from flows.version import Draft, loudness_settings
+from flows.version import Draft, build_loudness_settings
 from manifests.delivery_rows import Check
 from manifests.rows import Actor, Cue, Cut
 from manifests.timebase import MASTER_HZ
@@ -54,13 +54,13 @@ def check_version(draft: Draft) -> list[Check]:
     ]
     checks += _check_captions(draft)
     checks += _check_edits(draft)
-    leads = {profile: draft.pass_of(profile).job.lead_frames for profile in draft.files}
+    leads = {profile: draft.find_pass(profile).job.lead_frames for profile in draft.files}
     levels = check_tracks(draft, rate=draft.job.picture.rate, leads=leads)
     checks += check_marks(draft.cuts, version=draft.name) + levels + _check_pictures(draft)
     return checks + [
         _check_watermark(draft, profile)
         for profile in draft.files
-        if draft.pass_of(profile).job.code
+        if draft.find_pass(profile).job.code
     ]
 
 
@@ -82,7 +82,7 @@ def _check_edits(draft: Draft) -> list[Check]:
 
 def _check_watermark(draft: Draft, profile: str) -> Check:
     """Check that the watermark of a file can be read from it."""
-    code = draft.pass_of(profile).job.code
+    code = draft.find_pass(profile).job.code
     found = watermark.find_watermark(draft.files[profile])
     value = f"{found.code}, {found.strength:g} standard deviations" if found else "not found"
     verdict = "pass" if found and found.code == code else "fail" if found else "warn"
@@ -146,8 +146,8 @@ def _report_unsigned(draft: Draft, profile: str) -> Check:
 
 
 def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
-    part = draft.pass_of(profile)
-    width, height = draft.profile(profile).size or part.job.picture.size
+    part = draft.find_pass(profile)
+    width, height = draft.find_profile(profile).size or part.job.picture.size
     picture, lead = part.job.picture, part.job.lead_frames / part.job.picture.rate
     end = edit_list.count_frames(part.cuts) / picture.rate + lead
     cards = [(Fraction(0), lead), (end, part.frames / picture.rate)]
@@ -156,7 +156,7 @@ def _expect_media(draft: Draft, profile: str) -> qc.ExpectedMedia:
         rate=picture.rate,
         width=width,
         height=height,
-        loudness=loudness_settings(draft.project),
+        loudness=build_loudness_settings(draft.project),
         missed_lu=draft.master.missed_lu,
         speech=[
             (float(lead) + cue.start / MASTER_HZ, float(lead) + cue.end / MASTER_HZ)
@@ -171,10 +171,14 @@ def _check_captions(draft: Draft) -> list[Check]:
     rate = draft.job.picture.rate
     rules = caption_rules.choose_rules(draft.project.production.language)
     findings = caption_lint.lint_captions(
-        draft.shown, rate=rate, shot_changes=_list_shot_changes(draft), rules=rules
+        draft.captions_on_frames, rate=rate, shot_changes=_list_shot_changes(draft), rules=rules
     )
     return check_captions.check_captions(
-        draft.shown, _select_spoken_cues(draft), findings, version=draft.name, rate=rate
+        draft.captions_on_frames,
+        _select_spoken_cues(draft),
+        findings,
+        version=draft.name,
+        rate=rate,
     )
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from flows import listening
 from flows.finishing import episode
 from flows.inputs import read_inputs
-from flows.lease import held
-from flows.project import Project, done, open_project
+from flows.lease import hold_lease
+from flows.project import Project, find_done_takes, open_project
 from flows.version import Version, VersionInputs
 from manifests import identity
 from manifests.errors import InputError, Problem
@@ -41,7 +41,7 @@ def conform(
     """
     project = open_project(folder, out)
     inputs = _read_rendered_inputs(project)
-    with held(project.root, purpose="conform", wait_seconds=wait_seconds):
+    with hold_lease(project.root, purpose="conform", wait_seconds=wait_seconds):
         before = episode.build_cuts(project, inputs, episode.match_colours(project, inputs))
         cuts = conform_cuts(before, edited)
         version = episode.make_version(project, inputs, cuts)
@@ -60,7 +60,7 @@ def _read_rendered_inputs(project: Project) -> VersionInputs:
     """Read what the recorded cut is made of. Raises InputError when takes are missing."""
     recordings = listening.find_ingested_recordings(project, read_inputs(project))
     shots = project.store.read_current(Shot)
-    takes = done(project, shots)
+    takes = find_done_takes(project, shots)
     missing = [shot for shot in shots if shot.shot_id not in takes]
     if recordings is None or not shots or missing:
         count = f"{len(missing)} of {len(shots)} shots have no take"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.finishing import sidecars
-from flows.progress import reporter
+from flows.progress import get_reporter
 from flows.project import Project
-from flows.version import Draft, VersionInputs, loudness_settings
+from flows.version import Draft, VersionInputs, build_loudness_settings
 from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
 from manifests.rows import Cut
@@ -68,7 +68,7 @@ def render_passes(passes: Sequence[DeliveryPass], *, folder: Path) -> dict[str, 
     files: dict[str, Path] = {}
     for part in passes:
         files |= deliver.render_profiles(
-            part.cuts, part.job, folder=folder, progress=reporter().count
+            part.cuts, part.job, folder=folder, progress=get_reporter().count
         )
     return files
 
@@ -182,7 +182,7 @@ def _build_job(
     picture = Picture(width=size[0], height=size[1], rate=production.rate)
     samples = sample_of_frame(edit_list.count_frames(cuts), picture.rate)
     sound_id = master_mix.compute_sound_id(
-        inputs.recordings, samples=samples, settings=loudness_settings(project)
+        inputs.recordings, samples=samples, settings=build_loudness_settings(project)
     )
     job = DeliveryJob(
         picture=picture,

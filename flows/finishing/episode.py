@@ -13,11 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flows.finishing import checking, deliveries, hls_playlists, recorded, sidecars
-from flows.progress import reporter
+from flows.progress import get_reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import Draft, Version, VersionInputs, look_settings, loudness_settings
+from flows.version import (
+    Draft,
+    Version,
+    VersionInputs,
+    build_look_settings,
+    build_loudness_settings,
+)
 from manifests import layout
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade, Shot, Take
@@ -35,9 +41,9 @@ def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
     grades = grading.grade_shots(
         shots,
         takes,
-        look=look_settings(project, shots),
+        look=build_look_settings(project, shots),
         root=project.root,
-        progress=reporter().count,
+        progress=get_reporter().count,
     )
     recorded.record_grades(project, grades)
     return grades
@@ -63,7 +69,7 @@ def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliver
     shots, takes = _drop_slates(inputs)
     take_of = {take.shot_id: take for take in takes}
     pairs = [(shot, take_of[shot.shot_id]) for shot in shots if shot.shot_id in take_of]
-    ids = grading.compute_grade_ids(pairs, look_settings(project, shots))
+    ids = grading.compute_grade_ids(pairs, build_look_settings(project, shots))
     grades = recorded.find_grades(project, ids)
     if grades is None:
         return None
@@ -87,7 +93,10 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
     name = versions.name_next_version(place)
     samples = sample_of_frame(edit_list.count_frames(cuts), project.production.rate)
     master = master_mix.render_master(
-        inputs.recordings, samples=samples, settings=loudness_settings(project), root=project.root
+        inputs.recordings,
+        samples=samples,
+        settings=build_loudness_settings(project),
+        root=project.root,
     )
     passes = deliveries.plan_passes(project, inputs, cuts, version=name)
     with versions.stage_version(place, name) as folder:
@@ -99,10 +108,10 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
             name=name,
             folder=folder,
             files=deliveries.render_passes(passes, folder=folder),
-            shown=sidecars.compose_captions(project, inputs, cuts),
+            captions_on_frames=sidecars.compose_captions(project, inputs, cuts),
             stems=deliveries.write_stems(project, inputs, master, folder=folder),
         )
-        reporter().step("Captions, timeline, contact sheet, checks")
+        get_reporter().step("Captions, timeline, contact sheet, checks")
         _write_sidecars(draft, cuts, at=place / name)
         version = _check_draft(draft)
         export.write_report(project, version, cuts)
@@ -115,7 +124,7 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
 
 def _write_sidecars(draft: Draft, cuts: Sequence[Cut], *, at: Path) -> None:
     project, inputs, folder, first = draft.project, draft.inputs, draft.folder, draft.passes[0]
-    delayed = captions.delay_captions(draft.shown, first.job.lead_frames)
+    delayed = captions.delay_captions(draft.captions_on_frames, first.job.lead_frames)
     sidecars.write_captions(project, delayed, folder=folder)
     sidecars.write_timeline(project, inputs, cuts, folder=folder, at=at)
     video = draft.files[first.job.profiles[0].name]

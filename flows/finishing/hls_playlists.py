@@ -36,7 +36,7 @@ def write_playlists(draft: Draft) -> list[Check]:
     files = _list_rendition_files(draft)
     if not files:
         return []
-    wanted = draft.shown and not draft.project.production.delivery.burn_captions
+    wanted = draft.captions_on_frames and not draft.project.production.delivery.burn_captions
     master = hls.write_playlists(
         files[0].parent,
         [hls.open_rendition(path) for path in files],

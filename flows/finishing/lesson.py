@@ -15,12 +15,18 @@ from flows.finishing import checking, lesson_files, recorded, sidecars
 from flows.finishing.lesson_checks import check_lesson
 from flows.finishing.lesson_files import identify_file
 from flows.finishing.lesson_layout import LessonLayout, lay_out_lesson, list_profiles
-from flows.lesson_inputs import read_script, words_of
-from flows.progress import reporter
+from flows.lesson_inputs import load_emotion_words, read_script
+from flows.progress import get_reporter
 from flows.project import Project
 from flows.review import export
 from flows.trust import consents
-from flows.version import Draft, Version, VersionInputs, look_settings, loudness_settings
+from flows.version import (
+    Draft,
+    Version,
+    VersionInputs,
+    build_look_settings,
+    build_loudness_settings,
+)
 from manifests import layout
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade, Shot
@@ -46,9 +52,9 @@ def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
         for grade in grading.grade_shots(
             shots,
             inputs.takes,
-            look=look_settings(project, shots),
+            look=build_look_settings(project, shots),
             root=project.root,
-            progress=reporter().count,
+            progress=get_reporter().count,
         )
     ]
     recorded.record_grades(project, grades)
@@ -83,11 +89,14 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
     _render_sections(project, lesson, name)
     samples = sample_of_frame(lesson.frames, project.production.rate)
     master = master_mix.render_master(
-        inputs.recordings, samples=samples, settings=loudness_settings(project), root=project.root
+        inputs.recordings,
+        samples=samples,
+        settings=build_loudness_settings(project),
+        root=project.root,
     )
     sound = master_mix.locate_master(master.sound_id, root=project.root)
     with versions.stage_version(place, name) as folder:
-        reporter().step("Chapters, captions, transcript, checks")
+        get_reporter().step("Chapters, captions, transcript, checks")
         base = [cut for cut in cuts if not cut.layer]
         draft = Draft(
             project=project,
@@ -97,7 +106,7 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
             name=name,
             folder=folder,
             files=lesson_files.join_sections(project, lesson, sound, folder),
-            shown=sidecars.compose_captions(project, inputs, base),
+            captions_on_frames=sidecars.compose_captions(project, inputs, base),
         )
         version = _write_version(draft, lesson)
         export.write_report(project, version, cuts)
@@ -111,7 +120,7 @@ def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -
 def _render_sections(project: Project, lesson: LessonLayout, version: str) -> None:
     """Render the sections that are new, and record how many were."""
     fresh = render_sections.render_sections(
-        lesson.composed, lesson.making, list_profiles(project), progress=reporter().count
+        lesson.composed, lesson.making, list_profiles(project), progress=get_reporter().count
     )
     detail = f"{fresh} of {len(lesson.composed)} rendered"
     project.store.append([new_event("sections", version, actor="callsheet", detail=detail)])
@@ -138,10 +147,10 @@ def _group_shots(project: Project, inputs: VersionInputs) -> list[list[Shot]]:
     A group is a section, or all shots when they match a shot of the lesson itself.
     """
     shots = [shot for shot in inputs.shots if shot.talker != SLATE and shot.layer == 0]
-    if look_settings(project, shots).reference_shot:
+    if build_look_settings(project, shots).reference_shot:
         return [shots]
     stretches = timing.lay_out_sections(
-        read_script(project, words_of(project)),
+        read_script(project, load_emotion_words(project)),
         inputs.cues,
         inputs.shots,
         rate=project.production.rate,
@@ -161,6 +170,6 @@ def _compute_grade_ids(project: Project, inputs: VersionInputs) -> dict[str, str
     for group in _group_shots(project, inputs):
         ids |= grading.compute_grade_ids(
             [(shot, takes[shot.shot_id]) for shot in group if shot.shot_id in takes],
-            look_settings(project, group),
+            build_look_settings(project, group),
         )
     return ids

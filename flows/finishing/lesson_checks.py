@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from flows.finishing import checking
 from flows.finishing.lesson_layout import LessonLayout
-from flows.version import Draft, loudness_settings
+from flows.version import Draft, build_loudness_settings
 from manifests.delivery_rows import Check
 from manifests.timebase import MASTER_HZ
 from pipeline.checks import check_captions, check_edit, check_picture, qc
@@ -47,7 +47,7 @@ def _expect_media(draft: Draft, lesson: LessonLayout) -> qc.ExpectedMedia:
         rate=picture.rate,
         width=picture.width,
         height=picture.height,
-        loudness=loudness_settings(draft.project),
+        loudness=build_loudness_settings(draft.project),
         missed_lu=draft.master.missed_lu,
         speech=[(cue.start / MASTER_HZ, cue.end / MASTER_HZ) for cue in cues if cue.start >= 0],
         still=[
@@ -60,9 +60,11 @@ def _check_captions(draft: Draft, lesson: LessonLayout) -> list[Check]:
     rate = lesson.making.picture.rate
     changes = [cut.start_frame for cut in lesson.cuts if not cut.layer]
     rules = caption_rules.choose_rules(draft.project.production.language)
-    findings = caption_lint.lint_captions(draft.shown, rate=rate, shot_changes=changes, rules=rules)
+    findings = caption_lint.lint_captions(
+        draft.captions_on_frames, rate=rate, shot_changes=changes, rules=rules
+    )
     return check_captions.check_captions(
-        draft.shown, draft.inputs.cues, findings, version=draft.name, rate=rate
+        draft.captions_on_frames, draft.inputs.cues, findings, version=draft.name, rate=rate
     )
 
 

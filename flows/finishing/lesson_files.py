@@ -13,7 +13,7 @@ from flows.finishing import sidecars
 from flows.finishing.lesson_layout import LessonLayout, list_profiles
 from flows.project import Project
 from flows.review import export
-from flows.version import Draft, VersionInputs, loudness_settings
+from flows.version import Draft, VersionInputs, build_loudness_settings
 from manifests import identity, layout
 from manifests.delivery_rows import Deliverable
 from manifests.timebase import sample_of_frame
@@ -62,7 +62,7 @@ def join_sections(
 def write_texts(draft: Draft, lesson: LessonLayout) -> None:
     """Write captions, chapters, transcript, and a list of the sections for people and programs."""
     production, rate = draft.project.production, draft.project.production.rate
-    sidecars.write_captions(draft.project, draft.shown, folder=draft.folder)
+    sidecars.write_captions(draft.project, draft.captions_on_frames, folder=draft.folder)
     entries = transcript.build_entries(
         lesson.stretches, lesson.script, draft.inputs.cues, lesson.making.slides
     )
@@ -190,7 +190,7 @@ def identify_file(
     ]
     samples = sample_of_frame(lesson.frames, project.production.rate)
     sound_id = master_mix.compute_sound_id(
-        inputs.recordings, samples=samples, settings=loudness_settings(project)
+        inputs.recordings, samples=samples, settings=build_loudness_settings(project)
     )
     named = [[stretch.chapter, stretch.section.title] for stretch in lesson.stretches]
     extras = [

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.lesson_inputs import base_layout, read_script, words_of
+from flows.lesson_inputs import load_emotion_words, parse_base_layout, read_script
 from flows.project import Project
 from flows.version import VersionInputs
 from manifests.rows import Cut, Grade
@@ -54,7 +54,7 @@ def lay_out_lesson(
     Raises InputError when the script or the slides cannot be used (any more).
     """
     production = project.production
-    script = read_script(project, words_of(project))
+    script = read_script(project, load_emotion_words(project))
     picture = Picture(width=production.width, height=production.height, rate=production.rate)
     stills = slides.read(
         production.resolve_path(production.lesson.slides), size=picture.size, root=project.root
@@ -65,7 +65,7 @@ def lay_out_lesson(
         slides={slide.name: slide for slide in stills},
         takes={take.shot_id: take for take in inputs.takes},
         grades={grade.shot_id: grade for grade in grades},
-        base=base_layout(project),
+        base=parse_base_layout(project),
         burn_in=production.delivery.burn_in,
     )
     stretches = timing.lay_out_sections(script, inputs.cues, inputs.shots, rate=picture.rate)

@@ -28,7 +28,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 
 from flows.episode import Outcome, episode
-from flows.lease import held
+from flows.lease import hold_lease
 from flows.night.nightly import DONE, SOME_LEFT, NightOptions, run_night
 from flows.night.summary import format_headline
 from flows.project import open_project
@@ -77,7 +77,7 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 @flow(name="render", persist_result=False)
 def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
     """Run `callsheet render` as a deployment: one whole production, under its lease."""
-    with held(open_project(Path(folder)).root, purpose="render, by Prefect"):
+    with hold_lease(open_project(Path(folder)).root, purpose="render, by Prefect"):
         return episode(folder, ray=ray, workers=workers)
 
 

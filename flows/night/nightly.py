@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.engines import orchestrated
-from flows.lease import BusyError, held
+from flows.engines import run_prefect_server
+from flows.lease import BusyError, hold_lease
 from flows.night.budget import NightLimits, read_limits
 from flows.night.pending import DEPTH, examine_production, find_productions
 from flows.night.report import report_crash, report_outcome, report_refusal
@@ -34,7 +34,7 @@ from flows.night.summary import (
     write_summary,
 )
 from flows.night.webhook import Webhook, post_message, read_webhook
-from flows.progress import reporter
+from flows.progress import get_reporter
 from flows.project import open_project
 from manifests import layout
 from manifests.errors import InputError, Problem, ToolError, collect_problems
@@ -165,7 +165,7 @@ class _RunningNight:
         known = ProductionReport(
             name=name, state="left", waiting_since=self._before.get(name, self._place.name)
         )
-        reporter().step(f"Checking {name}")
+        get_reporter().step(f"Checking {name}")
         return Candidate(
             folder=folder,
             report=self._run_guarded(
@@ -184,7 +184,7 @@ class _RunningNight:
         return self.summary.limits.worker_seconds - self.summary.seconds
 
     def _render(self, candidate: Candidate) -> ProductionReport:
-        reporter().step(f"Rendering {candidate.report.name}")
+        get_reporter().step(f"Rendering {candidate.report.name}")
         return self._run_guarded(candidate.report, lambda: self._render_locked(candidate))
 
     def _render_locked(self, candidate: Candidate) -> ProductionReport:
@@ -192,11 +192,11 @@ class _RunningNight:
 
         project = open_project(candidate.folder)
         budget = self._remaining_budget()
-        with held(project.root, purpose="nightly"):
+        with hold_lease(project.root, purpose="nightly"):
             now = examine_production(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # another run rendered it since the night began
                 return now
-            with orchestrated():
+            with run_prefect_server():
                 outcome: Outcome = episode(
                     str(candidate.folder),
                     ray=self._options.ray,

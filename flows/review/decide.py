@@ -18,7 +18,7 @@ from flows import corrections
 from flows.ledger import shot_decisions
 from flows.ledger.retakes import RetakeRequest, retake
 from flows.ledger.shot_decisions import DecisionDraft
-from flows.lesson_inputs import words_of
+from flows.lesson_inputs import load_emotion_words
 from flows.review.decision_requests import DecisionRequest
 from flows.review.snapshot import Snapshot
 from flows.trust import waivers
@@ -126,7 +126,7 @@ def _draft_retake(request: DecisionRequest, snapshot: Snapshot, *, by: str) -> D
         new_seed=words["seed"] == "new",
         emotion=words["emotion"],
         intensity=words["intensity"],
-        words=words_of(snapshot.project) if words["emotion"] else {},
+        words=load_emotion_words(snapshot.project) if words["emotion"] else {},
     )
     draft = retake(request.shots, wanted, by=by)
     if words["note"]:

@@ -18,7 +18,7 @@ from flows.review.available_media import (
     has_sound,
 )
 from flows.review.snapshot import Snapshot
-from flows.version import loudness_settings
+from flows.version import build_loudness_settings
 from manifests.rows import Cut, Shot, Take
 from manifests.timebase import sample_of_frame
 from pipeline.assemble import assemble, master_mix
@@ -96,7 +96,7 @@ def make_master(snapshot: Snapshot) -> Path | None:
     if not snapshot.shots or not has_sound(snapshot):
         return None
     samples = sample_of_frame(count_timeline_frames(snapshot), snapshot.project.production.rate)
-    settings, root = loudness_settings(snapshot.project), snapshot.project.root
+    settings, root = build_loudness_settings(snapshot.project), snapshot.project.root
     path = master_mix.locate_master(
         master_mix.compute_sound_id(snapshot.recordings, samples=samples, settings=settings),
         root=root,

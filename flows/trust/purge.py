@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.lease import held
+from flows.lease import hold_lease
 from flows.project import Project
 from flows.trust import remote_copies
 from flows.trust.consents import PURGED, begin_purge, list_delivered_files, list_withdrawals
@@ -106,7 +106,7 @@ def carry_out_purge(project: Project, purge: PurgePlan, *, by: str, reason: str 
     }
     if not begun.issuperset(purge.covers):
         begin_purge(project, purge.person, covers=purge.covers, by=by, reason=reason)
-    with held(project.root, purpose="purge"):
+    with hold_lease(project.root, purpose="purge"):
         # plan again: a run may have made more since
         purge = plan_purge(project, purge.person, covers=purge.covers)
         freed = purge.bytes

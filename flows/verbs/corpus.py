@@ -13,7 +13,7 @@ from flows.view.screen import DONE, SOME_FAILED, complain, print_table, say, say
 from manifests.plurals import count_nouns
 
 if TYPE_CHECKING:
-    from flows.corpus import Filled
+    from flows.corpus import CorpusSummary
 
 app = group(
     help="Prepare corpora for training: make a synthetic one, read a published one, list clips.",
@@ -45,10 +45,10 @@ def make(
     infra/corpus.sh makes both.
     """
     from flows import corpus
-    from flows.progress import bars
+    from flows.progress import show_progress
 
-    with bars():
-        filled = corpus.make(folder, identities=identities, seed=seed, jobs=jobs, only=only)
+    with show_progress():
+        filled = corpus.make_corpus(folder, identities=identities, seed=seed, jobs=jobs, only=only)
     return _report(filled, as_json)
 
 
@@ -68,10 +68,10 @@ def read(
     Clips that are left out are listed with the reason.
     """
     from flows import corpus
-    from flows.progress import bars
+    from flows.progress import show_progress
 
-    with bars():
-        filled = corpus.read(name, source, folder, jobs=jobs)
+    with show_progress():
+        filled = corpus.prepare_corpus(name, source, folder, jobs=jobs)
     return _report(filled, as_json)
 
 
@@ -87,7 +87,7 @@ def list_clips(
     """
     from flows import corpus
 
-    clips = corpus.listed(folder, split)
+    clips = corpus.list_clips(folder, split)
     if as_json:
         say_json(clips)
     else:
@@ -97,7 +97,7 @@ def list_clips(
     return DONE
 
 
-def _report(filled: Filled, as_json: bool) -> int:
+def _report(filled: CorpusSummary, as_json: bool) -> int:
     """Print what a corpus holds now, and which clips were left out."""
     if as_json:
         say_json(filled)

@@ -64,10 +64,10 @@ def evaluate(
 
     Values have 95 % intervals and stand beside those of the corpus' own clips.
     """
-    from flows.evaluate import Request, evaluate
-    from flows.progress import bars
+    from flows.evaluate import EvaluationRequest, evaluate
+    from flows.progress import show_progress
 
-    request = Request(
+    request = EvaluationRequest(
         corpus=corpus,
         out=out,
         clips=clips,
@@ -80,7 +80,7 @@ def evaluate(
         train=train,
         foreign=tuple(foreign or ()),
     )
-    with bars():
+    with show_progress():
         evaluation = evaluate(request)
     if as_json:
         say_json(evaluation)

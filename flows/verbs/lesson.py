@@ -36,9 +36,9 @@ def course(root: CourseFolder, ray: Ray = "", workers: Workers = 0, as_json: Jso
     """Render every lesson of a course that is out of date, and write a list (course.json)."""
     from flows.night.course import render_course
     from flows.night.nightly import NightOptions
-    from flows.progress import bars
+    from flows.progress import show_progress
 
-    with bars():
+    with show_progress():
         rendered = render_course(root, NightOptions(ray=ray, workers=workers))
     if as_json:
         say_json(

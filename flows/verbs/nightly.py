@@ -57,7 +57,7 @@ def nightly(
     The night ends at its deadline, or when its budget is spent.
     """
     from flows.night.nightly import NightOptions, run_night
-    from flows.progress import bars
+    from flows.progress import show_progress
 
     # when a service manager stops it, the summary still says so
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -72,7 +72,7 @@ def nightly(
         webhook=webhook,
         webhook_private=webhook_private,
     )
-    with bars():
+    with show_progress():
         summary = run_night(root, asked)
     if as_json:
         from flows.night.summary import to_json_values

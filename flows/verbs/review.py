@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.progress import bars, reporter
+from flows.progress import get_reporter, show_progress
 from flows.verbs.options import Folder, Json, Out, group
 from flows.view.screen import DONE, complain, say, say_json, shorten_path
 from manifests.plurals import count_nouns
@@ -83,10 +83,10 @@ def _export(project: Project, folder: Path, *, reviewer: str, as_json: bool) -> 
     from flows.review.export import export_page
     from flows.review.snapshot import read_snapshot
 
-    with bars():
-        reporter().step("Making copies for the browser")
+    with show_progress():
+        get_reporter().step("Making copies for the browser")
         page = export_page(
-            read_snapshot(project), folder, reviewer=reviewer, progress=reporter().count
+            read_snapshot(project), folder, reviewer=reviewer, progress=get_reporter().count
         )
     say_json({"page": page}) if as_json else say(
         f"{shorten_path(page)} opens without a server; import its notes.json with --import"

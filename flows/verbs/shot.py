@@ -65,7 +65,7 @@ def retry(
 ) -> int:
     """Try failed shots again, or make another take with a new seed, emotion or intensity."""
     from flows.ledger.retakes import RetakeRequest, retake
-    from flows.lesson_inputs import words_of
+    from flows.lesson_inputs import load_emotion_words
 
     chosen = _select(folder, shots, out)
     request = RetakeRequest(
@@ -73,7 +73,7 @@ def retry(
         new_seed=new_seed,
         emotion=emotion,
         intensity=intensity,
-        words=words_of(chosen.project) if emotion else {},
+        words=load_emotion_words(chosen.project) if emotion else {},
     )
     return _commit(chosen, retake(chosen.shots, request, by=_current_user()), as_json)
 

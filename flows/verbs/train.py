@@ -23,10 +23,10 @@ Config = Annotated[
 @app.command()
 def train(kind: Kind, config: Config, as_json: Json = False) -> int:
     """Train on a corpus. A stopped training continues where it was."""
-    from flows.progress import bars
+    from flows.progress import show_progress
     from flows.train import train as run
 
-    with bars():
+    with show_progress():
         trained = run(kind, config)
     if as_json:
         say_json(trained)

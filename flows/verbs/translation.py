@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.lesson_inputs import read_script, words_of
+from flows.lesson_inputs import load_emotion_words, read_script
 from flows.project import Project, open_project
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem
@@ -67,7 +67,7 @@ def _read_lesson(folder: Path) -> tuple[Project, LessonScript]:
                 got=project.production.kind,
             )
         )
-    return project, read_script(project, words_of(project))
+    return project, read_script(project, load_emotion_words(project))
 
 
 def _write(path: Path, text: str) -> None:

@@ -23,12 +23,15 @@ app = group(
 @app.command("list")
 def weights_list(as_json: Json = False) -> int:
     """List every weight file: its purpose, source and licence, and whether it is here."""
-    from flows.inventory import inventory, is_here
+    from flows.inventory import are_weights_present, list_weights
 
     if as_json:
-        say_json([{**asdict(row), "here": is_here(row)} for row in inventory()])
+        say_json([{**asdict(row), "here": are_weights_present(row)} for row in list_weights()])
         return DONE
-    rows = [(r.name, is_here(r), r.purpose, r.source, r.licence, r.commercial) for r in inventory()]
+    rows = [
+        (r.name, are_weights_present(r), r.purpose, r.source, r.licence, r.commercial)
+        for r in list_weights()
+    ]
     print_table(("name", "here", "for", "from", "licence", "commercial use"), rows)
     return DONE
 

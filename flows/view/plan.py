@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import CurrentCut, listen_and_cut
-from flows.inputs import Inputs, open_inputs, weights_used
+from flows.inputs import Inputs, list_weights_used, open_inputs
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
 from flows.project import Project
 from flows.view.listen import format_conflicts, list_conflicts, list_notes
@@ -125,7 +125,7 @@ def _list_permissions(project: Project, inputs: Inputs) -> Mapping[str, list[dic
             "licence": row.licence,
             "commercial": row.commercial,
         }
-        for row in weights_used(project)
+        for row in list_weights_used(project)
     ]
     shown = {actor.actor for actor in inputs.actors}
     consents = [

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from flows.engines import settle
+from flows.engines import configure_engines
 from flows.farm.cluster import keep_to_loopback
 from flows.farm.farm_settings import FarmCallbacks, FarmSettings
 from flows.farm.pool import make_takes
@@ -115,7 +115,7 @@ def test_storage_that_fails_one_call_of_twenty_gives_the_same_film(
 def test_a_node_dies_another_is_slow_one_returns_and_every_shot_is_made_once(
     prepared: Path, tmp_path: Path
 ) -> None:
-    settle()
+    configure_engines()
     keep_to_loopback()
     import ray
     from ray.cluster_utils import Cluster

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.disk import FullDiskError, full_disk_told
-from flows.engines import orchestrated, settle
+from flows.disk import FullDiskError, detect_full_disk
+from flows.engines import configure_engines, run_prefect_server
 from flows.episode import _is_tool_error
 from flows.project import Project
 from manifests.errors import InputError, Problem, ToolError
@@ -42,7 +42,7 @@ def test_whoever_meets_a_full_disk_it_is_told_in_one_line_and_not_tried_again(
 ) -> None:
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
     film = Project(production=production, root=tmp_path, store=Store(tmp_path))
-    with pytest.raises(FullDiskError) as told, full_disk_told(film):
+    with pytest.raises(FullDiskError) as told, detect_full_disk(film):
         raise met
     assert str(told.value).startswith(f"no space left on the disk of {tmp_path}")
     assert "\n" not in str(told.value)
@@ -61,7 +61,7 @@ def test_other_errors_stay_what_they_are(other: Exception, tmp_path: Path) -> No
     production = Production(title="t", recordings=["none.wav"], folder=tmp_path)
     with (
         pytest.raises(type(other)) as told,
-        full_disk_told(Project(production=production, root=tmp_path, store=Store(tmp_path))),
+        detect_full_disk(Project(production=production, root=tmp_path, store=Store(tmp_path))),
     ):
         raise other
     assert told.value is other
@@ -72,7 +72,7 @@ def test_settling_again_does_not_let_prefect_print_tracebacks(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.CRITICAL, "prefect")  # as Prefect sets it from PREFECT_LOGGING_LEVEL
-    settle()
+    configure_engines()
     assert logging.getLogger("prefect").level == logging.CRITICAL
 
 
@@ -80,9 +80,9 @@ def test_an_orchestrator_that_does_not_start_is_a_tool_that_failed() -> None:
     with temporary_settings(
         {PREFECT_API_URL: "http://127.0.0.1:1/api"}
     ):  # another server is named: none is started here
-        with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), orchestrated():
+        with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), run_prefect_server():
             raise RuntimeError(
                 "Timed out while attempting to connect to ephemeral Prefect API server."
             )
-        with pytest.raises(RuntimeError, match="a bug"), orchestrated():
+        with pytest.raises(RuntimeError, match="a bug"), run_prefect_server():
             raise RuntimeError("a bug")

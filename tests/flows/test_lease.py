@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.lease import BusyError, Note, Pace, acquire, held
+from flows.lease import BusyError, LeaseNote, LeasePace, acquire_lease, hold_lease
 from flows.project import Project
 from flows.view.production_status import read_status
 from manifests import layout
@@ -26,23 +26,23 @@ from manifests.run_rows import new_event
 from manifests.store import Store
 from pipeline.script.production import Production
 
-QUICK = Pace(beat_seconds=0.05, patience_seconds=0.5)
+QUICK = LeasePace(beat_seconds=0.05, patience_seconds=0.5)
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from flows.lease import Pace, held
-with held(Path(sys.argv[1]), purpose="a test", pace=Pace(beat_seconds=0.05, patience_seconds=0.5)):
+from flows.lease import LeasePace, hold_lease
+with hold_lease(Path(sys.argv[1]), purpose="a test", pace=LeasePace(beat_seconds=0.05, patience_seconds=0.5)):
     print("held", flush=True)
     time.sleep(60)
 """
 COUNT = """
 import sys
 from pathlib import Path
-from flows.lease import Pace, held
+from flows.lease import LeasePace, hold_lease
 root = Path(sys.argv[1])
 for _ in range(10):
-    with held(root, purpose="counting", wait_seconds=60, pace=Pace(beat_seconds=0.02, patience_seconds=5)):
+    with hold_lease(root, purpose="counting", wait_seconds=60, pace=LeasePace(beat_seconds=0.02, patience_seconds=5)):
         counter = root / "counter"
         value = int(counter.read_text())
         (root / "inside").open("x").close()
@@ -69,7 +69,7 @@ def elsewhere(root: Path) -> Path:
     """Make the newest lease look as if a process of another machine had written it; its heartbeat
     stands still."""
     newest = max((root / layout.LEASE).glob("*.json"))
-    note = Note(**json.loads(newest.read_text()))
+    note = LeaseNote(**json.loads(newest.read_text()))
     newest.write_text(
         json.dumps(
             asdict(replace(note, machine="another machine", host="elsewhere", released=False))
@@ -83,7 +83,7 @@ def test_a_second_run_is_told_who_holds_the_production(tmp_path: Path) -> None:
         holding(tmp_path) as process,
         pytest.raises(BusyError, match=rf"a test on .* \(process {process.pid}, since 20"),
     ):
-        acquire(tmp_path, purpose="another", pace=QUICK)
+        acquire_lease(tmp_path, purpose="another", pace=QUICK)
 
 
 def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write_is_not(
@@ -99,7 +99,7 @@ def test_what_killed_runs_left_half_is_removed_by_the_next_and_what_others_write
         file.touch()
     (versions / ".latest.99").symlink_to("v001")
     os.utime(old, (0, 0))
-    with held(tmp_path, purpose="the next", pace=QUICK):
+    with hold_lease(tmp_path, purpose="the next", pace=QUICK):
         assert sorted(
             path
             for path in tmp_path.rglob("*")
@@ -129,29 +129,32 @@ def test_a_killed_holder_is_taken_over_at_once(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)  # a signal takes a moment to end a process on a busy machine
         began = time.monotonic()
-        with held(tmp_path, purpose="the next", pace=Pace(patience_seconds=60)) as lease:
+        with hold_lease(tmp_path, purpose="the next", pace=LeasePace(patience_seconds=60)) as lease:
             # of the sixty that a holder on another machine is given
             assert time.monotonic() - began < 30
             assert lease.number == 2
 
 
 def test_two_productions_may_be_held_at_once(tmp_path: Path) -> None:
-    with holding(tmp_path / "one"), held(tmp_path / "two", purpose="another", pace=QUICK) as lease:
+    with (
+        holding(tmp_path / "one"),
+        hold_lease(tmp_path / "two", purpose="another", pace=QUICK) as lease,
+    ):
         assert not lease.lost
 
 
 def test_a_released_lease_goes_to_the_next(tmp_path: Path) -> None:
     for number in range(1, 21):
-        with held(tmp_path, purpose="a test", pace=QUICK) as lease:
+        with hold_lease(tmp_path, purpose="a test", pace=QUICK) as lease:
             assert lease.number == number
     assert len(list((tmp_path / layout.LEASE).iterdir())) <= 9
 
 
 def test_who_waits_gets_it_when_the_holder_ends(tmp_path: Path) -> None:
-    waited_for: list[Note] = []
+    waited_for: list[LeaseNote] = []
     with holding(tmp_path) as process:
         threading.Timer(0.3, process.kill).start()
-        with held(
+        with hold_lease(
             tmp_path, purpose="patient", wait_seconds=30, pace=QUICK, on_wait=waited_for.append
         ):
             assert process.poll() is not None or process.wait(5)
@@ -161,19 +164,19 @@ def test_who_waits_gets_it_when_the_holder_ends(tmp_path: Path) -> None:
 def test_a_holder_on_another_machine_whose_heartbeat_stands_still_is_taken_over(
     tmp_path: Path,
 ) -> None:
-    with held(tmp_path, purpose="gone", pace=QUICK):
+    with hold_lease(tmp_path, purpose="gone", pace=QUICK):
         pass
     elsewhere(tmp_path)
     began = time.monotonic()
-    with held(tmp_path, purpose="the next", pace=QUICK):
+    with hold_lease(tmp_path, purpose="the next", pace=QUICK):
         assert time.monotonic() - began >= QUICK.patience_seconds
 
 
 def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: Path) -> None:
-    with held(tmp_path, purpose="gone", pace=QUICK):
+    with hold_lease(tmp_path, purpose="gone", pace=QUICK):
         pass
     file = elsewhere(tmp_path)
-    note = Note(**json.loads(file.read_text()))
+    note = LeaseNote(**json.loads(file.read_text()))
     over = threading.Event()
 
     def beat() -> None:
@@ -190,7 +193,7 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: P
     beating.start()
     try:
         with pytest.raises(BusyError, match="on elsewhere"):
-            acquire(tmp_path, purpose="the next", wait_seconds=1.5, pace=QUICK)
+            acquire_lease(tmp_path, purpose="the next", wait_seconds=1.5, pace=QUICK)
     finally:
         over.set()
         beating.join()
@@ -199,7 +202,7 @@ def test_a_holder_on_another_machine_whose_heart_beats_is_left_alone(tmp_path: P
 def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> None:
     with (
         pytest.raises(BusyError, match="taken over by"),
-        held(tmp_path, purpose="sleeper", pace=QUICK) as lease,
+        hold_lease(tmp_path, purpose="sleeper", pace=QUICK) as lease,
     ):
         (tmp_path / layout.LEASE / "00000002.json").write_text(
             (tmp_path / layout.LEASE / "00000001.json").read_text()
@@ -212,7 +215,7 @@ def test_a_holder_that_slept_learns_that_it_was_taken_over(tmp_path: Path) -> No
 def test_a_torn_lease_file_is_waited_for_and_then_taken(tmp_path: Path) -> None:
     (tmp_path / layout.LEASE).mkdir()
     (tmp_path / layout.LEASE / "00000001.json").write_text('{"run_id": "hal')
-    with held(tmp_path, purpose="the next", pace=QUICK) as lease:
+    with hold_lease(tmp_path, purpose="the next", pace=QUICK) as lease:
         assert lease.number == 2
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows import cut, listening
 from flows.farm.farm_settings import FarmSettings
-from flows.generate import Farm, Generated, generate
+from flows.generate import Farm, GenerationResult, generate
 from flows.inputs import read_inputs
 from flows.project import Project, open_project
 from manifests.rows import Cue, Shot
@@ -48,7 +48,7 @@ def shots_of_the_example(folder: Path, talker: str) -> tuple[Project, list[Shot]
     return film, cut.break_down(film, inputs, cues, recordings)
 
 
-def make(film: Project, shots: list[Shot]) -> Generated:
+def make(film: Project, shots: list[Shot]) -> GenerationResult:
     recordings = listening.find_ingested_recordings(film, read_inputs(film))
     assert recordings is not None
     return generate(
@@ -56,7 +56,7 @@ def make(film: Project, shots: list[Shot]) -> Generated:
     )
 
 
-def frames_in(film: Project, generated: Generated) -> dict[str, int]:
+def frames_in(film: Project, generated: GenerationResult) -> dict[str, int]:
     """Frames that the file of each take holds."""
     return {
         take.shot_id: sum(1 for _ in media.read_frames(film.root / take.path, width=64, height=64))

@@ -12,7 +12,7 @@ import pytest
 
 from flows.finishing import deliveries, episode, hls_playlists
 from flows.project import Project, open_project
-from flows.version import Draft, VersionInputs, look_settings, loudness_settings
+from flows.version import Draft, VersionInputs, build_look_settings, build_loudness_settings
 from manifests.rows import Cue
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
@@ -68,10 +68,13 @@ def test_limits_of_colour_and_sound_are_the_productions_own(
     toml.write_text(toml.read_text() + "peak_dbtp = -3.0\n[look]\nlimit = 2.5\n")
     changed = open_project(film.folder)
     assert (
-        look_settings(changed, inputs.shots).limit,
-        look_settings(film, inputs.shots).limit,
+        build_look_settings(changed, inputs.shots).limit,
+        build_look_settings(film, inputs.shots).limit,
     ) == (2.5, 14.0)
-    assert (loudness_settings(changed).peak_dbtp, loudness_settings(film).peak_dbtp) == (-3.0, -1.5)
+    assert (
+        build_loudness_settings(changed).peak_dbtp,
+        build_loudness_settings(film).peak_dbtp,
+    ) == (-3.0, -1.5)
 
 
 def test_a_character_is_matched_to_the_look_that_the_actor_sheet_names_for_it(
@@ -111,7 +114,7 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
     film, inputs = made
     cuts = assemble.build_cuts(inputs.shots, inputs.takes, [], version="", size=(160, 90))
     master = master_mix.render_master(
-        inputs.recordings, samples=38400, settings=loudness_settings(film), root=film.root
+        inputs.recordings, samples=38400, settings=build_loudness_settings(film), root=film.root
     )
     passes = deliveries.plan_passes(film, inputs, cuts)
     folder = tmp_path / "v001"
@@ -125,7 +128,7 @@ def test_every_file_of_a_version_is_rendered_and_described_and_stems_add_up(
         name="v001",
         folder=folder,
         files=files,
-        shown=[],
+        captions_on_frames=[],
         stems=stems,
     )
     rows = deliveries.describe_files(draft)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from flows.episode import Outcome, episode
-from flows.lesson_inputs import read_script, words_of
+from flows.lesson_inputs import load_emotion_words, read_script
 from flows.project import Project, open_project
 from manifests.rows import Cue
 from manifests.run_rows import Event
@@ -55,7 +55,7 @@ def test_chapters_equal_the_first_words_of_the_narration_to_within_a_frame(
         chapters = [Fraction(c["start"]) * Fraction(c["time_base"]) for c in container.chapters()]
     first_words = [
         Fraction(min(starts[i] for i in s.line_ids), 48000)
-        for s in read_script(film, words_of(film)).sections
+        for s in read_script(film, load_emotion_words(film)).sections
     ]
     # MP4 begins its first chapter with the file
     assert chapters[0] == 0 and len(chapters) == len(first_words) == 4

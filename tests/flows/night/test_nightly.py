@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.lease import held
+from flows.lease import hold_lease
 from flows.night.nightly import (
     DONE,
     SOME_LEFT,
@@ -23,7 +23,6 @@ from flows.night.nightly import (
     run_night,
     sort_candidates,
 )
-from flows.night.pending import find_productions
 from flows.night.summary import NightSummary, ProductionReport, State
 from flows.project import open_project
 from manifests import layout
@@ -67,7 +66,7 @@ def slate(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Slate:
     change(busy, "happy 0.8", "sad 0.8")
     urgent(busy, 5)
     assert stands.is_dir()
-    with held(open_project(busy).root, purpose="somebody's render"):
+    with hold_lease(open_project(busy).root, purpose="somebody's render"):
         summary = run_night(root, NightOptions(price="1.50 EUR"))
     return Slate(root, summary)
 
@@ -162,21 +161,6 @@ def test_bad_limits_and_an_empty_root_are_bad_input_before_anything_is_written(
     with pytest.raises(InputError, match="no such folder"):
         run_night(tmp_path / "nowhere", NightOptions())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_productions_are_found_within_bounds_and_links_are_not_followed(tmp_path: Path) -> None:
-    for name in ("a", "b/c", "b/c/inside", "deep/1/2/3/4", ".hidden/x", "a2/build/x"):
-        (tmp_path / "root" / name).mkdir(parents=True)
-        (tmp_path / "root" / name / "production.toml").touch()
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "production.toml").touch()
-    (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
-    found = [
-        path.relative_to(tmp_path / "root").as_posix()
-        for path in find_productions(tmp_path / "root")
-    ]
-    assert found == ["a", "b/c"]
-    assert len(find_productions(tmp_path / "root", depth=5)) == 3
 
 
 def test_a_production_file_that_is_a_link_out_of_root_is_refused(

@@ -16,7 +16,7 @@ from flows.farm.ray_actor import scratch_folder
 from flows.farm.shared import fetch_recordings, send_inputs
 from flows.finishing import episode
 from flows.inputs import read_inputs
-from flows.lease import BusyError, held
+from flows.lease import BusyError, hold_lease
 from flows.project import Project, open_project
 from flows.trust import consents, purge, verifying
 from flows.version import VersionInputs
@@ -208,7 +208,7 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(scene: Project) ->
 
 def test_a_purge_waits_for_the_run_that_works_but_stops_its_publishing(scene: Project) -> None:
     before = left(scene)
-    with held(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
+    with hold_lease(scene.root, purpose="render"), pytest.raises(BusyError, match="render"):
         purge.carry_out_purge(scene, purge.plan_purge(scene, ALEX), by="Anna")
     assert before <= left(scene)
     with pytest.raises(InputError, match="purged on"):
