@@ -60,5 +60,5 @@ def test_an_edited_timeline_becomes_the_next_version_of_the_same_takes(
 def test_a_production_that_was_not_rendered_cannot_be_conformed(
     production: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="nothing was rendered yet"):
+    with pytest.raises(InputError, match="nothing has been rendered yet"):
         conform(production, tmp_path / "edited.otio", out=None)

@@ -324,5 +324,7 @@ def test_what_is_wrong_with_a_lesson_is_told_at_once(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError) as error:
         open_project(folder)
-    assert "lesson.slides" in str(error.value) and "not made as vertical" in str(error.value)
+    assert "lesson.slides" in str(error.value) and "cannot be delivered as vertical" in str(
+        error.value
+    )
     assert "delivery.label" in str(error.value)

@@ -95,5 +95,5 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "--price",
         "--budget",
     ]
-    with pytest.raises(InputError, match="still to come"):
+    with pytest.raises(InputError, match="in the future"):
         read_limits(deadline="2020-01-01T06:00", now=NOW)
