@@ -9,16 +9,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Cue, Line, Recording, Turn, Word
 from manifests.timebase import MASTER_HZ
-from pipeline.align import align, text_alignment, turn_alignment
-from pipeline.align.turn_alignment import ExpectedLine, SpeechStretch
-from pipeline.script import text_normalization
+from pipeline.align import align
 
 SCRIPT = (
     ("MARA", "There is a boat beyond the reef, and nobody sees it."),
@@ -402,77 +399,3 @@ def test_a_word_that_two_characters_say_in_turn_is_told_by_its_voice_however_sho
 def test_nothing_heard_means_every_line_is_missing() -> None:
     assert {cue.status for cue in Stage().cues()} == {"missing"}
     assert align.align_cues([], [], [], recordings=[]) == []
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ("2001", "two thousand one"),
-        ("1,200 people", "one thousand two hundred people"),
-        ("3.5%", "three point five percent"),
-        ("the 1990s", "the nineteen nineties"),
-        ("007", "zero zero seven"),
-        ("Mr. & Mrs. Hale", "mister and missus hale"),
-        ("U.S.A.", "usa"),
-        ("10:05", "ten oh five"),
-        ("the 21st, the 20th", "the twenty first the twentieth"),
-        ("Wait (laughs) -- [noise] no!", "wait no"),
-        ("don’t, self-made", "dont self made"),
-    ],
-)
-def test_written_text_is_spoken_out(written: str, said: str) -> None:
-    assert text_normalization.tokenize(written) == said.split()
-
-
-def test_text_without_spaces_is_matched_by_the_character() -> None:
-    assert text_normalization.tokenize("你好吗?", language="zh") == ["你", "好", "吗"]
-
-
-@given(st.text(max_size=60), st.sampled_from(["en", "de", "ja"]))
-def test_any_text_at_all_can_be_spoken_out(text: str, language: str) -> None:
-    for token in text_normalization.tokenize(text, language=language):
-        assert token == token.strip() != ""
-
-
-@given(number=st.integers(0, 999_999_999))
-def test_no_two_numbers_sound_the_same(number: int) -> None:
-    assert text_normalization.spell_cardinal(number) != text_normalization.spell_cardinal(
-        number + 1
-    )
-
-
-@given(
-    st.lists(
-        st.sampled_from(["the", "old", "light", "was", "lost", "in", "a", "storm"]),
-        min_size=1,
-        max_size=12,
-    ),
-    st.data(),
-)
-def test_a_text_is_found_whole_wherever_it_stands(line: list[str], data: st.DataObject) -> None:
-    noise = st.lists(st.sampled_from(["zebra", "quick", "mumble"]), max_size=6)
-    before, after = data.draw(noise), data.draw(noise)
-    heard = [*before, *line, *after]
-    weights = np.array([text_alignment.weigh_token(token) for token in line])
-    best = text_alignment.find_candidates(0, text_alignment.score_tokens(line, heard), weights)[0]
-    assert best.coverage == pytest.approx(1.0)
-    assert heard[best.start : best.end] == line
-
-
-@given(st.lists(st.floats(0.5, 6.0), min_size=1, max_size=9), st.integers(0, 10_000))
-def test_turns_as_long_as_their_lines_are_matched_one_to_one(
-    seconds: list[float], seed: int
-) -> None:
-    characters = ["XYZ"[i % 3] for i in range(len(seconds))]
-    pauses = np.random.default_rng(seed).uniform(0.5, 2.0, len(seconds))
-    starts = np.cumsum(pauses) + np.concatenate([[0], np.cumsum(seconds)[:-1]])
-    turns = [
-        SpeechStretch(
-            start=round(a * 1000), end=round((a + s) * 1000), seconds=s, speaker=c.lower()
-        )
-        for a, s, c in zip(starts, seconds, characters, strict=True)
-    ]
-    parts = [ExpectedLine(character=c, seconds=s) for c, s in zip(characters, seconds, strict=True)]
-    found, names = turn_alignment.match_lines(parts, turns)
-    assert [(m.line, m.turn) for m in found] == [(i, i) for i in range(len(seconds))]
-    assert all(names[c.lower()] == c for c in set(characters))

@@ -21,7 +21,6 @@ from pipeline.assemble import assemble, edit_list, master_mix
 from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.cut import framing
 from pipeline.deliver import deliver, profiles
-from pipeline.deliver.chapters import FileChapter
 from pipeline.deliver.delivery_job import Card, DeliveryJob
 from tests.pipeline.tiny_film import TinyFilm, tone
 
@@ -206,20 +205,6 @@ def test_slate_and_end_card_stand_in_silence_around_the_programme(tmp_path: Path
     assert sound[: 4 * 1920 - 1100].max() < 0.01
     assert sound[4 * 1920 + 1100 : 14 * 1920 - 1100].max() > 0.05
     assert sound[14 * 1920 + 1100 :].max() < 0.01
-
-
-def test_chapters_are_written_with_their_titles(tmp_path: Path) -> None:
-    film = grey_film(tmp_path, [60, 90], [10, 15])
-    chapters = (FileChapter(frame=0, title="INT. LAMP; = #1\\"), FileChapter(frame=10, title="二"))
-    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(64, 36))
-    path = deliver.render_profiles(cuts, job_of(film, chapters=chapters), folder=tmp_path / "o")[
-        "web"
-    ]
-    text = media.run(["-i", str(path), "-f", "null", "-"])
-    assert "Chapter #0:0: start 0.000000, end 0.400000" in text
-    assert "Chapter #0:1: start 0.400000, end 1.000000" in text
-    assert "INT. LAMP; = #1＼" in text
-    assert "二" in text
 
 
 SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(4, 40))]

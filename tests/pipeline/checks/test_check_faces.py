@@ -6,16 +6,14 @@ No networks run here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Cut, Take
-from pipeline.checks import check_audio, check_faces, check_lipsync
+from pipeline.checks import check_faces
 from pipeline.checks.check_faces import ExpectedFace, Sighting
 
 RATE = Fraction(25)
@@ -127,45 +125,3 @@ def test_a_shot_without_a_face_is_named_and_makes_no_identity() -> None:
     (present,) = check_faces.check_identity([sighting(found=0)], **ABOUT)
     assert (present.verdict, present.timecode) == ("warn", "00:00:04:00")
     assert "sh100" in present.advice
-
-
-@given(st.integers(-12, 12), st.integers(0, 1000))
-def test_the_lag_of_a_shifted_curve_is_found(lag: int, seed: int) -> None:
-    curve = np.convolve(np.random.default_rng(seed).normal(0, 1, 140), np.hanning(7), mode="same")
-    found, correlation = check_lipsync.find_best_lag(np.roll(curve, lag)[20:120], curve[20:120])
-    assert found == lag
-    assert correlation > 0.99
-
-
-def test_curves_that_stand_still_have_no_lag() -> None:
-    assert check_lipsync.find_best_lag(np.zeros(60), np.ones(60)) == (0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("frames", "verdict"),
-    [(0, "pass"), (2, "pass"), (-3, "warn"), (4, "warn"), (5, "fail"), (-9, "fail")],
-)
-def test_lags_become_a_verdict_by_their_median(frames: int, verdict: str) -> None:
-    lags = [check_lipsync.Lag(scene=scene("MARA", 0, 50), frames=frames, correlation=0.9)] * 2
-    lags.append(replace(lags[0], frames=12, correlation=0.2))  # not sure enough to count
-    assert check_lipsync.check_lag(lags, **ABOUT).verdict == verdict
-
-
-def test_what_cannot_be_measured_is_said() -> None:
-    unsure = check_lipsync.Lag(scene=scene("MARA", 0, 50), frames=9, correlation=0.1)
-    assert check_lipsync.check_lag([unsure], **ABOUT).verdict == "warn"
-    assert check_lipsync.check_lag([], **ABOUT).verdict == "pass"
-    listening = [scene("MARA", 0, 80, speaking=False), scene("KOFI", 90, 20)]
-    assert check_lipsync.choose_shots(listening, rate=RATE) == []
-
-
-@given(st.integers(-90, 90), st.integers(0, 1000))
-def test_sound_that_is_moved_is_found_where_it_is(late: int, seed: int) -> None:
-    level = np.convolve(
-        np.random.default_rng(seed).normal(-30, 12, 1000), np.hanning(9) / 4, mode="same"
-    )
-    levels = check_audio.SoundLevels(file=np.roll(level, late)[100:900], master=level[100:900])
-    check = check_audio.check_offset(levels, **ABOUT)
-    assert abs(float(check.value.split(" ms")[0]) - 10 * late) <= 5
-    if abs(late) != 4:  # a frame of 40 ms to the hundredth: either side of the limit is right
-        assert (check.verdict == "fail") == (abs(late) > 4)

@@ -14,11 +14,10 @@ from manifests.delivery_rows import Check
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.assemble.loudness import LoudnessSettings
-from pipeline.checks import check_captions, qc
+from pipeline.checks import qc
 from pipeline.checks.media_report import MediaReport
-from pipeline.deliver import captions, deliver, profiles
+from pipeline.deliver import deliver, profiles
 from pipeline.deliver.delivery_job import DeliveryJob
-from tests.pipeline.deliver.test_captions import cue
 from tests.pipeline.tiny_film import TinyFilm, eight_bit, portrait
 
 SIZE = (320, 180)
@@ -180,16 +179,6 @@ def test_a_file_that_is_cut_short_fails_instead_of_raising(film, tmp_path: Path)
     (tmp_path / "cut.mov").write_bytes(files["master"].read_bytes()[:20000])
     checks = qc.check_file(tmp_path / "cut.mov", expected, version="v001", profile="master")
     assert qc.select_failures(checks)
-
-
-def test_a_line_without_caption_is_named() -> None:
-    cues = [cue("The lamp was out.", 1, 2), cue("It was never out.", 5, 6)]
-    composed = captions.compose_captions(cues, rate=Fraction(25), frames=200)
-    for shown, verdict in ((composed, "pass"), (composed[:1], "fail")):
-        (row,) = check_captions.check_captions(shown, cues, [], version="v001", rate=Fraction(25))
-        assert row.verdict == verdict
-    assert row.timecode == "00:00:05:00"
-    assert "It was never out." in row.advice
 
 
 def test_checks_are_written_with_their_summary(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from manifests.errors import InputError
-from pipeline.colour import colour, colour_transfer, grade, look_reference
+from pipeline.colour import colour, colour_transfer, grade
 from pipeline.colour.look_reference import LookSettings, ReferenceStill
-from pipeline.cut import framing
 from pipeline.deliver import contact_sheet
 from tests.pipeline.tiny_film import FACE, TinyFilm, eight_bit, portrait
 
@@ -146,35 +145,6 @@ def test_a_look_of_the_same_scene_without_a_known_face_changes_nothing(tmp_path:
         assert graded_shot.delta_e_after <= graded_shot.delta_e_before < 1
 
 
-@pytest.mark.parametrize("face", ["set", "found"])
-def test_a_frame_of_the_film_in_another_light_is_known_as_the_same_scene(
-    tmp_path: Path, face: str
-) -> None:
-    film = TinyFilm(tmp_path)
-    film.add(moving(portrait("mara")))
-    crop = framing.frame_take(film.takes[0], (1280, 720))
-    graded = cast(portrait("mara"), "cool")[
-        crop.top : crop.top + crop.height, crop.left : crop.left + crop.width
-    ]
-    Image.fromarray(eight_bit(graded)).save(tmp_path / "graded.png")
-    top, bottom = ((edge * 128 - crop.top) / crop.height for edge in (FACE[1], FACE[3]))
-    box = (FACE[0], max(top, 0.0), FACE[2], min(bottom, 1.0)) if face == "set" else None
-    look = LookSettings(reference=tmp_path / "graded.png", reference_face=box)
-    (graded_shot,) = grade.grade_shots(film.shots, film.takes, look=look, root=tmp_path)
-    shown = colour.apply_cube(colour.read_cube(tmp_path / graded_shot.cube_path), portrait("mara"))
-    wanted = cast(portrait("mara"), "cool")
-    assert difference(shown, wanted) < difference(portrait("mara"), wanted) / 3
-
-
-def test_the_face_of_a_reference_still_is_found_when_nobody_says_where_it_is() -> None:
-    sample = look_reference.read_reference(Path("pipeline/script/starter/portraits/alex.jpg"), None)
-    assert sample.has_skin
-    lightness, a, b = colour.rgb_to_lab(sample.skin_mean)
-    assert 40 < lightness < 85
-    assert a > 5
-    assert b > 5
-
-
 def test_a_cube_of_ones_own_goes_before_the_still_for_all(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path)
     for who in ("mara", "kofi"):
@@ -205,42 +175,6 @@ def test_before_and_after_are_shown_side_by_side(tmp_path: Path) -> None:
     )
     with Image.open(path) as picture:
         assert picture.size[0] > 2 * before.shape[1]
-
-
-def test_a_cast_beyond_the_limit_is_weakened_and_flagged(tmp_path: Path) -> None:
-    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "cool"))[None], FACE)
-    look = colour_transfer.build_look(
-        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
-    )
-    free = colour_transfer.estimate_transfer(sample, look, method="monge-kantorovich", limit=50)
-    held = colour_transfer.estimate_transfer(sample, look, method="monge-kantorovich", limit=2)
-    assert (free.limited, held.limited) == (False, True)
-    means = np.stack([sample.skin_mean, sample.rest_mean])
-    moved = colour.delta_e(colour.rgb_to_lab(means), colour.rgb_to_lab(held(means)))
-    assert 1.6 < moved.max() < 2.2
-    assert free.after < held.after < held.before
-
-
-def test_strength_nought_and_method_none_change_nothing() -> None:
-    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = colour_transfer.build_look(
-        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
-    )
-    rgb = np.random.default_rng(0).uniform(0, 1, (50, 3))
-    for transform in (
-        colour_transfer.estimate_transfer(sample, look, method="none"),
-        colour_transfer.estimate_transfer(sample, look, method="reinhard", strength=0),
-    ):
-        assert np.allclose(transform(rgb), rgb)
-
-
-def test_reinhard_brings_the_mean_to_the_look() -> None:
-    sample = colour_transfer.sample_pictures(eight_bit(cast(portrait("mara"), "warm"))[None], FACE)
-    look = colour_transfer.build_look(
-        colour_transfer.sample_pictures(eight_bit(portrait("mara"))[None], FACE)
-    )
-    transform = colour_transfer.estimate_transfer(sample, look, method="reinhard")
-    assert transform.after < transform.before / 3
 
 
 def test_standing_cubes_are_not_made_again_and_no_picture_is_opened(tmp_path: Path) -> None:
@@ -311,15 +245,3 @@ def test_another_shot_can_be_the_look_and_its_take_makes_the_grades_identity(
     assert difference(kept, portrait("mara")) < 0.5
     pairs = list(zip(film.shots, film.takes, strict=True))
     assert grade.compute_grade_ids(pairs, look) != grade.compute_grade_ids(pairs, LookSettings())
-
-
-def test_a_look_that_is_no_shot_names_the_nearest(tmp_path: Path) -> None:
-    film = TinyFilm(tmp_path)
-    film.add(moving(portrait("mara")))
-    with pytest.raises(InputError, match="sc01_sh010"):
-        grade.grade_shots(
-            film.shots, film.takes, look=LookSettings(reference_shot="sc01_sh001"), root=tmp_path
-        )
-    for wanted in ("", " ", "sc01_sh001"):
-        with pytest.raises(InputError, match="there is no shot"):
-            look_reference.check_reference_shot([shot.number for shot in film.shots], wanted)

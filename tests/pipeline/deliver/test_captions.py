@@ -6,16 +6,12 @@ from __future__ import annotations
 import itertools
 import json
 from fractions import Fraction
-from pathlib import Path
 
-import pysubs2
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.rows import Cue
-from pipeline.deliver import caption_files, caption_lint, captions
-from pipeline.deliver.caption_rules import CaptionRules
+from pipeline.deliver import captions
 
 RATE = Fraction(25)
 
@@ -104,58 +100,6 @@ def test_a_short_overlap_keeps_two_captions() -> None:
 def test_a_caption_does_not_hang_over_a_shot_change() -> None:
     (caption,) = compose(cue("Over here, quickly now.", 1, 3), changes=(0, 80))
     assert caption.end == 78
-
-
-@pytest.mark.parametrize("form", ["srt", "vtt"])
-def test_text_that_looks_like_markup_is_shown_as_written(tmp_path: Path, form: str) -> None:
-    hostile = "a {\\b1} <i>x</i> & 00:00 --> 00:01 \\N end"
-    caption_files.write_captions(compose(cue(hostile, 1, 4)), tmp_path, rate=RATE)
-    text = (tmp_path / f"captions.{form}").read_text(encoding="utf-8")
-    assert text.count("-->") == 1
-    assert "<i>" not in text
-    read = pysubs2.load(str(tmp_path / f"captions.{form}"))
-    assert len(read) == 1
-    assert "b1" in read[0].plaintext
-    assert "end" in read[0].plaintext
-
-
-def test_joiners_that_spelling_needs_stay_and_what_turns_text_around_goes(tmp_path: Path) -> None:
-    spoken = "نمی\u200cدانم 👩\u200d🚒"
-    composed = [captions.Caption(start=0, end=25, spoken_end=25, lines=(f"{spoken}\u202e\x07",))]
-    for path in caption_files.write_captions(composed, tmp_path, rate=RATE):
-        assert f"\n{spoken}\n" in path.read_text(encoding="utf-8")
-
-
-def test_srt_and_vtt_hold_the_same_times(tmp_path: Path) -> None:
-    composed = compose(
-        cue("One thing first.", 0.2, 1.4),
-        cue("日本語の字幕もここに出ます。", 3, 5, words=["日本語の", "字幕も", "ここに", "出ます"]),
-    )
-    srt, vtt = caption_files.write_captions(composed, tmp_path, rate=RATE)
-    times = [[(e.start, e.end) for e in pysubs2.load(str(path))] for path in (srt, vtt)]
-    assert times[0] == times[1] == [(c.start * 40, c.end * 40) for c in composed]
-    assert vtt.read_text(encoding="utf-8").startswith("WEBVTT")
-
-
-def test_an_episode_without_speech_has_empty_but_valid_captions(tmp_path: Path) -> None:
-    _, vtt = caption_files.write_captions([], tmp_path, rate=RATE)
-    assert vtt.read_text().startswith("WEBVTT")
-
-
-def test_lint_names_the_rule_that_is_broken() -> None:
-    fast = captions.Caption(start=0, end=25, spoken_end=25, lines=("x" * 43, "y" * 30, "z"))
-    close = captions.Caption(start=26, end=30, spoken_end=26, lines=("a",))
-    found = caption_lint.lint_captions(
-        [fast, close], rate=RATE, shot_changes=[0, 27], rules=CaptionRules()
-    )
-    assert {(f.rule, f.number) for f in found} == {
-        ("line length", 1),
-        ("lines", 1),
-        ("reading speed", 1),
-        ("gap", 1),
-        ("shortest duration", 2),
-        ("shot change", 2),
-    }
 
 
 words = st.lists(

@@ -17,7 +17,7 @@ from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.colour import colour
-from pipeline.deliver import burn_in, deliver, delivery_job, profiles, versions
+from pipeline.deliver import burn_in, deliver, profiles
 from pipeline.deliver.captions import Caption
 from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
@@ -239,64 +239,6 @@ def test_takes_in_folders_with_awkward_names_are_read(tmp_path: Path) -> None:
         cuts, job_for(film, tone(film.samples)), folder=tmp_path / "o u't"
     )
     assert len(list(media.read_frames(files["web"], width=32, height=18))) == 2
-
-
-def test_the_identity_of_a_file_changes_with_what_is_in_it_and_with_nothing_else(
-    tmp_path: Path,
-) -> None:
-    film = TinyFilm(tmp_path / "media")
-    film.add([eight_bit(portrait("mara"))] * 2)
-    job = job_for(film, tone(film.samples))
-    cuts = assemble.build_cuts(film.shots, film.takes, [], version="v001", size=SIZE)
-    first = delivery_job.compute_deliverable_id(cuts, job, profiles.WEB)
-    again = assemble.build_cuts(film.shots, film.takes, [], version="v002", size=SIZE)
-    assert (
-        delivery_job.compute_deliverable_id(
-            again, dataclasses.replace(job, sound_path=Path("/x")), profiles.WEB
-        )
-        == first
-    )
-    changed = [
-        delivery_job.compute_deliverable_id([_graded_id(cuts[0])], job, profiles.WEB),
-        delivery_job.compute_deliverable_id(
-            cuts, dataclasses.replace(job, sound_id="x"), profiles.WEB
-        ),
-        delivery_job.compute_deliverable_id(
-            cuts, dataclasses.replace(job, burn_in=False), profiles.WEB
-        ),
-        delivery_job.compute_deliverable_id(cuts, job, profiles.MASTER),
-    ]
-    assert len({first, *changed}) == 5
-
-
-def _graded_id(cut: Cut) -> Cut:
-    return dataclasses.replace(cut, grade_id="other")
-
-
-def test_a_version_appears_whole_and_latest_points_at_it(tmp_path: Path) -> None:
-    for expected in ("v001", "v002"):
-        version = versions.name_next_version(tmp_path)
-        assert version == expected
-        with versions.stage_version(tmp_path, version) as folder:
-            (folder / "web.mp4").write_text(version)
-            assert versions.list_versions(tmp_path) == [
-                f"v{n:03}" for n in range(1, int(version[1:]))
-            ]
-            versions.publish_version(folder, tmp_path, version)
-        assert (tmp_path / "latest" / "web.mp4").read_text() == version
-    with (
-        versions.stage_version(tmp_path, "v002") as folder,
-        pytest.raises(ToolError, match="never overwritten"),
-    ):
-        versions.publish_version(folder, tmp_path, "v002")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["latest", "v001", "v002"]
-
-
-def test_a_failed_version_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), versions.stage_version(tmp_path, "v001") as folder:
-        (folder / "half.mp4").write_text("half")
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_captions_are_burned_in_while_they_are_spoken_and_only_then(tmp_path: Path) -> None:

@@ -13,15 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from manifests.errors import InputError
 from pipeline import media
 from pipeline.assemble import assemble, master_mix
 from pipeline.assemble.loudness import LoudnessSettings
 from pipeline.checks import qc
-from pipeline.deliver import c2pa_signing, deliver, fragments, hls, profiles, signing_key
+from pipeline.deliver import c2pa_signing, deliver, hls, profiles, signing_key
 from pipeline.deliver.c2pa_signing import Claim
 from pipeline.deliver.delivery_job import DeliveryJob
 from tests.pipeline.tiny_film import BARS, TinyFilm, bars, eight_bit, portrait, tone
@@ -173,35 +170,3 @@ def test_a_rendition_that_was_made_anew_or_cut_short_is_told(master: Path, tmp_p
     assert any(
         "fragment" in problem for problem in hls.inspect_playlists(folder / "master.m3u8").problems
     )
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"#EXTM3U",
-        b"\0\0\0\x08moof",
-        b"\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff",
-        b"\0" * 64,
-    ],
-)
-def test_what_is_no_fragmented_file_is_refused(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="not a readable fragmented MP4"):
-        fragments.read_fragments(path)
-
-
-@given(st.integers(32, 2048), st.integers(32, 2048), st.sampled_from([24, 25, 30, 50]))
-def test_a_ladder_goes_down_in_even_sizes_of_the_same_shape(
-    half_width: int, half_height: int, rate: int
-) -> None:
-    size = (2 * half_width, 2 * half_height)
-    rungs = profiles.build_ladder(size, Fraction(rate))
-    assert rungs[0].size == size
-    sizes = [rung.size or (0, 0) for rung in rungs]
-    assert sizes == sorted(set(sizes), reverse=True)
-    assert all(side % 2 == 0 for size in sizes for side in size)
-    assert all(abs(wide / size[0] - high / size[1]) < 0.02 for wide, high in sizes)
-    assert len({rung.file for rung in rungs}) == len(rungs)
-    assert {rung.picture["g"] for rung in rungs} == {4 * rate}

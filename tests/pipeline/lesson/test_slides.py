@@ -12,12 +12,10 @@ from pathlib import Path
 import numpy as np
 import pypdfium2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from manifests.errors import InputError
-from pipeline.lesson import pdf_slides, slide_ink, slide_page, slides
+from pipeline.lesson import slides
 from pipeline.lesson.layouts import Arrangement, Rect, place
 
 SAMPLE = Path(__file__).parents[3] / "examples" / "lesson" / "slides.pdf"
@@ -201,27 +199,6 @@ def test_words_in_a_picture_are_found_and_paper_and_gradients_are_not(tmp_path: 
     assert not paper.boxes and not gradient.boxes and not gradient.full_bleed
 
 
-@pytest.mark.parametrize(
-    ("ink", "paper"),
-    [
-        ("#ffff00", "#ffffff"),
-        ("#ff0000", "#0000ff"),
-        ("#000077", "#000000"),
-        ("#cccccc", "#ffffff"),
-    ],
-)
-def test_words_are_found_in_colours_that_differ_little_in_lightness(ink: str, paper: str) -> None:
-    image = Image.new("RGB", SIZE, paper)
-    ImageDraw.Draw(image).text(
-        (300, 300), "Words in colour", font=ImageFont.load_default(24), fill=ink
-    )
-    pixels = np.asarray(image)
-    drawn_over = (pixels != pixels[0, 0]).any(axis=2)
-    for box in slide_ink.find_ink(pixels):
-        drawn_over[box.top : box.bottom, box.left : box.right] = False
-    assert drawn_over.sum() < 0.1 * (pixels != pixels[0, 0]).any(axis=2).sum()
-
-
 def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> None:
     slide = slides.read(
         folder_of(tmp_path, **{"1": drawn("x", (400, 300), (200, 30, 30))}),
@@ -230,26 +207,6 @@ def test_a_slide_of_another_shape_stands_on_its_own_paper(tmp_path: Path) -> Non
     )[0]
     pixels = pixels_of(slide.path)
     assert slide.paper == "c81e1e" and (pixels[:, :70] == (200, 30, 30)).all()
-
-
-@given(st.integers(1, 5000), st.integers(1, 5000))
-def test_a_slide_is_fitted_whole_into_the_picture(width: int, height: int) -> None:
-    place = slide_page.fit_rectangle((width, height), SIZE)
-    assert place.left >= 0 and place.top >= 0 and place.right <= SIZE[0] and place.bottom <= SIZE[1]
-    assert place.width == SIZE[0] or place.height == SIZE[1]
-
-
-@given(st.lists(st.sampled_from(["1", "2", "3", "iv", "a(b)", ""]), min_size=1, max_size=60))
-def test_page_labels_become_different_names(labels: list[str]) -> None:
-    class Labelled:
-        def __len__(self) -> int:
-            return len(labels)
-
-        def get_page_label(self, index: int) -> str:
-            return labels[index]
-
-    names = pdf_slides.name_pages(Labelled())
-    assert len(set(names)) == len(names) == len(labels)
 
 
 def test_files_that_are_no_slides_are_refused_by_name(tmp_path: Path) -> None:

@@ -190,11 +190,6 @@ def test_keys_follow_sound_place_and_settings_and_nothing_else(heard: Listened) 
         assert key([recording], other) != same  # type: ignore[operator]
 
 
-def test_the_english_recogniser_does_not_pretend_to_know_other_languages() -> None:
-    assert transcribe.knows_language(transcribe.TranscriptionSettings(language="en-GB"))
-    assert not transcribe.knows_language(transcribe.TranscriptionSettings(language="de"))
-
-
 def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
     """Eight seconds of two real voices under white noise."""
     sound, rate = sf.read(TELEPHONE, dtype="float32")
@@ -202,29 +197,6 @@ def _on_the_telephone(folder: Path, *, noise: float) -> Recording:
     part = part + np.random.default_rng(0).normal(0, noise, len(part))
     sf.write(folder / "part.wav", np.clip(part, -1, 1), rate)
     return ingest.ingest(folder / "part.wav", order=0, offset_samples=0, root=folder, folder=folder)
-
-
-@pytest.mark.parametrize(
-    "noise",
-    [
-        pytest.param(0.0, id="clear enough"),
-        pytest.param(0.07, id="so noisy that the recogniser guesses", marks=pytest.mark.proof),
-    ],
-)
-def test_the_same_sound_gives_the_same_words_whatever_the_threads(
-    noise: float, tmp_path: Path
-) -> None:
-    recording = _on_the_telephone(tmp_path, noise=noise)
-    words = []
-    for threads in (1, 2):
-        with threadpool_limits(limits=threads, user_api="blas"):
-            words.append(
-                transcribe.transcribe(
-                    [recording], root=tmp_path, settings=transcribe.TranscriptionSettings()
-                )
-            )
-    assert len(words[0]) > 10
-    assert words[0] == words[1]
 
 
 def test_the_same_sound_gives_the_same_turns_whatever_the_threads(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ right ones and wrong ones."""
 from __future__ import annotations
 
 import importlib.util
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,7 @@ import soundfile as sf
 
 from manifests.errors import InputError
 from manifests.timebase import ANALYSIS_HZ
-from model import weights
-from pipeline.speech import diarize, ingest, transcribe
+from pipeline.speech import diarize
 from tests.pipeline.speech.named_pipeline import make_named_pipeline
 
 _PYANNOTE = importlib.util.find_spec("pyannote.audio")  # without running it
@@ -26,14 +24,6 @@ SAMPLE = Path(_PYANNOTE.origin).parent / "sample" / "sample.wav"
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_named_pipeline(tmp_path_factory.mktemp("models") / "community")
-
-
-def _recogniser(folder: Path) -> Path:
-    """The packaged recogniser under another name."""
-    folder.mkdir(parents=True)
-    for file in weights.locate("whisper-tiny-en").iterdir():
-        (folder / file.name).symlink_to(file)
-    return folder
 
 
 def test_a_folder_like_community_1_hears_two_people_where_two_speak(named: Path) -> None:
@@ -121,74 +111,3 @@ def test_a_pipeline_that_its_loader_cannot_read_is_an_input_error(tmp_path: Path
             np.ones(ANALYSIS_HZ, dtype=np.float32),
             settings=diarize.DiarizationSettings(pipeline=str(tmp_path)),
         )
-
-
-def test_a_named_recogniser_hears_what_the_same_packaged_one_hears(tmp_path: Path) -> None:
-    _recogniser(tmp_path / "tiny")
-    sound, _ = sf.read(SAMPLE, dtype="int16")
-    sf.write(tmp_path / "short.wav", sound[6 * ANALYSIS_HZ : 14 * ANALYSIS_HZ], ANALYSIS_HZ)
-    recording = ingest.ingest(
-        tmp_path / "short.wav", order=0, offset_samples=0, root=tmp_path, folder=tmp_path
-    )
-    named = transcribe.TranscriptionSettings(
-        model=transcribe.resolve_recogniser("tiny", folder=tmp_path)
-    )
-    heard = [
-        [
-            (word.text, word.start)
-            for word in transcribe.transcribe([recording], root=tmp_path, settings=settings)
-        ]
-        for settings in (named, transcribe.TranscriptionSettings())
-    ]
-    assert heard[0] == heard[1]
-    assert len(heard[0]) > 5
-
-
-def test_a_named_recogniser_is_known_by_its_bytes(tmp_path: Path) -> None:
-    one, other = (
-        transcribe.TranscriptionSettings(model=str(_recogniser(tmp_path / name)))
-        for name in ("a", "b")
-    )
-    assert transcribe.key([], one) == transcribe.key([], other)
-    (tmp_path / "b" / "config.json").unlink()
-    (tmp_path / "b" / "config.json").write_text("{}")
-    assert transcribe.key([], one) != transcribe.key([], other)
-
-
-def test_which_languages_a_recogniser_knows_is_read_from_its_tokens(tmp_path: Path) -> None:
-    folder = _recogniser(tmp_path / "many")
-    (folder / "vocabulary.txt").unlink()
-    tokens = [f"t{i}" for i in range(51_863)] + ["<|en|>", "<|de|>"]
-    (folder / "vocabulary.json").write_text(json.dumps(tokens))
-    known = {
-        tongue: transcribe.describe_unknown_language(
-            transcribe.TranscriptionSettings(language=tongue, model=str(folder))
-        )
-        for tongue in ("de-CH", "en", "xx")
-    }
-    assert (known["de-CH"], known["en"]) == ("", "")
-    assert "'many' does not know the language 'xx'" in known["xx"]
-
-
-def test_an_english_recogniser_says_that_it_does_not_know_german(tmp_path: Path) -> None:
-    for model in ("", str(_recogniser(tmp_path / "tiny"))):
-        said = transcribe.describe_unknown_language(
-            transcribe.TranscriptionSettings(language="de", model=model)
-        )
-        assert "does not know the language 'de'" in said
-        with pytest.raises(InputError, match="'de'"):
-            transcribe.transcribe(
-                [],
-                root=tmp_path,
-                settings=transcribe.TranscriptionSettings(language="de", model=model),
-            )
-
-
-@pytest.mark.parametrize(
-    "missing", ["model.bin", "config.json", "tokenizer.json", "vocabulary.txt"]
-)
-def test_a_recogniser_that_is_not_whole_is_refused(tmp_path: Path, missing: str) -> None:
-    folder = _recogniser(tmp_path / "tiny")
-    (folder / missing).unlink()
-    with pytest.raises(InputError, match=f"no {missing.partition('.')[0]}"):
-        transcribe.resolve_recogniser("tiny", folder=tmp_path)
