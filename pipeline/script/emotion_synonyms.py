@@ -52,15 +52,15 @@ def parse_parenthetical(parenthetical: str, words: Words) -> tuple[EmotionCurve 
     >>> str(curve), rest
     ('angry 0.5', 'to Mara')
     """
-    moods: list[EmotionCurve] = []
+    curves: list[EmotionCurve] = []
     rest: list[str] = []
     for part in filter(None, map(str.strip, re.split(r"[,;]", parenthetical))):
-        mood = _parse_degree(part, words)
-        if mood is None or (moods and len(mood.mixes) > 1):
+        curve = _parse_degree(part, words)
+        if curve is None or (curves and len(curve.mixes) > 1):
             rest.append(part)
         else:
-            moods.append(mood)
-    return _blend(moods), ", ".join(rest)
+            curves.append(curve)
+    return _blend(curves), ", ".join(rest)
 
 
 def add_emotion_hint(error: EmotionError, words: Words, problem: Problem) -> Problem:
@@ -83,13 +83,13 @@ def _parse_degree(part: str, words: Words) -> EmotionCurve | None:
         return None
 
 
-def _blend(moods: list[EmotionCurve]) -> EmotionCurve | None:
+def _blend(curves: list[EmotionCurve]) -> EmotionCurve | None:
     """Blend several emotions into one mix: each gets an equal part of the intensity."""
-    if len(moods) < 2 or len(moods[0].mixes) > 1:
-        return moods[0] if moods else None
+    if len(curves) < 2 or len(curves[0].mixes) > 1:
+        return curves[0] if curves else None
     total: Counter[str] = Counter()
-    for mood in moods:
-        total.update({label: weight / len(moods) for label, weight in mood.mixes[0]})
+    for curve in curves:
+        total.update({label: weight / len(curves) for label, weight in curve.mixes[0]})
     return parse_curve(
         " + ".join(f"{label} {min(weight, MAXIMUM):.4f}" for label, weight in total.items())
     )

@@ -121,13 +121,16 @@ def workbook(worksheet: bytes) -> bytes:
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{office}/package/2006/content-types">'
         f'<Override PartName="/xl/workbook.xml" ContentType="{types}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{types}.worksheet+xml"/></Types>',
+        f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{types}.worksheet+xml"/>'
+        "</Types>",
         "_rels/.rels": f'<Relationships xmlns="{relations}">'
         f'<Relationship Id="r1" Type="{book_type}" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}/officeDocument/2006/relationships">'
+        "xl/workbook.xml": f'<workbook xmlns="{main}"'
+        f' xmlns:r="{office}/officeDocument/2006/relationships">'
         '<sheets><sheet name="cast" sheetId="1" r:id="r1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{relations}">'
-        f'<Relationship Id="r1" Type="{sheet_type}" Target="worksheets/sheet1.xml"/></Relationships>',
+        f'<Relationship Id="r1" Type="{sheet_type}" Target="worksheets/sheet1.xml"/>'
+        "</Relationships>",
     }
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -140,8 +143,12 @@ def workbook(worksheet: bytes) -> bytes:
 def far_cell_workbook(folder: Path) -> None:
     """A cast whose sheet has a cell in the last corner, so that a careless reader allocates 17
     thousand million cells."""
-    cells = '<row r="1"><c r="A1" t="inlineStr"><is><t>character</t></is></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
-    sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{cells}</sheetData></worksheet>'
+    cells = (
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>character</t></is></c></row>'
+        '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
     _cast_workbook(folder, workbook(sheet.encode()))
 
 
