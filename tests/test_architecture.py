@@ -24,39 +24,118 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 LOOPS = {"forward", "main"}  # a forward pass or a training loop reads best in one piece
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-# "Where is ...?": what a stranger asks, the noun searched for, and the path that answers. Paths
-# without the noun are the two that a stranger has to be told.
+# "Where is ...?": what a stranger asks, the noun searched for, and the path that answers.
 QUESTIONS = {
     "loudness normalised": ("loudness", "pipeline/assemble/loudness.py"),
     "the identity of a shot computed": ("identity", "pipeline/cut/shot_identity.py"),
     "the Ray actor": ("ray", "flows/farm/ray_actor.py"),
     "an emotion parsed": ("emotion", "model/emotion.py"),
-    "a caption split": ("caption", "pipeline/deliver/captions.py"),
+    "a caption split": ("caption", "pipeline/deliver/caption_splitting.py"),
     "a retake decided": ("retake", "flows/ledger/retakes.py"),
     "classifier-free guidance computed": ("guidance", "model/dice/guidance.py"),
     "the number of speakers decided": ("speaker", "pipeline/speech/speaker_count.py"),
     "a file signed (C2PA)": ("c2pa", "pipeline/deliver/c2pa_signing.py"),
-    "the budget of a night kept": ("night", "flows/night/budget.py"),
+    "the budget of a night kept": ("budget", "flows/night/budget.py"),
     "the mouth drawn": ("mouth", "model/previs/mouth.py"),
     "SQL limited to reading": ("query", "manifests/query.py"),
 }
 
 # Names of the guide that stand for one thing each, underscore or not.
-GUIDE = (
-    "colour_transfer text_alignment line_readings boundary_snapping cue_confidence turn_alignment"
-    " speech_levels channel_compensation speaker_encoder cut_points edit_list audio_digests"
-    " text_normalization master_mix check_audio check_picture tables contact_sheet emotion_synonyms"
-    " sidecars hls_playlists shot_state shot_matching shot_diff review_session decision_requests"
-    " snapshot training_loop latent_dataset evaluation metrics external_metrics splits occlusion"
-    " atomic_write query LineReading Project VersionInputs Scheduler WorkerState"
-).split()
+GUIDE = [
+    "colour_transfer",
+    "text_alignment",
+    "line_readings",
+    "boundary_snapping",
+    "cue_confidence",
+    "turn_alignment",
+    "speech_levels",
+    "channel_compensation",
+    "speaker_encoder",
+    "cut_points",
+    "edit_list",
+    "audio_digests",
+    "text_normalization",
+    "master_mix",
+    "check_audio",
+    "check_picture",
+    "tables",
+    "contact_sheet",
+    "emotion_synonyms",
+    "sidecars",
+    "hls_playlists",
+    "shot_state",
+    "shot_matching",
+    "shot_diff",
+    "review_session",
+    "decision_requests",
+    "snapshot",
+    "training_loop",
+    "latent_dataset",
+    "evaluation",
+    "metrics",
+    "external_metrics",
+    "splits",
+    "occlusion",
+    "atomic_write",
+    "query",
+    "LineReading",
+    "Project",
+    "VersionInputs",
+    "Scheduler",
+    "WorkerState",
+]
 
 # First words of a docstring that begins with something else than a verb.
-NO_VERBS = set(
-    "a all an and as at between by each every everything for from how if in it its long no nothing"
-    " of on one only several so some that the there these this those to two three what whatever"
-    " when where whether which who whom whose why with".split()
-)
+NO_VERBS = {
+    "a",
+    "all",
+    "an",
+    "and",
+    "as",
+    "at",
+    "between",
+    "by",
+    "each",
+    "every",
+    "everything",
+    "for",
+    "from",
+    "how",
+    "if",
+    "in",
+    "it",
+    "its",
+    "long",
+    "no",
+    "nothing",
+    "of",
+    "on",
+    "one",
+    "only",
+    "several",
+    "so",
+    "some",
+    "that",
+    "the",
+    "there",
+    "these",
+    "this",
+    "those",
+    "to",
+    "two",
+    "three",
+    "what",
+    "whatever",
+    "when",
+    "where",
+    "whether",
+    "which",
+    "who",
+    "whom",
+    "whose",
+    "why",
+    "with",
+}
 
 
 @cache
