@@ -173,7 +173,7 @@ def is_known(path: str) -> bool:
         return fnmatchcase(name, "*.json")
     if path.startswith(f"{DELIVERABLES}/"):
         inside = path.split("/", 2)[2:]
-        return inside == [] or _matches(inside[0], VERSION_FILES)
+        return _matches(inside[0], VERSION_FILES) if inside else name == LATEST
     return any(folder == media.path and _matches(name, media.names) for media in MEDIA_FOLDERS)
 
 
