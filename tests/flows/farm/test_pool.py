@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -18,15 +16,12 @@ from typing import Any
 import psutil
 import pytest
 
-from flows.farm import shared
-from flows.farm.cluster import kill_processes, list_children
 from flows.farm.farm_settings import FarmCallbacks, FarmSettings
 from flows.farm.pool import _count_gpus_per_worker, make_takes
-from flows.farm.ray_actor import FarmJob, ShotFailure, scratch_folder
+from flows.farm.ray_actor import FarmJob, ShotFailure
 from flows.farm.steering import Steering
 from flows.project import open_project
 from manifests.rows import Recording, Shot, Take
-from pipeline.storage import Storage
 from tests.conftest import Engines, Rendered
 from tests.flows.farm import farm_talkers
 
@@ -288,14 +283,6 @@ def test_a_talker_that_wants_a_gpu_gets_one_that_is_there_or_to_come(
     )
 
 
-def test_what_a_ray_that_does_not_come_up_left_running_is_ended() -> None:
-    before = list_children()
-    with subprocess.Popen(["sleep", "60"]) as left:
-        assert left.pid in list_children() - before
-        kill_processes([left.pid])
-        assert left.wait(timeout=10) == -signal.SIGKILL
-
-
 def test_a_deadline_that_is_past_leaves_everything(film: Rendered, tmp_path: Path) -> None:
     shots, job = job_of(film, tmp_path / "build")
     settings = FarmSettings(workers=1, deadline=time.time() - 1)
@@ -336,37 +323,3 @@ def test_ray_listens_on_loopback_only_and_holds_no_frames(film: Rendered, tmp_pa
     assert sockets
     assert {c.laddr.ip.removeprefix("::ffff:") for c in sockets} == {"127.0.0.1"}
     assert max(stores) == 0
-
-
-def test_machines_without_a_common_disk_hand_takes_over_through_storage(
-    film: Rendered, tmp_path: Path
-) -> None:
-    shots, job = job_of(film, tmp_path / "build")
-    storage = Storage(str(tmp_path / "shared"))
-    portraits = shared.send_inputs(
-        storage, shots[:2], job.recordings, folder=job.folder, root=job.root
-    )
-    nowhere = Path("/nowhere")
-    far = replace(job, folder=nowhere, root=nowhere, storage=storage.url, portraits=portraits)
-    results: list[Take | ShotFailure] = []
-    make_takes(
-        shots[:2],
-        job=far,
-        settings=FarmSettings(workers=1),
-        hooks=FarmCallbacks(result=results.append),
-    )
-    wanted = [shot.shot_id for shot in shots[:2]]
-    assert [result.shot_id for result in results if isinstance(result, Take)] == wanted
-    assert list((scratch_folder(storage.url) / "media/takes").iterdir()) == [], (
-        "nothing stays on the worker's machine"
-    )
-    brought = shared.fetch_takes(storage, wanted, root=tmp_path / "here")
-    truth = {take.shot_id: take.media_digest for take in open_project(film.folder).store.read(Take)}
-    assert {take.shot_id: take.media_digest for take in brought} == {
-        shot_id: truth[shot_id] for shot_id in wanted
-    }
-    (tmp_path / "shared" / "takes" / f"{wanted[0]}.mkv").write_bytes(b"damaged")
-    assert [
-        take.shot_id for take in shared.fetch_takes(storage, wanted, root=tmp_path / "there")
-    ] == wanted[1:]
-    shutil.rmtree(scratch_folder(storage.url))

@@ -10,7 +10,7 @@ import pytest
 
 from flows.ledger.decisions import fold_decisions
 from flows.ledger.retakes import AS_WRITTEN, RetakeRequest, retake
-from flows.ledger.shot_decisions import DecisionDraft, approve, circle_takes
+from flows.ledger.shot_decisions import DecisionDraft
 from flows.ledger.shot_state import ShotState, compute_states
 from manifests.errors import InputError
 from manifests.rows import Shot
@@ -62,18 +62,3 @@ def test_a_direction_is_withdrawn_by_the_written_emotion() -> None:
 def test_a_retake_that_would_change_nothing_is_refused(request_: RetakeRequest, says: str) -> None:
     with pytest.raises(InputError, match=says):
         retake(states_of(cut("a")), request_, by="Anna")
-
-
-def test_a_take_that_is_not_in_use_can_be_approved_and_circled() -> None:
-    shots = cut("a")
-    (entry,) = compute_states(shots, done=())
-    with pytest.raises(InputError, match="has no take yet; render it first"):
-        approve([entry], by="Anna")
-    (other,) = cut("a", seed=7)
-    draft = approve([entry], by="Anna", reviewed={entry.place: other})
-    draft += circle_takes([entry], {entry.place: other}, by="Anna")
-    assert [event.name for event in draft.events] == ["approved", "circled"]
-    decision = fold_decisions(draft.events)[entry.place]
-    assert decision.seed == 7
-    assert decision.approved is not None
-    assert decision.approved.shot_id == other.shot_id

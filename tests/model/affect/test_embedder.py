@@ -15,14 +15,12 @@ from hypothesis import strategies as st
 
 from manifests.errors import InputError
 from model.affect.embedder import BOTH, DIMS, EmotionEmbedder, Gaussian, Modality
-from model.affect.face_space import fit_face_space
-from model.affect.features import extract_audio, summarize_prosody
+from model.affect.features import extract_audio
 from model.affect.prepared_corpus import Corpus, write_tiny_corpus
 from model.affect.priors import NEUTRAL, EmotionPriors
 from model.emotion import LABELS, parse_curve
 from model.training.batches import BatchSampler, read_clips
 from model.training.run import TrainingRun
-from model.training.settings import read
 from model.training.train_embedder import EmbedderSettings, encode_all, train
 
 SETTINGS = EmbedderSettings(steps=100, identities=5, axes=16, width=48, save_every=40)
@@ -163,54 +161,6 @@ def test_a_corpus_without_an_emotion_is_refused_by_name(taught: Taught, tmp_path
         train(Corpus(rows, taught.corpus.folder), SETTINGS, TrainingRun(out=tmp_path))
 
 
-def test_settings_tell_all_their_problems_at_once() -> None:
-    with pytest.raises(InputError) as caught:
-        read(
-            EmbedderSettings,
-            {"stepps": 3, "objective": "infonc", "width": 1.5, "attend": 1},
-            file="t.toml",
-            name="embedder",
-        )
-    told = str(caught.value)
-    assert "t.toml, column embedder.stepps: unknown setting" in told
-    assert "did you mean 'steps'" in told
-    assert "infonce or crossentropy or none" in told
-    assert "a whole number from 8 to 1024" in told
-    assert "true or false" in told
-
-
-@given(
-    angle=st.floats(-3, 3),
-    size=st.floats(0.2, 5),
-    x=st.floats(-2, 2),
-    y=st.floats(-2, 2),
-    seed=st.integers(0, 1000),
-)
-def test_coordinates_do_not_change_with_place_size_and_roll(
-    angle: float, size: float, x: float, y: float, seed: int
-) -> None:
-    chance = np.random.default_rng(seed)
-    clips = [
-        chance.normal(0, 0.02, (5, 30, 2)) + np.random.default_rng(7).normal(0, 1, (30, 2))
-        for _ in range(6)
-    ]
-    space = fit_face_space(clips, ["a", "a", "b", "b", "c", "c"], axes=4)
-    turn = size * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    moved = clips[0] @ turn + (x, y)
-    np.testing.assert_allclose(space.coordinates(moved), space.coordinates(clips[0]), atol=1e-3)
-
-
-def test_prosody_numbers_hear_pitch_loudness_and_pauses() -> None:
-    frames = np.zeros((50, 6), np.float32)
-    frames[:, 0], frames[:, 1], frames[:, 2], frames[:, 5] = np.log(200), 1, -1, 4
-    frames[40:, :2], frames[40:, 2] = 0, -4
-    pitch, pitch_range, energy, energy_range, _, rate, voiced, pause = summarize_prosody(frames)
-    assert pitch == pytest.approx(np.log(200 / 160), abs=1e-5)
-    assert pitch_range == pytest.approx(0, abs=1e-6)
-    assert (energy, energy_range, rate) == pytest.approx((-1, 0, 4))
-    assert (voiced, pause) == pytest.approx((0.8, 0.2))
-
-
 def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
     clip = taught.corpus.load(taught.corpus.split("test")[0])
     assert extract_audio(clip).shape == (8, 398)
@@ -218,12 +168,3 @@ def test_hearing_has_a_row_for_two_frames(taught: Taught) -> None:
         7,
         398,
     )
-
-
-def test_directions_that_few_clips_never_show_stay_small_in_other_faces() -> None:
-    chance = np.random.default_rng(0)
-    face = chance.uniform(0.2, 0.8, (468, 2))
-    clips = [face + chance.normal(0, 0.01, (3, 468, 2)) for _ in range(2)]
-    space = fit_face_space(clips, ["a", "b"], axes=40)
-    other = (face + chance.normal(0, 0.01, (1, 468, 2))).astype(np.float32)
-    assert np.abs(space.coordinates(other)).max() < 1000

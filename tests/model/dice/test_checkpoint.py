@@ -5,18 +5,16 @@ same the next time."""
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from manifests.errors import InputError
-from model.conversion import read_pickle, read_prior
 from model.dice import LABEL, checkpoint, describe, released
 from model.dice.checkpoint import import_released, load_networks, rename_keys
 from model.dice.config import DiceSizes, tiny_sizes
 from model.dice.engine import DiceNetworks
 from model.state_keys import find_key_problems
-from tests.model.dice.dice_published import lay_out, own_sizes, write_prior
+from tests.model.dice.dice_published import lay_out, own_sizes
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SIZES = own_sizes(tiny_sizes())
@@ -116,14 +114,6 @@ def test_every_missing_file_is_named_with_its_origin_size_and_licence(
     assert "sad.npy" in told[2]
 
 
-def test_without_weights_one_message_names_all_of_them(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        describe({}, weights=tmp_path)
-    told = str(caught.value)
-    assert "callsheet weights import dice --from DIR" in told
-    assert all(source.path in told and source.licence in told for source in released.SOURCES)
-
-
 def test_a_unet_without_an_adapter_or_with_unknown_and_misshapen_keys_is_refused_with_each_of_them(
     source: Path, tmp_path: Path
 ) -> None:
@@ -152,35 +142,6 @@ def test_an_emotion_model_with_a_missing_key_is_refused_although_the_reference_i
     torch.save(state, source / "DICE-Talk/emo_model.pth")
     with pytest.raises(InputError, match=r"missing key 'attention\.fc_v\.bias'"):
         import_released(source, tmp_path / "dice", sizes=SIZES)
-
-
-class Payload:
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (Path("ran"),)
-
-
-def test_a_checkpoint_or_a_prior_that_would_run_code_is_refused_without_running_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"weight": Payload()}, "evil.pth")
-    with pytest.raises(InputError, match="not a plain file of tensors"):
-        read_pickle(Path("evil.pth"))
-    np.save("happy.npy", np.array({"mu": Payload()}, dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="is not needed by an emotion prior"):
-        read_prior(Path("happy.npy"))
-    assert not Path("ran").exists()
-
-
-def test_a_prior_is_read_whatever_its_shape_and_anything_else_is_refused(tmp_path: Path) -> None:
-    mean = np.linspace(-1, 1, 256, dtype=np.float32)
-    write_prior(tmp_path / "sad.npy", mean[None])
-    assert torch.equal(read_prior(tmp_path / "sad.npy"), torch.from_numpy(mean))
-    np.save(tmp_path / "plain.npy", mean)
-    (tmp_path / "text.npy").write_text("no array")
-    for name in ("plain.npy", "text.npy", "absent.npy"):
-        with pytest.raises(InputError, match="not an emotion prior"):
-            read_prior(tmp_path / name)
 
 
 def test_the_imported_build_is_described_by_the_digests_of_its_files(

@@ -4,16 +4,13 @@
 from fractions import Fraction
 from itertools import pairwise
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.dice.config import SCHEDULER
-from model.dice.parts import FRAME_SAMPLES, HELD_FRAMES, split_speech
 from model.dice.schedule import SHORTEST, Schedule, plan_circular_windows, plan_open_windows
 from model.dice.stream import GENERATED_RATE, count_generated_frames, place_frames
-from model.talker import Speech
 
 rates = st.sampled_from(
     [Fraction(25), Fraction(24), Fraction(30), Fraction(30000, 1001), Fraction(50), Fraction(25, 2)]
@@ -61,39 +58,3 @@ def test_generated_frames_enclose_every_delivered_frame_and_none_is_spare(
     assert wanted[-1] <= count - 1
     assert count == 1 or wanted[-1] > count - 2
     assert all(b - a == GENERATED_RATE / rate for a, b in pairwise(wanted))
-
-
-def sound(frames: int, pauses: list[int]) -> Speech:
-    samples = np.full(frames * FRAME_SAMPLES, 0.3, dtype=np.float32)
-    for pause in pauses:
-        samples[pause * FRAME_SAMPLES : (pause + 1) * FRAME_SAMPLES] = 0
-    return Speech(samples=samples, lead=0, frames=2 * frames, rate=Fraction(25))
-
-
-def test_long_shots_are_cut_in_pauses_and_parts_share_frames() -> None:
-    parts = split_speech(sound(400, [110, 215, 330]), 400, longest_seconds=10.0)
-    assert [(part.start, part.end, part.held) for part in parts] == [
-        (0, 110, 0),
-        (110 - HELD_FRAMES, 215, HELD_FRAMES),
-        (215 - HELD_FRAMES, 330, HELD_FRAMES),
-        (330 - HELD_FRAMES, 400, HELD_FRAMES),
-    ]
-
-
-@given(
-    frames=st.integers(1, 300),
-    longest=st.integers(4, 9),
-    pauses=st.lists(st.integers(0, 299), max_size=9),
-)
-@settings(max_examples=40)
-def test_parts_cover_a_shot_without_gap_and_within_the_limit(
-    frames: int, longest: int, pauses: list[int]
-) -> None:
-    parts = split_speech(
-        sound(frames, [pause for pause in pauses if pause < frames]),
-        frames,
-        longest_seconds=float(longest),
-    )
-    shown = [number for part in parts for number in range(part.start + part.held, part.end)]
-    assert shown == list(range(frames))
-    assert all(len(part) <= longest * GENERATED_RATE for part in parts)

@@ -5,7 +5,6 @@ out."""
 import subprocess
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 
 from model.dice import stream, vision
 from model.dice.config import tiny_sizes
-from model.dice.interpolate import Interpolator
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +67,6 @@ def test_a_stream_is_decoded_without_being_read_far_ahead(vae: nn.Module) -> Non
     for _ in range(20):
         next(images)
     assert read <= 20 + stream.SHARED + 6
-
-
-def test_places_between_frames_are_interpolated_and_the_last_frame_is_held() -> None:
-    torch.manual_seed(0)
-    network = Interpolator(16).eval()
-    images = list(torch.rand(3, 3, 32, 32))
-    wanted = [Fraction(0), Fraction(1, 2), Fraction(1), Fraction(5, 4), Fraction(2), Fraction(7, 2)]
-    found = list(stream.interpolate_frames(network, images, wanted))
-    assert torch.equal(found[0], images[0])
-    with torch.no_grad():
-        assert torch.equal(found[1], network(images[0][None], images[1][None])[0])
-    assert torch.equal(found[2], images[1])
-    assert not torch.equal(found[3], images[1])
-    assert torch.equal(found[4], images[2])
-    assert torch.equal(found[5], images[2])
 
 
 LITTLE_MEMORY = """

@@ -16,7 +16,6 @@ import torch
 from manifests.errors import InputError
 from model.dice import TINY_LABEL, describe
 from model.dice.clip import ClipCancelled
-from model.dice.precision import runs_on_cpu
 from model.dice.talker import DiceTalker, load
 from model.emotion import LABELS
 from model.talker import Portrait
@@ -257,28 +256,6 @@ def test_what_lies_under_a_transparent_part_is_not_seen(talker: DiceTalker) -> N
     assert np.array_equal(*plates)
 
 
-def test_single_precision_runs_on_every_processor() -> None:
-    assert runs_on_cpu(torch.float32)
-
-
-@pytest.mark.numeric
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_runs_or_is_refused(talker: DiceTalker, dtype: str) -> None:
-    if not runs_on_cpu(getattr(torch, dtype)):
-        with pytest.raises(
-            InputError, match=rf"column dtype: .*cannot compute in {dtype}.*nearest: float32"
-        ):
-            tiny_talker(dtype=dtype)
-        return
-    rough = frames_of(
-        tiny_talker(dtype=dtype).talk(portrait(), speech(0.2), performance(), 0)
-    ).astype(int)
-    fine = frames_of(talker.talk(portrait(), speech(0.2), performance(), 0))
-    # Unrelated pictures of deviation s lie 2 s / sqrt(pi) apart (normal values): stay under a third
-    # of it.
-    assert np.abs(rough - fine).mean() < 2 * fine.std() / np.sqrt(np.pi) / 3
-
-
 def test_the_tiny_build_is_labelled_as_random_everywhere(talker: DiceTalker) -> None:
     assert describe(SETTINGS).label == talker.label == TINY_LABEL == "DICE-Talk tiny random"
     clip = talker.talk(portrait(), speech(0.1), performance(), 0)
@@ -305,46 +282,6 @@ def test_all_wrong_settings_are_told_at_once_with_the_nearest_names(talker: Dice
     assert "multiple of 64" in told
     with pytest.raises(InputError, match="cannot change after loading"):
         talker.with_settings({"device": "cpu"})
-
-
-@pytest.mark.parametrize(
-    ("face", "found"), [("left", 2), ("right", 5), ("largest", 5), ("2", 3), ("only", None)]
-)
-def test_a_face_is_chosen_among_those_that_the_published_detector_finds(
-    face: str, found: int | None
-) -> None:
-    from model.dice.framing import choose_face
-    from model.dice.preprocess import PixelBox
-
-    boxes = [PixelBox(left=float(x), top=0.0, right=2.0 * x, bottom=9.0) for x in (5, 2, 3)]
-    asked = Portrait(
-        name="three.png", pixels=np.zeros((9, 9, 3), dtype=np.uint8), digest="", face=face
-    )
-    if found is None:
-        with pytest.raises(InputError, match="found 3 faces"):
-            choose_face(boxes, asked)
-    else:
-        assert choose_face(boxes, asked).left == found
-
-
-class Detector(torch.nn.Module):
-    def forward(self, image: torch.Tensor, grids: list[torch.Tensor]) -> torch.Tensor:
-        answers = torch.zeros(1, 2, 16) + len(grids) * 0
-        answers[0, 0, :5] = torch.tensor([200.0, 208.0, 100.0, 120.0, 0.9])
-        answers[0, :, 15] = 0.95 + 0 * image.mean()
-        return answers
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_the_torchscript_detector_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
-    from model.dice.torchscript import find_faces
-
-    torch.jit.script(Detector()).save(str(tmp_path / "detector.pt"))
-    (found,) = find_faces(tmp_path / "detector.pt", np.zeros((208, 208, 3), dtype=np.uint8))
-    assert (found.box.left, found.box.top, found.box.width, found.box.height) == pytest.approx(
-        (75, 74, 50, 60)
-    )
-    assert found.score == pytest.approx(0.9 * 0.95)
 
 
 PEAK = """

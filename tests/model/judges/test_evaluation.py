@@ -4,7 +4,6 @@ two."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from manifests.corpus_rows import Judgement, Score
+from manifests.corpus_rows import Score
 from manifests.errors import InputError
 from model.affect import prepared_corpus as corpora
 from model.affect.prepared_corpus import Corpus
@@ -144,20 +143,3 @@ def test_a_window_lies_in_the_middle_and_never_outside() -> None:
     assert FrameWindow(frames=16).select_frames(50) == slice(17, 33)
     assert FrameWindow(frames=16).select_frames(10) == slice(0, 10)
     assert FrameWindow().select_frames(7) == slice(0, 7)
-
-
-def test_scores_of_nothing_are_nothing_and_missing_values_are_left_out() -> None:
-    about = Judgement(
-        run_id="r",
-        subject="real",
-        clip_id="c",
-        corpus="mead",
-        identity="i",
-        emotion="sad",
-        measure="jitter",
-        value=0.5,
-    )
-    assert report.score_judgements([]) == []
-    assert report.score_judgements([replace(about, value=None)]) == []
-    (one,) = report.score_judgements([about])
-    assert (one.value, one.low, one.high) == (0.5, None, None)

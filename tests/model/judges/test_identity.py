@@ -10,21 +10,10 @@ import numpy as np
 import pytest
 
 from manifests.errors import InputError
-from model import weights
 from model.judges import corpus_crop, identity, points
 from model.likeness import FaceRecogniser
-from model.previs.landmarks import Landmarker
 
 HEADS = sorted((Path(__file__).parents[2] / "data" / "heads").glob("*.jpg"))
-NETS = ("mediapipe-face-detector", "mediapipe-face-mesh", "dlib-face", "dlib-face-layout")
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> FaceRecogniser:
-    cv2.setNumThreads(1)
-    return FaceRecogniser(
-        Landmarker(*map(weights.locate, NETS[:2])), *map(weights.locate, NETS[2:])
-    )
 
 
 def picture(path: Path) -> np.ndarray:
@@ -60,19 +49,6 @@ def test_of_ten_portraits_the_own_one_is_the_nearest_under_other_light_and_frami
     ]
     assert np.mean([one.right for one in found]) >= 0.9
     assert all(0 < one.distance < 1.2 for one in found)
-
-
-def test_lips_that_part_in_small_pictures_are_seen_to(recogniser: FaceRecogniser) -> None:
-    face = corpus_crop.crop_faces([picture(HEADS[0])], recogniser.landmarker, name="")[0]
-    followed = points.track_face(recogniser.landmarker, np.stack([face] * 4))
-    assert followed.found_share == 1
-    assert followed.gap.std() < 0.02
-    mouth = (followed.points[0, [13, 14]].mean(axis=0) * 64).round().astype(int)
-    opened = face.copy()
-    cv2.ellipse(
-        opened, tuple(int(v) for v in (mouth[0], mouth[1] + 2)), (4, 4), 0, 0, 360, (40, 10, 10), -1
-    )
-    assert points.track_face(recogniser.landmarker, opened[None]).gap[0] > followed.gap[0] + 0.05
 
 
 def test_a_clip_without_a_face_is_refused_by_name(recogniser: FaceRecogniser) -> None:

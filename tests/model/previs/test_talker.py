@@ -13,11 +13,8 @@ import numpy as np
 import pytest
 
 from manifests.errors import InputError
-from model import weights
 from model.emotion import Performance, parse_curve
-from model.previs import occlusion
 from model.previs.expression import INDEX
-from model.previs.landmarks import Landmarker
 from model.previs.talker import PrevisTalker, load
 from model.talker import Portrait, Speech
 from pipeline.render import portraits
@@ -221,20 +218,6 @@ def test_a_covered_mouth_is_refused_with_what_was_measured(
     cv2.fillPoly(picture, [points[list(MASK)]], skin if colour == "skin" else colour)
     with pytest.raises(InputError, match=r"masked\.png: the mouth is covered .*CIELAB"):
         talker.find_puppet(portraits.build_portrait(picture, name="masked.png"))
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in HEADS.glob("*.jpg")))
-def test_lips_in_grey_dark_and_dull_pictures_are_not_taken_for_covered(name: str) -> None:
-    landmarker = Landmarker(
-        weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
-    )
-    picture = portraits.read(HEADS / f"{name}.jpg").pixels
-    face = landmarker.fit_mesh(picture, landmarker.detect(picture)[0])
-    grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    dull = (128 + (picture.astype(float) - 128) * 0.3).astype(np.uint8)
-    for shown in (picture, grey, (picture * 0.2).astype(np.uint8), dull):
-        assert occlusion.measure_lips(shown, face).why_covered is None
-    assert occlusion.measure_lips(picture, face).why_doubtful is None
 
 
 def test_what_transparent_pixels_hold_is_never_seen(

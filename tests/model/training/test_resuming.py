@@ -87,17 +87,6 @@ def test_nothing_saved_means_from_the_start(tmp_path: Path) -> None:
     )
 
 
-def test_half_a_line_of_a_curve_is_forgotten(tmp_path: Path) -> None:
-    curve = LossCurve(tmp_path / "curve.jsonl")
-    for step in range(4):
-        curve(step, {"loss": step / 3})
-    with curve.path.open("a") as file:
-        file.write('{"step": 4, "lo')
-    curve.rewind(3)
-    assert [line["step"] for line in curve.read()] == [0, 1, 2]
-    assert curve.read()[1]["loss"] == 1 / 3
-
-
 def test_draws_of_a_step_do_not_depend_on_what_was_drawn_before() -> None:
     one = torch.randn(4, generator=seed_step(7, 100))
     torch.randn(1000, generator=seed_step(7, 99))

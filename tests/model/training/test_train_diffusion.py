@@ -24,14 +24,11 @@ from model.affect.packaged import PACKAGED
 from model.affect.prepared_corpus import Corpus
 from model.affect.priors import EmotionPriors
 from model.emotion import LABELS
-from model.nano.autoencoder import to_signed
 from model.nano.networks import NanoNetworks, read_config
 from model.nano.sizes import tiny_sizes
-from model.training import settings as tables
-from model.training.latent_dataset import LatentDataset, References, emphasis
+from model.training.latent_dataset import LatentDataset, References
 from model.training.run import TrainingRun
-from model.training.train_autoencoder import AutoencoderInputs, AutoencoderSettings
-from model.training.train_autoencoder import losses as autoencoder_losses
+from model.training.train_autoencoder import AutoencoderSettings
 from model.training.train_denoiser import DenoiserSettings, Learner, draw, losses, read_batch
 from model.training.train_diffusion import DiffusionSettings, DiffusionStages, train
 from model.training.training_loop import Video
@@ -239,40 +236,6 @@ def test_in_the_motion_stage_the_label_changes_nothing(dataset: LatentDataset) -
         assert (values[0] == values[1]) is same
 
 
-@pytest.mark.numeric
-def test_the_autoencoder_learns_to_move_a_portrait() -> None:
-    generator = torch.Generator().manual_seed(0)
-    autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
-    coarse = torch.rand(8, 3, 8, 8, generator=generator) * 2 - 1
-    portraits = torch.nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(-1, 1)
-    frames = portraits.roll(3, dims=-1)
-    inputs = AutoencoderInputs(
-        weights=torch.ones(8, 64, 64), noise=torch.zeros(8, 4, 8, 8), settings=AutoencoderSettings()
-    )
-    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=5e-3)
-    seen = []
-    for _ in range(25):
-        optimiser.zero_grad()
-        found = autoencoder_losses(autoencoder, frames, portraits, inputs=inputs)
-        torch.autograd.backward(found["loss/total"])
-        optimiser.step()
-        seen.append(found["loss/seen"].item())
-    assert seen[-1] < 0.8 * seen[0]
-
-
-@pytest.mark.numeric
-def test_a_fresh_decoder_shows_the_portrait() -> None:
-    autoencoder = NanoNetworks.fresh(tiny_sizes()).autoencoder
-    portrait = to_signed(
-        torch.randint(0, 256, (1, 64, 64, 3), generator=torch.Generator().manual_seed(0))
-    )
-    with torch.no_grad():
-        made = autoencoder.decode(torch.zeros(1, 4, 8, 8), autoencoder.encode_portrait(portrait))
-    share = torch.sigmoid(torch.tensor(-2.0))
-    # Bilinear places on 64 pixels are exact to 64 eps, and neighbours differ by up to 2: 3e-5.
-    assert made == pytest.approx(portrait * (1 - share), abs=1e-4)
-
-
 def test_latents_are_normalised_and_restored(dataset: LatentDataset, trained: Path) -> None:
     autoencoder = NanoNetworks.load(trained).autoencoder
     latents = torch.randn(3, 2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -281,24 +244,6 @@ def test_latents_are_normalised_and_restored(dataset: LatentDataset, trained: Pa
     )
     assert dataset.window(1, 2, 8).shape == (8, 4, 8, 8)
     assert torch.equal(dataset.window(1, 2, 8), dataset.latents[16 + 2 : 16 + 10].float())
-
-
-def test_emphasis_is_where_the_chosen_points_are() -> None:
-    points = torch.full((1, 468, 2), 0.25)
-    weights = emphasis(points, chosen=(0, 1), side=64)[0]
-    assert float(weights[16, 16]) == pytest.approx(1, abs=0.06)
-    assert float(weights[48, 48]) < 1e-3
-
-
-def test_wrong_settings_are_all_told_at_once() -> None:
-    table = {"stepz": 3, "batch": 0, "bf16": 1}
-    with pytest.raises(InputError) as caught:
-        tables.read(DenoiserSettings, table, file="train.toml", name="motion")
-    assert {problem.column for problem in caught.value.problems} == {
-        "motion.stepz",
-        "motion.batch",
-        "motion.bf16",
-    }
 
 
 def test_an_arm_may_feel_through_a_bank_that_stays_as_it_is(
