@@ -153,9 +153,9 @@ def _check_stems(draft: Draft, master: Path) -> Check:
 def _check_sync(draft: Draft) -> Check:
     """Check that all speakers are shown at the time of their words: an editor may move clips."""
     apart = find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.inputs.shots})
-    value = f"{len(apart)} events apart" + (
-        f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
-    )
+    shots = "1 shot" if len(apart) == 1 else f"{len(apart)} shots"
+    first = f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
+    value = f"{shots} out of sync{first}"
     verdict, advice = (
         ("warn" if apart else "pass"),
         "move these clips back over their words: the sound was not edited",
@@ -164,7 +164,7 @@ def _check_sync(draft: Draft) -> Check:
         draft,
         "picture against sound",
         value,
-        limit="0 events apart",
+        limit="0 shots out of sync",
         verdict=verdict,
         advice=advice,
     )

@@ -49,7 +49,7 @@ def _show_cues(cues: CorrectedCues, sheet: Path, rttm: Path) -> None:
     for stretch in cues.found.unscripted:
         start, end = (format_clock(at / MASTER_HZ) for at in (stretch.start, stretch.end))
         who = stretch.character or stretch.speaker
-        say(f"not in the script: {start} to {end}, {who}: {stretch.text}")
+        say(f"unused speech: {start} to {end}, {who}: {stretch.text}")
     for cue in cues.unsure_cues:
         say(f"check by ear: {cue.line_id} {cue.character}: {cue.text[:60]} ({cue.reasons})")
     for line in format_conflicts(cues):
