@@ -28,7 +28,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tested through tests/flows/trust/test_purge_walk.py, which walks a whole build": (
         "flows/trust/personal_files.py",
         "flows/trust/purge.py",
-        "flows/trust/remote_copies.py",
     ),
     "tested through tests/manifests/test_rows.py": ("manifests/box.py",),
     "tested through tests/model/training/test_train_diffusion.py": (
@@ -205,7 +204,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
         "flows/progress.py",
         "flows/render.py",
         "flows/verbs/production.py",
-        "flows/view/listen.py",
         "flows/view/plan.py",
         "flows/view/screen.py",
         "flows/view/status.py",
@@ -244,18 +242,25 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
         "flows/verbs/review.py",
     ),
     "tested through tests/browser/test_review_pack.py": ("flows/review/pack.py",),
-    "tested through tests/flows/test_cli.py": (
-        "flows/starter.py",
-        "flows/verbs/clip.py",
-        "flows/verbs/finishing.py",
-        "flows/verbs/lesson.py",
-        "flows/verbs/weights.py",
-    ),
+    "tested through tests/flows/test_cli.py": ("flows/starter.py", "flows/verbs/weights.py"),
     "tested through tests/flows/trust/test_waivers.py": (
         "flows/trust/verifying.py",
         "flows/verbs/checks.py",
     ),
-    "tested through tests/flows/trust/test_consents.py": ("flows/verbs/consent.py",),
+    "tested through tests/flows/trust/test_consents.py": (
+        "flows/verbs/consent.py",
+        "flows/trust/remote_copies.py",
+    ),
+    "tested through tests/flows/test_emotion_from.py, which runs the command": (
+        "flows/verbs/clip.py",
+    ),
+    "no test runs the command; its work is tested by tests/flows/finishing/test_conforming.py": (
+        "flows/verbs/finishing.py",
+    ),
+    "no test runs the commands; their work is tested by tests/flows/finishing/test_lesson.py": (
+        "flows/verbs/lesson.py",
+    ),
+    "tested through tests/flows/test_corrections.py": ("flows/view/listen.py",),
 }
 
 # reason -> test files that mirror no module

@@ -36,7 +36,10 @@ TAKE_MARK = 1 << 14
 HANDLES = 2
 MOODS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted", "contempt", "neutral")
 CAST = (("MARA", "#d9a441"), ("JONAS", "#5aa9e6"), ("NADIA", "#8bc48a"), ("<b>OTTO</b>", "#c58bd1"))
-HOSTILE = "<img src=x onerror=\"document.title='broken'\"> & <script>document.title='broken'</script> <i>not slanted</i>"
+HOSTILE = (
+    "<img src=x onerror=\"document.title='broken'\"> & "
+    "<script>document.title='broken'</script> <i>not slanted</i>"
+)
 
 
 def make(folder: Path, *, shots: int = 1000) -> Path:

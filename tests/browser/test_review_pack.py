@@ -69,7 +69,8 @@ def test_modules_that_need_each_other_are_an_error() -> None:
 def test_names_inside_and_outside_a_module_may_differ() -> None:
     joined = pack.wrap_module(
         "parts/a.js",
-        'import { x as y } from "../b.js";\nexport function f() { return y; }\nexport { f as g };\n',
+        'import { x as y } from "../b.js";\n'
+        "export function f() { return y; }\nexport { f as g };\n",
     )
     assert 'const { x: y } = modules["b.js"];' in joined
     assert "return { f: f, g: f };" in joined

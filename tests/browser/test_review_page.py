@@ -19,10 +19,12 @@ Opened = Callable[..., Any]
 # Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells:
 # another may be several times slower.
 KNOWN_WORK = """() => {
-  const rows = JSON.stringify(Array.from({ length: 60000 }, (_, number) => ({ number, text: "line " + number })));
+  const rows = JSON.stringify(
+    Array.from({ length: 60000 }, (_, number) => ({ number, text: "line " + number })));
   for (let round = 0; round < 3; round += 1) JSON.parse(rows);
   const list = document.body.appendChild(document.createElement("div"));
-  for (let number = 0; number < 5000; number += 1) list.appendChild(document.createElement("p")).textContent = "row " + number;
+  for (let number = 0; number < 5000; number += 1)
+    list.appendChild(document.createElement("p")).textContent = "row " + number;
   const high = list.offsetHeight;
   list.remove();
   return high;
@@ -168,8 +170,12 @@ def test_a_shot_is_looped_until_somebody_stops_it(opened: Opened, made_up: Path)
     page = opened(made_up.as_uri())
     go_to(page, 41)
     page.keyboard.press("l")
-    page.evaluate("""() => { window.frames_seen = new Set(); const field = document.getElementById('frame');
-      new MutationObserver(() => frames_seen.add(Number(field.dataset.frame))).observe(field, { attributes: true }); }""")
+    page.evaluate("""() => {
+      window.frames_seen = new Set();
+      const field = document.getElementById('frame');
+      const note = () => frames_seen.add(Number(field.dataset.frame));
+      new MutationObserver(note).observe(field, { attributes: true });
+    }""")
     page.keyboard.press(" ")
     until(page, "frames_seen.has(43) && frames_seen.has(40)")
     page.wait_for_timeout(400)
@@ -289,7 +295,8 @@ def test_dialogs_hold_the_focus_and_give_it_back(opened: Opened, made_up: Path) 
     for _ in range(20):
         page.keyboard.press("Tab")
         assert page.evaluate(
-            "document.activeElement === document.body || Boolean(document.activeElement.closest('dialog'))"
+            "document.activeElement === document.body"
+            " || Boolean(document.activeElement.closest('dialog'))"
         )
     page.keyboard.press("Escape")
     until(page, "!document.querySelector('dialog')")
@@ -339,7 +346,8 @@ def test_everything_is_reached_with_the_tab_key_and_has_a_name(
         page.keyboard.press("Tab")
         names.append(
             page.evaluate(
-                "(document.activeElement.ariaLabel || document.activeElement.textContent).trim().slice(0, 22)"
+                "(document.activeElement.ariaLabel || document.activeElement.textContent)"
+                ".trim().slice(0, 22)"
             )
         )
     for control in (
@@ -403,6 +411,11 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways_and_with_targets_for
     assert page.get_by_role("tab", selected=True).inner_text() == "Shot"
     page.get_by_role("button", name="Approve").tap()
     assert kept(page)[-1]["shots"] == ["id-sc01_sh030"]
-    small = page.evaluate("""[...document.querySelectorAll('button, select, input')].filter((one) => one.checkVisibility())
-      .filter((one) => one.getBoundingClientRect().height < 44 || one.getBoundingClientRect().width < 44).map((one) => one.outerHTML)""")
+    small = page.evaluate("""[...document.querySelectorAll('button, select, input')]
+      .filter((control) => control.checkVisibility())
+      .filter((control) => {
+        const box = control.getBoundingClientRect();
+        return box.height < 44 || box.width < 44;
+      })
+      .map((control) => control.outerHTML)""")
     assert small == []

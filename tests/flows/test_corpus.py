@@ -177,7 +177,8 @@ def test_a_file_that_may_not_be_read_is_listed_and_reasons_are_told_where_nothin
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_bytes(b"nothing")
     with pytest.raises(
-        InputError, match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a readable media file"
+        InputError,
+        match=r"no clip could be used[^$]*1001_DFA_ANG_HI.flv: .*not a readable media file",
     ):
         filling.prepare_corpus("crema-d", source, into, jobs=1)
     (source / "VideoFlash/1001_DFA_ANG_HI.flv").unlink()

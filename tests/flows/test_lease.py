@@ -32,7 +32,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from flows.lease import LeasePace, hold_lease
-with hold_lease(Path(sys.argv[1]), purpose="a test", pace=LeasePace(beat_seconds=0.05, patience_seconds=0.5)):
+pace = LeasePace(beat_seconds=0.05, patience_seconds=0.5)
+with hold_lease(Path(sys.argv[1]), purpose="a test", pace=pace):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -42,7 +43,8 @@ from pathlib import Path
 from flows.lease import LeasePace, hold_lease
 root = Path(sys.argv[1])
 for _ in range(10):
-    with hold_lease(root, purpose="counting", wait_seconds=60, pace=LeasePace(beat_seconds=0.02, patience_seconds=5)):
+    pace = LeasePace(beat_seconds=0.02, patience_seconds=5)
+    with hold_lease(root, purpose="counting", wait_seconds=60, pace=pace):
         counter = root / "counter"
         value = int(counter.read_text())
         (root / "inside").open("x").close()

@@ -94,7 +94,8 @@ def test_problems_of_all_tables_are_told_with_what_was_meant(tmp_path: Path) -> 
     """One file may hold the tables of both trainings."""
     config = tmp_path / "train.toml"
     config.write_text(
-        'corpus = "nowhere"\nout = 3\n[embeder]\n[embedder]\nobjective = "infonse"\n[motion]\nsteps = 0\n'
+        'corpus = "nowhere"\nout = 3\n[embeder]\n[embedder]\nobjective = "infonse"\n'
+        "[motion]\nsteps = 0\n"
     )
     for kind in ("embedder", "diffusion"):
         with pytest.raises(InputError) as caught:

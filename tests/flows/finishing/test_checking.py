@@ -186,7 +186,8 @@ def test_flicker_outside_the_face_is_found_and_slow_light_is_not(
 
 def test_a_cut_that_moved_by_two_frames_fails(finished: Finished, tmp_path: Path) -> None:
     cuts = [scene.cut for scene in finished.scenes]
-    early = f"select='not(between(n,{cuts[1].start_frame - 2},{cuts[1].start_frame - 1}))',setpts=N/FRAME_RATE/TB"
+    first = cuts[1].start_frame - 2
+    early = f"select='not(between(n,{first},{first + 1}))',setpts=N/FRAME_RATE/TB"
     moved = finished.broken(
         tmp_path / "b.mp4", "-vf", early, "-c:a", "copy", "-preset", "ultrafast"
     )
