@@ -14,6 +14,7 @@ from flows.project import Project
 from flows.version import Draft, VersionInputs, build_loudness_settings
 from manifests import identity, layout
 from manifests.delivery_rows import Check, Deliverable
+from manifests.plurals import count_nouns
 from manifests.rows import Cut
 from manifests.timebase import MASTER_HZ, sample_of_frame
 from pipeline.assemble import assemble, edit_list, master_mix, stems
@@ -153,7 +154,7 @@ def _check_stems(draft: Draft, master: Path) -> Check:
 def _check_sync(draft: Draft) -> Check:
     """Check that all speakers are shown at the time of their words: an editor may move clips."""
     apart = find_moved_cuts(draft.cuts, {shot.shot_id: shot for shot in draft.inputs.shots})
-    shots = "1 shot" if len(apart) == 1 else f"{len(apart)} shots"
+    shots = count_nouns(len(apart), "shot")
     first = f", first {apart[0][0].number} by {apart[0][1]} frames" if apart else ""
     value = f"{shots} out of sync{first}"
     verdict, advice = (
