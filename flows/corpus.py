@@ -8,12 +8,11 @@ are.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import multiprocessing
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,17 +96,7 @@ def prepare_corpus(name: str, source: Path, folder: Path, *, jobs: int) -> Corpu
     from pipeline.corpus import recorded
 
     known = recorded.KNOWN
-    if name not in known:
-        problem = Problem(
-            file="corpus", message=f"no reader for {name!r}", expected=" or ".join(known)
-        )
-        raise InputError(dataclasses.replace(problem, nearest=find_nearest(name, known)))
-    if not source.is_dir():
-        raise InputError(
-            Problem(
-                file=str(source), message="no such folder", expected=f"{name} as it was published"
-            )
-        )
+    _check_source(name, source, known)
     found = known[name].layout(source)
     strange = [
         build_reject(path, reason) for path, reason in recorded.list_unknown_files(found, source)
@@ -119,13 +108,30 @@ def prepare_corpus(name: str, source: Path, folder: Path, *, jobs: int) -> Corpu
         raise InputError([none, *_list_first_refusals(strange)])
     there = {(row.source, row.text_id) for row in corpus.open_record(folder).read(CorpusClip)}
     missing: dict[str, list[CorpusPerformance]] = {}
-    for one in found.performances:
-        if (one.video.relative_to(source).as_posix(), one.text_id) not in there:
-            missing.setdefault(one.identity, []).append(one)
+    for clip in found.performances:
+        if (clip.video.relative_to(source).as_posix(), clip.text_id) not in there:
+            missing.setdefault(clip.identity, []).append(clip)
     work: list[Work] = [
         (_prepare_clips_of_identity, (name, source, folder, some)) for some in missing.values()
     ]
     return _run_work(folder, work, jobs=jobs, rejects=strange)
+
+
+def _check_source(name: str, source: Path, known: Iterable[str]) -> None:
+    """Check that a reader for the corpus exists, and its folder."""
+    if name not in known:
+        expected, near = " or ".join(known), find_nearest(name, known)
+        raise InputError(
+            Problem(
+                file="corpus", message=f"no reader for {name!r}", expected=expected, nearest=near
+            )
+        )
+    if not source.is_dir():
+        raise InputError(
+            Problem(
+                file=str(source), message="no such folder", expected=f"{name} as it was published"
+            )
+        )
 
 
 def list_clips(folder: Path, split: str = "") -> list[CorpusClip]:
@@ -169,8 +175,8 @@ def _run_work(
 ) -> CorpusSummary:
     record, rejects = corpus.open_record(folder), list(rejects)
     waiting: list[CorpusClip] = []
-    new, told = 0, get_reporter()
-    told.step("corpus")
+    new, progress = 0, get_reporter()
+    progress.step("corpus")
     for count, done in enumerate(_collect_results(work, jobs), 1):
         waiting += done.clips
         rejects += done.rejects
@@ -178,7 +184,7 @@ def _run_work(
         if len(waiting) >= BATCH_ROWS or count == len(work):
             record.append(waiting)
             waiting = []
-        told.count(count, len(work))
+        progress.count(count, len(work))
     record.append(rejects)
     if rejects and not record.read(CorpusClip):
         raise InputError(
@@ -196,14 +202,16 @@ def _run_work(
 def _collect_results(work: Sequence[Work], jobs: int) -> Iterator[WorkResult]:
     """Yield results as they arrive, from this process or from `jobs` processes."""
     if jobs <= 1:
-        yield from (function(*given) for function, given in work)
+        yield from (function(*arguments) for function, arguments in work)
         return
     spawn = multiprocessing.get_context("spawn")
     with (
         _limit_threads(),
         ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_exit_with_parent) as pool,
     ):
-        for future in as_completed([pool.submit(function, *given) for function, given in work]):
+        for future in as_completed(
+            [pool.submit(function, *arguments) for function, arguments in work]
+        ):
             yield future.result()
 
 
@@ -253,15 +261,15 @@ def _make_clips_of_identity(
     except (UnfitError, InputError) as error:
         return WorkResult(clips=[], rejects=[build_reject(identity, str(error))])
     clips, rejects = [], []
-    for one in planned:
+    for clip in planned:
         try:
             clips.append(
-                studio.make_units_clip(one)
-                if isinstance(one, PlannedUnits)
-                else studio.make_clip(one)
+                studio.make_units_clip(clip)
+                if isinstance(clip, PlannedUnits)
+                else studio.make_clip(clip)
             )
         except (UnfitError, InputError) as error:
-            rejects.append(build_reject(one.clip_id, str(error)))
+            rejects.append(build_reject(clip.clip_id, str(error)))
     return WorkResult(clips=clips, rejects=rejects)
 
 
@@ -276,16 +284,16 @@ def _prepare_clips_of_identity(
         _LOADED["preparer"] = Preparer()
     preparer: Preparer = _LOADED["preparer"]
     clips, rejects = [], []
-    for one in performed:
+    for clip in performed:
         try:
             clips.append(
                 recorded.prepare_clip(
-                    one, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]
+                    clip, preparer, root=source, folder=folder, corpus=recorded.KNOWN[name]
                 )
             )
         # the last: a file that may not be read
         except (UnfitError, InputError, ToolError, OSError) as error:
-            rejects.append(build_reject(one.video.relative_to(source).as_posix(), str(error)))
+            rejects.append(build_reject(clip.video.relative_to(source).as_posix(), str(error)))
     return WorkResult(clips=clips, rejects=rejects)
 
 

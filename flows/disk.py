@@ -30,6 +30,7 @@ def detect_full_disk(project: Project) -> Iterator[None]:
     except Exception as error:
         if not is_disk_full(error):
             raise
-        met = str(error).partition("\n")[0]
-        told = f"no space left on the disk of {project.root} (or of temporary files); free some and render again: {met}"
-        raise FullDiskError(told) from error
+        cause = str(error).partition("\n")[0]
+        place = f"the disk of {project.root} (or of temporary files)"
+        message = f"no space left on {place}; free some and render again: {cause}"
+        raise FullDiskError(message) from error

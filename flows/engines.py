@@ -44,25 +44,33 @@ def configure_engines() -> None:
     """Set environment variables that are not set yet, and silence the engines' logs."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if not (
-        {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
-        or (Path.home() / ".ray/auth_token").exists()
-    ):
-        # whoever reaches its ports must know it
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    # Prefect starts a server of its own on loopback: only we may talk to it
-    if "PREFECT_API_URL" not in os.environ:
-        own = f"callsheet:{secrets.token_hex(16)}"
-        os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)
-        os.environ.setdefault(
-            "PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"]
-        )
+    _protect_ray()
+    _protect_prefect()
     os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
     warnings.filterwarnings(
         "ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)"
     )
     for noisy in ("httpx", "ray", "pyannote", "faster_whisper", "speechbrain", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def _protect_ray() -> None:
+    """Set a token for Ray's ports, unless the user has one."""
+    if not (
+        {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
+        or (Path.home() / ".ray/auth_token").exists()
+    ):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _protect_prefect() -> None:
+    """Set a password for Prefect's own server on loopback, unless another server is named."""
+    if "PREFECT_API_URL" not in os.environ:
+        own = f"callsheet:{secrets.token_hex(16)}"
+        os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", own)
+        os.environ.setdefault(
+            "PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"]
+        )
 
 
 @contextmanager
@@ -79,7 +87,8 @@ def run_prefect_server() -> Iterator[None]:
         if "Prefect API server" not in str(error):
             raise
         raise ToolError(
-            f"Prefect's server did not start ({error}); try again when the machine has less to do, or see `callsheet doctor --deep`"
+            f"Prefect's server did not start ({error}); try again when the machine has less to do, "
+            "or see `callsheet doctor --deep`"
         ) from error
 
 

@@ -140,23 +140,24 @@ def _run_steps(
     begins = new_event(record.RUN, run_id, actor="callsheet")
     project.store.append([begins])
 
-    given = read_inputs(project)
-    recordings = ingest_recordings(project, given)
-    turns = split_by_speaker(project, recordings, given)
+    checked = read_inputs(project)
+    recordings = ingest_recordings(project, checked)
+    turns = split_by_speaker(project, recordings, checked)
     words = transcribe_words(project, recordings)
-    cues = match_lines(project, given, turns, words, recordings).cues
+    cues = match_lines(project, checked, turns, words, recordings).cues
     farm = generation.merge_farm_settings(
         project, address=address, workers=workers, until=until, budget_seconds=budget
     )
     shots, generated = _make_cut_and_takes(
-        project, given, cues, recordings, run=begins, settings=farm
+        project, checked, cues, recordings, run=begins, settings=farm
     )
     held = record.list_held_shots(project.store, shots)
     version = None
     if not (generated.rejects or generated.left or held):
-        reel = VersionInputs(shots=shots, takes=generated.takes, cues=cues, recordings=recordings)
-        grades = match_colours(project, reel)
-        version = make_version(project, reel, finishing.build_cuts(project, reel, grades))
+        version = _finish_version(
+            project,
+            VersionInputs(shots=shots, takes=generated.takes, cues=cues, recordings=recordings),
+        )
 
     outcome = Outcome(
         run_id=run_id,
@@ -176,9 +177,18 @@ def _run_steps(
     return outcome
 
 
+def _finish_version(project: Project, version_inputs: VersionInputs) -> Version:
+    """Match the colours, assemble and deliver."""
+    grades = match_colours(project, version_inputs)
+    version: Version = make_version(
+        project, version_inputs, finishing.build_cuts(project, version_inputs, grades)
+    )
+    return version
+
+
 def _make_cut_and_takes(  # noqa: PLR0913 - what the steps before know
     project: Project,
-    given: Inputs,
+    checked: Inputs,
     cues: list[Cue],
     recordings: list[Recording],
     *,
@@ -186,19 +196,19 @@ def _make_cut_and_takes(  # noqa: PLR0913 - what the steps before know
     settings: FarmSettings,
 ) -> tuple[list[Shot], GenerationResult]:
     """Make the cut and its takes; repeat while people change decisions meanwhile."""
-    made, seconds = 0, 0.0
+    takes_made, seconds = 0, 0.0
     while True:
-        shots = break_down(project, given, cues, recordings)
-        cut.record_cut(project, given, cues, shots)
+        shots = break_down(project, checked, cues, recordings)
+        cut.record_cut(project, checked, cues, shots)
         decided = record.read_decisions(project.store, shots)
         left = replace(settings, budget_seconds=generation.compute_budget_left(settings, seconds))
         farm = generation.Farm(
             settings=left, steer=watch_decisions(project, shots, began=run.happened_at)
         )
         generated = generate(project, shots, recordings, run_id=run.subject, farm=farm)
-        made, seconds = made + generated.made, seconds + generated.seconds
+        takes_made, seconds = takes_made + generated.made, seconds + generated.seconds
         if generated.stopped or record.read_decisions(project.store, shots) == decided:
-            return shots, replace(generated, made=made, seconds=seconds)
+            return shots, replace(generated, made=takes_made, seconds=seconds)
 
 
 def list_missing_lines(cues: list[Cue]) -> list[str]:

@@ -78,14 +78,14 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     _check_request(request)
     corpus = read(request.corpus)
     judges = _choose_judges(request, corpus)
-    sitting = _prepare_evaluation(request, corpus, judges)
-    _refuse_training_clips(request, corpus, sitting.metrics.origins)
-    # what is wrong with them is told before anything is judged
-    subjects = list(_build_subjects(request, corpus, sitting))
-    _judge_subject(sitting, REAL, sitting.read_real_frames, sitting.clips)
+    evaluation = _prepare_evaluation(request, corpus, judges)
+    _refuse_training_clips(request, corpus, evaluation.metrics.origins)
+    # raises before anything is judged
+    subjects = list(_build_subjects(request, corpus, evaluation))
+    _judge_subject(evaluation, REAL, evaluation.read_real_frames, evaluation.clips)
     for name, subject in subjects:
-        _judge_subject(sitting, name, subject.make, subject.clips)
-    return _write_results(request, sitting, judges)
+        _judge_subject(evaluation, name, subject.make, subject.clips)
+    return _write_results(request, evaluation, judges)
 
 
 def train_judges(folder: Path, *, seed: int = 0) -> tuple[JudgeOrigin, ...]:
@@ -100,24 +100,12 @@ def train_judges(folder: Path, *, seed: int = 0) -> tuple[JudgeOrigin, ...]:
 
 
 def _check_request(request: EvaluationRequest) -> None:
-    problems = list[Problem]()
-    if request.talker and request.clips:
-        problems.append(
-            Problem(
-                file="--clips", message="either a talker is judged or a folder of clips, not both"
-            )
-        )
-    if request.talker and request.talker not in TALKERS:
-        expected, near = " or ".join(TALKERS), find_nearest(request.talker, TALKERS)
-        message = f"unknown talker {request.talker!r}"
-        problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
-    if request.weights and request.talker != "nano":
-        problems.append(
-            Problem(
-                file="--weights",
-                message="only nano is judged with other weights: add --talker nano",
-            )
-        )
+    """Check the whole request.
+
+    Raises:
+        InputError: With every problem of the request.
+    """
+    problems = _check_source(request)
     if request.clips and not request.clips.is_dir():
         problems.append(Problem(file=str(request.clips), message="no such folder"))
     if request.out.exists() and not request.out.is_dir():
@@ -138,6 +126,29 @@ def _check_request(request: EvaluationRequest) -> None:
         collect_problems(problems, lambda: external_metrics.check_weights(request.foreign))
     if problems:
         raise InputError(problems)
+
+
+def _check_source(request: EvaluationRequest) -> list[Problem]:
+    """Find problems of the talker, its weights and the folder of films."""
+    problems = list[Problem]()
+    if request.talker and request.clips:
+        problems.append(
+            Problem(
+                file="--clips", message="either a talker is judged or a folder of clips, not both"
+            )
+        )
+    if request.talker and request.talker not in TALKERS:
+        expected, near = " or ".join(TALKERS), find_nearest(request.talker, TALKERS)
+        message = f"unknown talker {request.talker!r}"
+        problems.append(Problem(file="--talker", message=message, expected=expected, nearest=near))
+    if request.weights and request.talker != "nano":
+        problems.append(
+            Problem(
+                file="--weights",
+                message="only nano is judged with other weights: add --talker nano",
+            )
+        )
+    return problems
 
 
 def _choose_judges(request: EvaluationRequest, corpus: Corpus) -> Path:
@@ -206,12 +217,12 @@ def _run_id(request: EvaluationRequest, corpus: Corpus) -> str:
 
 
 def _build_subjects(
-    request: EvaluationRequest, corpus: Corpus, sitting: CorpusEvaluation
+    request: EvaluationRequest, corpus: Corpus, evaluation: CorpusEvaluation
 ) -> Iterator[tuple[str, Subject]]:
     """Build the subjects to judge besides the corpus' own clips."""
     from flows import subjects
 
-    landmarker, clips = sitting.metrics.recogniser.landmarker, sitting.clips
+    landmarker, clips = evaluation.metrics.recogniser.landmarker, evaluation.clips
     if request.talker == "nano":
         yield (
             "nano",
@@ -227,7 +238,7 @@ def _build_subjects(
     if request.clips:
         yield (
             request.clips.resolve().name,
-            subjects.build_film_subject(request.clips, clips, sitting.window, landmarker),
+            subjects.build_film_subject(request.clips, clips, evaluation.window, landmarker),
         )
 
 
@@ -241,7 +252,9 @@ def _refuse_training_clips(
         return
     seen = split_clips(corpus)
     learnt = [
-        one.judge for one in origins if one.data == seen.data and request.split in seen.splits
+        origin.judge
+        for origin in origins
+        if origin.data == seen.data and request.split in seen.splits
     ]
     if learnt:
         message = (
@@ -251,26 +264,27 @@ def _refuse_training_clips(
 
 
 def _judge_subject(
-    sitting: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]
+    evaluation: CorpusEvaluation, name: str, make: FrameMaker, clips: Sequence[CorpusClip]
 ) -> None:
     """Judge one subject and report progress."""
     get_reporter().step(f"judging {name}")
-    for done, _ in enumerate(sitting.judge_subject(name, make, clips), start=1):
+    for done, _ in enumerate(evaluation.judge_subject(name, make, clips), start=1):
         get_reporter().count(done, len(clips))
 
 
 def _write_results(
-    request: EvaluationRequest, sitting: CorpusEvaluation, judges: Path
+    request: EvaluationRequest, evaluation: CorpusEvaluation, judges: Path
 ) -> Evaluation:
     from model.judges import report
 
-    scores = sitting.compute_scores()
+    scores = evaluation.compute_scores()
     request.out.mkdir(parents=True, exist_ok=True)
     store = Store(request.out / "record")
-    store.append(sitting.rows)
+    store.append(evaluation.rows)
     store.append(scores)
     facts = {
-        "corpus": f"{request.corpus.name}, data {sitting.corpus.digest[:12]}, split {request.split}",
+        "corpus": f"{request.corpus.name}, data {evaluation.corpus.digest[:12]}, "
+        f"split {request.split}",
         "frames": f"the middle {request.frames} of each clip"
         if request.frames
         else "all of each clip",
@@ -278,7 +292,7 @@ def _write_results(
         "seed": str(request.seed),
     }
     page = request.out / "report.md"
-    page.write_text(report.format_page(scores, sitting.metrics.origins, facts), encoding="utf-8")
+    page.write_text(report.format_page(scores, evaluation.metrics.origins, facts), encoding="utf-8")
     return Evaluation(
-        run_id=sitting.run_id, scores=scores, page=page, record=Path(store.root), judges=judges
+        run_id=evaluation.run_id, scores=scores, page=page, record=Path(store.root), judges=judges
     )

@@ -99,17 +99,17 @@ def merge_farm_settings(
 
     `until` is in seconds since 1970. The earlier deadline and the smaller budget apply.
     """
-    said = project.production.farm
+    farm = project.production.farm
     deadlines = [
-        moment for moment in (until, find_next_moment(said.deadline, now=time.time())) if moment
+        moment for moment in (until, find_next_moment(farm.deadline, now=time.time())) if moment
     ]
-    budgets = [budget for budget in (budget_seconds, said.budget_seconds) if budget]
+    budgets = [budget for budget in (budget_seconds, farm.budget_seconds) if budget]
     return FarmSettings(
         address=address,
-        workers=workers or said.workers,
-        attempts=said.attempts,
-        silence_seconds=said.silence_seconds,
-        stop_after_failures=said.stop_after_failures,
+        workers=workers or farm.workers,
+        attempts=farm.attempts,
+        silence_seconds=farm.silence_seconds,
+        stop_after_failures=farm.stop_after_failures,
         budget_seconds=min(budgets, default=0.0),
         deadline=min(deadlines, default=0.0),
     )
@@ -172,23 +172,32 @@ def _generate(
     _sweep(project)
     if storage is not None:
         shared.fetch_takes(storage, [shot.shot_id for shot in missing], root=project.root)
-    rejects = [
-        Reject(
-            run_id=run_id, stage="generate", subject=_number(shots, f), kind=f.kind, reason=f.reason
-        )
-        for f in record.failures.values()
-    ]
+    rejects = _build_rejects(shots, record)
     project.store.append(rejects)
-    left = [shot.number for one in ended for shot in one.left]
+    left = [shot.number for result in ended for shot in result.left]
     return GenerationResult(
         takes=list(find_done_takes(project, shots).values()),
         made=len(missing) - len(rejects) - len(left),
         rejects=rejects,
         left=left,
-        stopped=next((one.stopped for one in ended if one.stopped), ""),
-        note=next((one.note for one in ended if one.stopped), ""),
-        seconds=sum(one.seconds for one in ended),
+        stopped=next((result.stopped for result in ended if result.stopped), ""),
+        note=next((result.note for result in ended if result.stopped), ""),
+        seconds=sum(result.seconds for result in ended),
     )
+
+
+def _build_rejects(shots: Sequence[Shot], record: _ResultLog) -> list[Reject]:
+    """Build the rows of the shots that failed."""
+    return [
+        Reject(
+            run_id=record.run_id,
+            stage="generate",
+            subject=_number(shots, failure),
+            kind=failure.kind,
+            reason=failure.reason,
+        )
+        for failure in record.failures.values()
+    ]
 
 
 def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -> list[Shot]:
@@ -254,7 +263,7 @@ def _make_groups(
         if before.stopped:
             ended.append(FarmResult(left=tuple(shots), stopped=before.stopped, note=before.note))
             continue
-        spent = sum(one.seconds for one in ended)
+        spent = sum(result.seconds for result in ended)
         settings = replace(farm.settings, budget_seconds=compute_budget_left(farm.settings, spent))
         job = replace(_job(project, shots, recordings, run_id=record.run_id), load=farm.load)
         ended.append(make_takes(shots, job=job, settings=settings, hooks=hooks))

@@ -281,7 +281,8 @@ def _refused_licence(row: ModelFile) -> Problem:
     return Problem(
         file=FILE,
         column="licences.commercial",
-        message=f"the weights {row.name!r} ({row.purpose}) are not clearly licensed for commercial use",
+        message=f"the weights {row.name!r} ({row.purpose}) "
+        "are not clearly licensed for commercial use",
         expected="another talker, or the name under licences.agreements when you hold an agreement",
         got=row.licence,
     )

@@ -23,7 +23,12 @@ def list_weights() -> list[ModelFile]:
 
     `sha256` is "" for files that the user downloads: an import records its own.
     """
-    own = [
+    return _list_fetched() + _list_shipped() + _list_dice_sources()
+
+
+def _list_fetched() -> list[ModelFile]:
+    """List the weights that Callsheet fetches."""
+    return [
         ModelFile(
             name=weight.name,
             purpose=weight.purpose,
@@ -34,7 +39,11 @@ def list_weights() -> list[ModelFile]:
         )
         for weight in CATALOGUE
     ]
-    dice = [
+
+
+def _list_dice_sources() -> list[ModelFile]:
+    """List the files of DICE-Talk, which users import."""
+    return [
         ModelFile(
             name=source.path,
             purpose=f"DICE-Talk ({', '.join(source.becomes)})",
@@ -45,7 +54,11 @@ def list_weights() -> list[ModelFile]:
         )
         for source in (*released.SOURCES, released.EMOTIONS)
     ]
-    carried = [
+
+
+def _list_shipped() -> list[ModelFile]:
+    """List the weights that this package ships."""
+    return [
         ModelFile(
             name=name,
             purpose=purpose,
@@ -56,7 +69,6 @@ def list_weights() -> list[ModelFile]:
         )
         for name, (_, purpose) in CARRIED.items()
     ]
-    return own + carried + dice
 
 
 def are_weights_present(row: ModelFile) -> bool:

@@ -69,7 +69,8 @@ class LeaseNote:
 
     def __str__(self) -> str:
         """Describe the holder for people: who holds the lease, where and since when."""
-        return f"{self.purpose or 'a run'} on {self.host or 'an unknown host'} (process {self.pid}, since {self.since})"
+        place = f"{self.purpose or 'a run'} on {self.host or 'an unknown host'}"
+        return f"{place} (process {self.pid}, since {self.since})"
 
 
 def _ignore_holder(_holder: LeaseNote) -> None:
@@ -160,7 +161,8 @@ def hold_lease(
         lease.release()
     if lease.lost:
         raise BusyError(
-            f"this run was silent for too long and was taken over by {lease.taken_over}; what it made is kept"
+            f"this run was silent for too long and was taken over by {lease.taken_over}; "
+            "what it made is kept"
         )
 
 
@@ -181,20 +183,20 @@ def acquire_lease(
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     watch = _Watch(pace.patience_seconds)
-    told = False
+    waited = False
     while True:
         number, holder = _read_newest(folder)
         if number == 0 or watch.is_gone(number, holder):
             lease = _create_lease(folder, number + 1, purpose=purpose, pace=pace)
             if lease is not None:
-                lease.waited = told
+                lease.waited = waited
                 return lease
             continue
         if watch.lives and time.monotonic() - began >= wait_seconds:
             raise BusyError(f"held by {holder}; wait for it with --wait, or stop it first")
-        if not told:
+        if not waited:
             on_wait(holder or LeaseNote())
-            told = True
+            waited = True
         time.sleep(min(pace.beat_seconds, 1.0) / 4)
 
 
@@ -247,22 +249,34 @@ def _create_lease(folder: Path, number: int, *, purpose: str, pace: LeasePace) -
         born=_read_start_time(os.getpid()),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    try:
-        with _path(folder, number).open("x") as file:
-            json.dump(asdict(note), file)
-    except FileExistsError:
+    if not _write_first(_path(folder, number), note):
         return None
     # we looked at an old listing: the number had been used and tidied away
     if _read_newest(folder)[0] > number:
         _path(folder, number).unlink(missing_ok=True)
         return None
+    _remove_old_files(folder, number)
+    return Lease(folder, number, note, pace=pace)
+
+
+def _write_first(path: Path, note: LeaseNote) -> bool:
+    """Create the lease file; returns False when it exists already."""
+    try:
+        with path.open("x") as file:
+            json.dump(asdict(note), file)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove_old_files(folder: Path, number: int) -> None:
+    """Remove lease files that nobody reads any more, and heartbeats that were cut short."""
     for old in _numbers(folder):
         if old <= number - KEPT:
             _path(folder, old).unlink(missing_ok=True)
-    for half in folder.glob(".*"):  # of heartbeats that were cut short
+    for half in folder.glob(".*"):
         if int(half.name[1:9]) < number:
             half.unlink(missing_ok=True)
-    return Lease(folder, number, note, pace=pace)
 
 
 def _read_newest(folder: Path) -> tuple[int, LeaseNote | None]:

@@ -8,7 +8,7 @@ and show what the clip says, from its first frame on, at 25 frames a second.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -96,8 +96,8 @@ def build_talker_subject(
     talker = load(name, {"size": SHORT_SIDE} if name == "previs" else {})
 
     def make(clip: CorpusClip, window: slice) -> Faces:
-        frames = _talked(talker, clip, corpus, seed)
-        return _windowed(frames, window, landmarker, name=f"{name}, clip {clip.clip_id}")
+        frames = _talk(talker, clip, corpus, seed)
+        return _crop_window(frames, window, landmarker, name=f"{name}, clip {clip.clip_id}")
 
     return Subject(make=make, clips=known)
 
@@ -113,18 +113,32 @@ def build_film_subject(
         InputError: Names every clip without a film, and every film that cannot be read or is
             shorter than the `window` to judge.
     """
-    projects = {
-        path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS
-    }
-    filmed = {clip.corpus for clip in clips if clip.clip_id in projects}
+    films = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in FILMS}
+    filmed = {clip.corpus for clip in clips if clip.clip_id in films}
     wanted = [clip for clip in clips if clip.corpus in filmed or not filmed]
+    _check_films(folder, films, wanted, window)
+
+    def make(clip: CorpusClip, window: slice) -> Faces:
+        return _crop_window(
+            _read_film(films[clip.clip_id]), window, landmarker, name=str(films[clip.clip_id])
+        )
+
+    return Subject(make=make, clips=wanted)
+
+
+def _check_films(
+    folder: Path, films: Mapping[str, Path], clips: Sequence[CorpusClip], window: FrameWindow
+) -> None:
+    """Check that every clip has a film that lasts as long as its window.
+
+    Raises:
+        InputError: With the problems of all clips.
+    """
     problems = list[Problem]()
-    for clip in wanted:
-        if clip.clip_id in projects:
-            collect_problems(
-                problems,
-                partial(_lasting, projects[clip.clip_id], window.select_frames(clip.frames).stop),
-            )
+    for clip in clips:
+        if clip.clip_id in films:
+            frames = window.select_frames(clip.frames).stop
+            collect_problems(problems, partial(_check_film, films[clip.clip_id], frames))
         else:
             message, expected = "no film of this clip", f"CLIP.mp4 ({', '.join(FILMS)})"
             problems.append(
@@ -133,15 +147,8 @@ def build_film_subject(
     if problems:
         raise InputError(problems)
 
-    def make(clip: CorpusClip, window: slice) -> Faces:
-        return _windowed(
-            _filmed(projects[clip.clip_id]), window, landmarker, name=str(projects[clip.clip_id])
-        )
 
-    return Subject(make=make, clips=wanted)
-
-
-def _talked(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iterator[np.ndarray]:
+def _talk(talker: Talker, clip: CorpusClip, corpus: Corpus, seed: int) -> Iterator[np.ndarray]:
     portrait = portraits.read(_portrait(corpus, clip), face="largest")
     samples = corpus.array(clip, "speech").astype(np.float32) / 32768
     text = clip.text or None
@@ -156,8 +163,12 @@ def _portrait(corpus: Corpus, clip: CorpusClip) -> Path:
     return corpus.folder / "portraits" / f"{clip.identity}.png"
 
 
-def _lasting(path: Path, frames: int) -> None:
-    """Whether a film can be opened and shows so many frames. Raises InputError."""
+def _check_film(path: Path, frames: int) -> None:
+    """Check that a film can be opened and is long enough.
+
+    Raises:
+        InputError: It has no picture, or fewer than `frames` frames.
+    """
     info = media.probe(path)
     if info.video is None:
         raise InputError(Problem(file=str(path), message="there is no picture in this file"))
@@ -173,15 +184,15 @@ def _too_short(name: str, frames: int, got: str) -> InputError:
     )
 
 
-def _filmed(path: Path) -> Iterator[np.ndarray]:
+def _read_film(path: Path) -> Iterator[np.ndarray]:
     info = media.probe(path)
-    assert info.video is not None  # _lasting has seen to it
+    assert info.video is not None  # _check_film has seen to it
     return media.read_frames(
         path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}"
     )
 
 
-def _windowed(
+def _crop_window(
     frames: Iterator[np.ndarray], window: slice, landmarker: Landmarker, *, name: str
 ) -> Faces:
     from model.judges.corpus_crop import crop_faces

@@ -199,6 +199,34 @@ def _read_all_settings(kind: str, config: Path) -> tuple[TrainSettings, dict[str
     """
     from model.training import settings as tables
 
+    _check_kind(kind)
+    table_values, file = _read_toml(config), str(config)
+    wanted = {
+        name: table_values.pop(name, {})
+        for name in TABLES
+        if name in table_values or name in KINDS[kind]
+    }
+    problems, stages = list[Problem](), dict[str, Any]()
+    top = collect_problems(
+        problems,
+        lambda: tables.read(TrainSettings, table_values, file=file, name="", beside=TABLES),
+    )
+    for name, table in wanted.items():
+        stages[name] = collect_problems(problems, partial(_read_stage, name, table, file))
+    problems += _find_missing_folders(table_values, config)
+    if kind == "diffusion" and stages["diffusion"]:
+        stages["diffusion"] = collect_problems(
+            problems, partial(_resolve_start_folders, stages["diffusion"], config)
+        )
+    if top and not problems:
+        problems += _find_uneven_batches(_select_trained_stages(kind, stages), top.workers, file)
+    if problems or top is None:
+        raise InputError(problems)
+    return top, {name: stages[name] for name in KINDS[kind]}
+
+
+def _check_kind(kind: str) -> None:
+    """Check that Callsheet trains such a thing."""
     if kind not in KINDS:
         message = f"nothing called {kind!r} is trained"
         raise InputError(
@@ -209,24 +237,6 @@ def _read_all_settings(kind: str, config: Path) -> tuple[TrainSettings, dict[str
                 nearest=find_nearest(kind, KINDS),
             )
         )
-    given, file = _read_toml(config), str(config)
-    wanted = {name: given.pop(name, {}) for name in TABLES if name in given or name in KINDS[kind]}
-    problems, stages = list[Problem](), dict[str, Any]()
-    top = collect_problems(
-        problems, lambda: tables.read(TrainSettings, given, file=file, name="", beside=TABLES)
-    )
-    for name, table in wanted.items():
-        stages[name] = collect_problems(problems, partial(_read_stage, name, table, file))
-    problems += _find_missing_folders(given, config)
-    if kind == "diffusion" and stages["diffusion"]:
-        stages["diffusion"] = collect_problems(
-            problems, partial(_resolve_start_folders, stages["diffusion"], config)
-        )
-    if top and not problems:
-        problems += _find_uneven_batches(_select_trained_stages(kind, stages), top.workers, file)
-    if problems or top is None:
-        raise InputError(problems)
-    return top, {name: stages[name] for name in KINDS[kind]}
 
 
 def _resolve_start_folders(chosen: DiffusionSettings, config: Path) -> DiffusionSettings:
@@ -306,21 +316,21 @@ def _choose_settings_class(name: str) -> type[Any]:
     return kinds[name]
 
 
-def _find_missing_folders(given: Mapping[str, object], config: Path) -> list[Problem]:
+def _find_missing_folders(table_values: Mapping[str, object], config: Path) -> list[Problem]:
     """Find folders that the settings must name or that must exist."""
     problems = [
         Problem(
             file=str(config), column=name, message="must be given", expected=f'{name} = "a folder"'
         )
         for name in ("corpus", "out")
-        if given.get(name, "") == ""
+        if table_values.get(name, "") == ""
     ]
-    corpus = given.get("corpus")
+    corpus = table_values.get("corpus")
     if isinstance(corpus, str) and corpus and not resolve_folder(config, corpus).is_dir():
         problems.append(
             Problem(file=str(config), column="corpus", message="no such folder", got=corpus)
         )
-    out = given.get("out")
+    out = table_values.get("out")
     if isinstance(out, str) and resolve_folder(config, out).is_file():
         problems.append(
             Problem(file=str(config), column="out", message="a file, not a folder", got=out)

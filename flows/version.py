@@ -61,12 +61,15 @@ class Draft:
     def find_pass(self, profile: str) -> DeliveryPass:
         """Find the pass that renders a profile."""
         return next(
-            one for one in self.passes if profile in {made.name for made in one.job.profiles}
+            part
+            for part in self.passes
+            if profile in {candidate.name for candidate in part.job.profiles}
         )
 
     def find_profile(self, name: str) -> Profile:
         """Find a profile by name."""
-        return next(made for made in self.find_pass(name).job.profiles if made.name == name)
+        profiles = self.find_pass(name).job.profiles
+        return next(profile for profile in profiles if profile.name == name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
