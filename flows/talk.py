@@ -161,7 +161,7 @@ def translate_emotion(felt: SampleEmotion, talker: Description) -> EmotionCurve 
 
 
 def describe_emotion(felt: EmotionCurve | EmotionGaussian) -> str:
-    """Describe in a line the emotion read from a sample, and the packaged embedder if it read it."""
+    """Describe in a line the emotion read from a sample; name the packaged embedder."""
     words = str(felt) if isinstance(felt, EmotionCurve) else "an emotion without a name"
     return (
         f"{words}, as read by the packaged embedder ({LABEL})" if not is_user_embedder() else words
