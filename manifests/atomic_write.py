@@ -8,6 +8,7 @@ hidden name, which `flows.leftovers` removes.
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -67,4 +68,6 @@ def hidden_folder(path: Path) -> Iterator[Path]:
 
 
 def _hidden(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
+    """Name a hidden path: who writes (the process), and a number that no other machine uses."""
+    writer = f"{os.getpid()}.{uuid.uuid4().int >> 80}"
+    return path.with_name(f".{path.stem}.{writer}{path.suffix}")

@@ -205,6 +205,7 @@ def test_the_report_of_a_version_is_the_page(opened: Opened, folder: Path) -> No
     told(page, "has no takes")
 
 
+@pytest.mark.proof
 def test_the_film_steps_by_exact_frames_from_the_server(
     serve: Serve, opened: Opened, folder: Path
 ) -> None:

@@ -87,6 +87,7 @@ class Running:
         """It runs as long as the suite."""
 
 
+@pytest.mark.proof
 def test_a_killed_worker_and_a_killed_writer_change_nothing(
     engines: Engines, film: Rendered, tmp_path: Path
 ) -> None:

@@ -218,6 +218,7 @@ def test_a_commercial_production_refuses_weights_that_are_not_clearly_licensed(
     assert run(["plan", str(folder), "--inputs"]) == 0
 
 
+@pytest.mark.proof
 def test_verify_tells_a_whole_file_from_a_changed_one_and_one_without_credentials(
     film: Rendered, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

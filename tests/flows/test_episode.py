@@ -165,7 +165,6 @@ def test_one_changed_emotion_is_named_and_makes_one_take_anew(
     assert len(takes_of(folder)) == 5
 
 
-@pytest.mark.proof
 def test_a_take_whose_row_was_lost_is_taken_up_and_not_made_again(
     film: Rendered, tmp_path: Path
 ) -> None:

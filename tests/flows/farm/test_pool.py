@@ -69,6 +69,7 @@ def _kill_a_busy_worker(root: Path) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.proof
 def test_a_portrait_without_a_face_fails_its_own_shots_only(film: Rendered, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -181,6 +182,7 @@ def test_a_worker_that_hangs_is_replaced(film: Rendered, tmp_path: Path) -> None
     )
 
 
+@pytest.mark.proof
 def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(
     film: Rendered, tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_shot_that_ran_out_of_memory_is_made_with_less_at_once_and_says_so(
     assert json.loads(take.measures)["memory_retries"] == 1
 
 
+@pytest.mark.proof
 def test_no_two_talkers_share_a_gpu_and_each_keeps_to_its_cpus(
     film: Rendered, tmp_path: Path
 ) -> None:

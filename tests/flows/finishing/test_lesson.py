@@ -239,6 +239,7 @@ def test_a_changed_word_on_a_slide_makes_one_section_again_and_no_take(
     assert outcome.version is not None and outcome.version.failed == []
 
 
+@pytest.mark.proof
 def test_a_changed_mood_makes_one_take_and_one_section_again(
     lesson: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
@@ -270,6 +271,7 @@ def test_a_longer_narration_of_one_slide_leaves_later_takes_as_they_are(
     assert outcome.made <= 2
 
 
+@pytest.mark.proof
 def test_a_course_is_one_command_and_one_list(lesson: tuple[Path, Outcome], tmp_path: Path) -> None:
     course = tmp_path / "course"
     shutil.copytree(lesson[0], course / "01-first", symlinks=True)

@@ -71,6 +71,7 @@ def slate(film: Rendered, tmp_path_factory: pytest.TempPathFactory) -> Slate:
     return Slate(root, summary)
 
 
+@pytest.mark.proof
 def test_each_production_meets_its_own_fate(slate: Slate) -> None:
     states = {report.name: report.state for report in slate.summary.reports}
     assert states == {
@@ -82,6 +83,7 @@ def test_each_production_meets_its_own_fate(slate: Slate) -> None:
     assert slate.summary.exit_code == SOME_LEFT
 
 
+@pytest.mark.proof
 def test_what_changed_is_rendered_and_delivered(slate: Slate) -> None:
     report = slate.report("season 1/changed")
     assert (report.version, report.made, report.left) == ("v002", 1, 0)
@@ -93,12 +95,14 @@ def test_what_changed_is_rendered_and_delivered(slate: Slate) -> None:
     ]
 
 
+@pytest.mark.proof
 def test_bad_input_is_told_with_what_to_mend(slate: Slate) -> None:
     report = slate.report("bad")
     assert report.reason == "1 problem in its inputs"
     assert "cast.csv" in report.advice[0]
 
 
+@pytest.mark.proof
 def test_a_production_that_somebody_works_on_is_left_alone(slate: Slate) -> None:
     report = slate.report("busy")
     assert "somebody's render" in report.reason
@@ -106,6 +110,7 @@ def test_a_production_that_somebody_works_on_is_left_alone(slate: Slate) -> None
     assert not (slate.root / "busy/build/deliverables/v002").exists()
 
 
+@pytest.mark.proof
 def test_the_summary_stands_as_a_page_and_as_json(slate: Slate) -> None:
     place = slate.root / layout.NIGHTS / slate.summary.night
     told = json.loads((place / "summary.json").read_text())
@@ -126,6 +131,7 @@ def test_the_summary_stands_as_a_page_and_as_json(slate: Slate) -> None:
         assert (place / link.replace("%20", " ")).is_file(), link
 
 
+@pytest.mark.proof
 def test_a_second_night_remembers_since_when_work_waits(slate: Slate) -> None:
     again = run_night(slate.root, NightOptions(hours=1e-9))
     assert again.night == f"{slate.summary.night}.02"
@@ -138,6 +144,7 @@ def test_a_second_night_remembers_since_when_work_waits(slate: Slate) -> None:
     )
 
 
+@pytest.mark.proof
 def test_the_verb_says_it_all_with_its_exit_code(
     slate: Slate, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_byte_that_no_signature_covers_is_told_by_the_digest(scene: Project) -
     assert found.problems
 
 
+@pytest.mark.proof
 def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_same(
     scene: Project, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ except RuntimeError as error:
 """
 
 
+@pytest.mark.proof
 def test_running_out_of_memory_halves_the_chunk_once_and_says_so() -> None:
     command = [sys.executable, "-c", LITTLE_MEMORY]
     told = subprocess.run(

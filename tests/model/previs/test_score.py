@@ -46,6 +46,7 @@ def test_there_is_a_finite_pose_for_each_frame_whatever_the_sound(
     assert all(0 <= lid <= 1 for pose in poses for lid in pose.lids)
 
 
+@pytest.mark.proof
 def test_half_an_hour_gives_every_pose_and_holds_only_a_block_of_them() -> None:
     frames = 1_800  # at a coarse rate: the sound is as long, the poses are fewer
     speech = Speech(samples=hiss(1800), lead=0, frames=frames, rate=Fraction(1))

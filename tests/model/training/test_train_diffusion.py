@@ -141,6 +141,7 @@ def test_other_settings_in_the_same_folder_are_refused(corpus: Corpus, trained: 
         train(corpus, other, TrainingRun(out=trained.parent))
 
 
+@pytest.mark.proof
 def test_arms_start_from_a_shared_checkpoint(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
     shared = DiffusionSettings(
         start=str(trained.parent / "motion"), cache=str(trained.parent / "cache")

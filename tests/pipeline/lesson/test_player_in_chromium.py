@@ -282,6 +282,7 @@ def test_the_player_resumes_where_the_learning_system_says_the_learner_stopped(
     assert re.fullmatch(r"\d{4}:\d\d:\d\d\.\d\d", page.evaluate("told['cmi.core.session_time']"))
 
 
+@pytest.mark.proof
 def test_the_player_resumes_and_completes_in_a_scorm_2004_system(page: Any, site: str) -> None:
     frame = lesson_in(page, site, "scorm2004/system.html")
     assert page.evaluate("told['cmi.completion_status']") == "incomplete"
@@ -300,6 +301,7 @@ def test_the_player_resumes_and_completes_in_a_scorm_2004_system(page: Any, site
     assert float(page.evaluate("told['cmi.progress_measure']")) >= 0.9
 
 
+@pytest.mark.proof
 def test_the_place_is_kept_when_the_lesson_is_left_before_its_video_is_there(
     page: Any, site: str
 ) -> None:
