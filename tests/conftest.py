@@ -23,7 +23,10 @@ configure_engines()  # before any test module imports an engine: some read their
 # draws the same examples every time: it tells what a change did, not what luck found. Everybody
 # else's run goes on searching.
 settings.register_profile(
-    "callsheet", deadline=None, derandomize=os.environ.get("CALLSHEET_REQUIRE") == "all"
+    "callsheet",
+    deadline=None,
+    max_examples=50,
+    derandomize=os.environ.get("CALLSHEET_REQUIRE") == "all",
 )
 settings.load_profile("callsheet")
 

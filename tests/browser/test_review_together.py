@@ -89,6 +89,7 @@ def row(page: Any, number: str) -> str:
     return str(page.locator(f"#shots-{number}").get_attribute("class"))
 
 
+@pytest.mark.proof
 def test_what_is_decided_by_keyboard_is_an_event_and_the_next_plan_acts_on_it(
     serve: Serve, opened: Opened, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

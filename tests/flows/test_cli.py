@@ -35,7 +35,13 @@ def contents(folder: Path) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+EVERY_THIRD = [  # the others are refused by their own readers in the default suite
+    pytest.param(bad, id=bad.name, marks=() if number % 3 == 0 else pytest.mark.proof)
+    for number, bad in enumerate(BAD)
+]
+
+
+@pytest.mark.parametrize("bad", EVERY_THIRD)
 def test_a_wrong_input_is_one_clear_error_and_nothing_is_written(
     bad: Bad, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

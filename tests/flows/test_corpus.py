@@ -105,6 +105,7 @@ def test_missing_clips_are_made_and_a_second_run_makes_nothing(
     assert standing.portrait("mara").face.shape == (64, 64, 3)
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("made")
 def test_the_same_clip_made_again_is_the_same(folder: Path, tmp_path: Path) -> None:
     for part in ("portraits", "lines"):

@@ -90,6 +90,7 @@ def test_a_matte_a_track_and_a_contact_sheet_come_with_a_clip(speech: Path, tmp_
     assert rows == 8 + 12 / 3  # emotions, then consecutive mouths
 
 
+@pytest.mark.proof
 def test_a_filmed_performance_leads_the_face(speech: Path, tmp_path: Path) -> None:
     settings = {"size": 256}
     filmed = tmp_path / "filmed.mkv"

@@ -78,6 +78,7 @@ def check(folder: Path, count: int | None) -> None:
     assert {shot.shot_id for shot in shots}.isdisjoint(shot.shot_id for shot in previs)
 
 
+@pytest.mark.proof
 def test_the_first_shot_of_the_example_is_made_with_the_frames_previs_would_make(
     engines: Engines, tmp_path: Path
 ) -> None:

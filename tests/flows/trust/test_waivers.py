@@ -204,6 +204,7 @@ def test_what_was_delivered_without_credentials_is_well_as_long_as_it_is_the_sam
     assert verifying.verify_file(film).problems
 
 
+@pytest.mark.proof
 def test_the_verbs_end_with_their_codes(scene: Project, capsys: pytest.CaptureFixture[str]) -> None:
     folder, web = str(scene.folder), str(scene.root / "deliverables" / "v001" / "web.mp4")
 

@@ -41,10 +41,10 @@ def talker() -> DiceTalker:
     [
         ("production", 0.02, Fraction(25)),
         ("production", 0.3, Fraction(24)),
-        ("production", 0.7, Fraction(30000, 1001)),
-        ("production", 1.1, Fraction(25)),
+        pytest.param("production", 0.7, Fraction(30000, 1001), marks=pytest.mark.proof),
+        pytest.param("production", 1.1, Fraction(25), marks=pytest.mark.proof),
         ("production", 0.5, Fraction(50)),
-        ("production", 1.0, Fraction(25, 2)),
+        pytest.param("production", 1.0, Fraction(25, 2), marks=pytest.mark.proof),
         ("parity", 0.02, Fraction(25)),
         ("parity", 0.5, Fraction(30000, 1001)),
     ],
@@ -76,6 +76,7 @@ def test_the_same_shot_gives_the_same_frames_whatever_was_made_between(talker: D
     )
 
 
+@pytest.mark.proof
 @pytest.mark.numeric
 def test_clips_of_two_actors_denoised_together_equal_those_made_alone(talker: DiceTalker) -> None:
     asked = [("ada", speech(0.5, voice=1), 3), ("bob", speech(1.2, voice=2), 4)]
@@ -132,6 +133,7 @@ def test_a_cancelled_clip_stops_within_one_step_and_gives_its_memory_back(
     assert latents() is None
 
 
+@pytest.mark.proof
 def test_progress_is_told_for_every_step_of_every_part(talker: DiceTalker) -> None:
     asked = speech(5.0, rate=Fraction(25, 2))
     clip = talker.with_settings({"segment_seconds": 4}).talk(portrait(), asked, performance(), 0)
@@ -161,6 +163,7 @@ def test_a_part_goes_on_from_the_frames_it_shares_with_the_part_before(talker: D
     assert not torch.equal(job.latents[8:16], tail)
 
 
+@pytest.mark.proof
 def test_branches_run_only_where_scales_ask_for_them(talker: DiceTalker) -> None:
     asked = speech(1.0)
 

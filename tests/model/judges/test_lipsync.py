@@ -53,6 +53,7 @@ def test_a_picture_that_is_late_by_three_frames_is_said_to_be(
     assert np.median(offsets) == 3
 
 
+@pytest.mark.proof
 def test_a_clip_in_the_middle_of_its_sound_is_matched_there(
     corpus: Corpus, lips: lipsync.SyncNet
 ) -> None:

@@ -88,6 +88,7 @@ def test_more_intensity_moves_a_face_further_along_its_way(taught: Taught) -> No
     assert falls <= 2  # of 28 steps
 
 
+@pytest.mark.proof
 def test_a_bank_that_was_stopped_goes_on_to_the_same_curve_and_weights(
     taught: Taught, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_finished_checkpoint_says_what_it_was_trained_on(corpus: Corpus, train
     assert NanoNetworks.load(trained).sizes == tiny_sizes()
 
 
+@pytest.mark.proof
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(
     corpus: Corpus, trained: Path, tmp_path: Path
 ) -> None:

@@ -387,6 +387,7 @@ def test_an_xapi_system_is_told_what_was_watched_and_brings_the_learner_back(
     until(page, "document.querySelector('#status').textContent === 'Resumed at 0:03'")
 
 
+@pytest.mark.proof
 def test_an_xapi_system_hears_once_that_the_lesson_was_completed(
     page: Any, site: str, record_store: str
 ) -> None:

@@ -142,6 +142,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) ->
         portraits.read(tmp_path / "bomb.png")
 
 
+@pytest.mark.proof
 def test_of_a_film_the_frame_with_a_face_is_taken(tmp_path: Path) -> None:
     actor = PIL.Image.open(ACTOR).convert("RGB").resize((320, 320))
     face, blank = np.asarray(actor), np.full((320, 320, 3), 70, np.uint8)

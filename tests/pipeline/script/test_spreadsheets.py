@@ -62,6 +62,7 @@ def test_a_workbook_that_spans_too_much_is_refused_before_it_is_opened(
         texts(tmp_path / "sheet.xlsx")
 
 
+@pytest.mark.proof
 def test_an_episode_of_fifty_thousand_lines_is_read_and_blank_lines_end_it_too(
     tmp_path: Path,
 ) -> None:
