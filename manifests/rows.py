@@ -368,10 +368,10 @@ class Cut(Row):
 
     @property
     def crop_box(self) -> Box | None:
-        """What is cut out of the take, in its pixels; None before the event is framed."""
+        """The part of the take that is shown, in its pixels; None before the event is framed."""
         return Box.parse(self.crop) if self.crop else None
 
     @property
     def place_box(self) -> Box | None:
-        """Where the event lies in the delivered picture, in pixels; None for the whole picture."""
+        """The place in the delivered picture, in pixels; None for the whole picture."""
         return Box.parse(self.place) if self.place else None

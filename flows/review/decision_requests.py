@@ -59,7 +59,7 @@ class DecisionRequest:
 
     @property
     def subjects(self) -> frozenset[str]:
-        """What its events are about: places, a line, or a version."""
+        """The subjects of its events: places, a line, or a version."""
         return frozenset(
             [entry.place for entry in self.shots]
             or [self.line_id or str(self.words.get("version", ""))]

@@ -51,7 +51,7 @@ class NanoPlan:
 
     @property
     def branches(self) -> int:
-        """How many times the network evaluates a frame in one step."""
+        """The number of evaluations of a frame in one step: 2 with guidance, else 1."""
         return 1 if self.guidance == 1 else 2
 
 

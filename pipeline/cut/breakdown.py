@@ -66,12 +66,12 @@ class DecidedShot:
 
     @property
     def text(self) -> str:
-        """What the one in the picture says."""
+        """The words of the character in the picture."""
         return " ".join(line.text for line in self.lines if line.speaks)
 
     @property
     def voiced(self) -> list[tuple[int, int]]:
-        """Frames in which the one in the picture speaks, when others are heard in the shot too.
+        """Frames in which the character in the picture speaks, when others are heard too.
 
         Empty means all of it. Other voices must not move this mouth, so a talker's sound is
         silenced outside of these.
@@ -82,7 +82,7 @@ class DecidedShot:
 
     @property
     def line_ids(self) -> str:
-        """All lines heard in the shot, joined by `|`."""
+        """The ids of the lines heard in the shot, joined by `|`."""
         return "|".join(line.line_id for line in self.lines)
 
 
