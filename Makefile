@@ -11,7 +11,7 @@ CORPUS ?= .cache/listening
 ONLY ?=
 NUMERIC := $(BIN)/python -m pytest -m numeric
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ proof-dice: $(READY) ## the whole example through the farm with tiny random DICE
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python -m infra.generated_docs
+
+site: $(READY) ## the documentation as web pages, in site/; a broken link is an error
+	@$(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove what was rendered and cached inside the checkout (not the environment)
 	rm -rf examples/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
