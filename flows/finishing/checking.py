@@ -192,7 +192,7 @@ def _list_shot_changes(draft: Draft) -> list[int]:
 
 
 def _check_pictures(draft: Draft) -> list[Check]:
-    """Check cut points, background and faces in part file of each pass.
+    """Check cut points, background and faces in one file of each pass.
 
     The other files of a pass show the same frames.
     """

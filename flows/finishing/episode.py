@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finish an episode: from takes to a version in its folder, with its checks.
 
-The steps are colour matching, edit list, master sound, all profiles from part decode, captions,
-timeline, contact sheet and checks; part rename publishes them. The pure decisions and the engines
+The steps are colour matching, edit list, master sound, all profiles from one decode, captions,
+timeline, contact sheet and checks; one rename publishes them. The pure decisions and the engines
 are in `pipeline`; here they meet the record.
 """
 
@@ -36,7 +36,7 @@ from pipeline.render.slate import SLATE
 
 
 def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
-    """Estimate part colour transform per shot; record those that are new."""
+    """Estimate one colour transform per shot; record those that are new."""
     shots, takes = _drop_slates(inputs)
     grades = grading.grade_shots(
         shots,
