@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan and render deliveries: profiles in passes (part decode each), cards, chapters, stems."""
+"""Plan and render deliveries: profiles in passes (one decode each), cards, chapters, stems."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def _add_cards(
 
 
 def _list_chapters(inputs: VersionInputs, cuts: Sequence[Cut]) -> tuple[FileChapter, ...]:
-    """List part chapter per scene, when there are several."""
+    """List one chapter per scene, when there are several."""
     scene_of = {shot.shot_id: shot.scene for shot in inputs.shots}
     base = sorted((cut for cut in cuts if not cut.layer), key=lambda cut: cut.start_frame)
     scenes = [

@@ -41,7 +41,7 @@ from pipeline.render.slate import SLATE
 
 
 def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
-    """Estimate section colour transform per shot, section by section; record those that are new.
+    """Estimate one colour transform per shot, section by section; record those that are new.
 
     A changed section leaves the others' pixels as they are.
     """

@@ -101,7 +101,7 @@ def _check_covered_text(version: str, lesson: LessonLayout) -> Check:
 
 
 def _check_heard_sections(version: str, lesson: LessonLayout) -> Check:
-    """Check that every section was heard: section that was not is missing from the lesson."""
+    """Check that every section was heard: a section that was not is missing from the lesson."""
     missing = timing.find_unheard_sections(lesson.script, lesson.stretches)
     titles = "; ".join(section.title for section in missing)
     return Check(

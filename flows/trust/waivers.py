@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waive a failed check: a person's recorded decision that a version may be published.
 
-A waiver holds for row check of row version.
+A waiver holds for one check of one version.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def waive_check(
 ) -> WaiverOutcome:
     """Let a failed check of a version pass; publish the version when nothing else stops it.
 
-    `check` is its name, for row profile (`web: loudness`) or for all. Raises InputError when there
+    `check` is its name, for one profile (`web: loudness`) or for all. Raises InputError when there
     is no such version or failure, when no reason is given, or when consent of anybody in the cast
     is missing (a waiver is for measurements, not for people).
     """
