@@ -20,23 +20,11 @@ from manifests.rows import Cue, Recording
 from manifests.timebase import MASTER_HZ
 from pipeline.align.align import Alignment
 from pipeline.align.new_cues import assign_recording
+from pipeline.script import sheet_columns
 from pipeline.script.tables import SheetRecord, SheetTable
 
 FIELDS = ("start", "end", "character", "take", "ignore")
-COLUMNS = (
-    "line_id",
-    "character",
-    "text",
-    "start",
-    "end",
-    "take",
-    "takes",
-    "ignore",
-    "status",
-    "confidence",
-    "reasons",
-    "exported",
-)
+COLUMNS = sheet_columns.list_names(sheet_columns.CUES)
 YES, NO = ("yes", "y", "true", "1", "x"), ("", "no", "n", "false", "0")
 MOST_PAST_END = MASTER_HZ  # a time typed by hand may lie a little after the end of the sound
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for a formula

@@ -11,6 +11,69 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from manifests.errors import InputError, Problem, find_nearest
+from pipeline.script.sheet_columns import SheetColumn
+
+_SPLIT = "Which part of the corpus the row belongs to."
+_SEX = "The voice and the face of a clip have the same value."
+_LICENCE = "The licence, as it stands in the record."
+
+PEOPLE = (
+    SheetColumn(
+        name="identity",
+        meaning="The person. `IDENTITY.png` lies beside the sheet.",
+        example="p0001",
+        needed=True,
+    ),
+    SheetColumn(
+        name="sex", meaning=_SEX, values="`female` or `male`", example="female", needed=True
+    ),
+    SheetColumn(
+        name="split",
+        meaning=_SPLIT,
+        values="`train`, `judge`, `val` or `test`",
+        example="train",
+        needed=True,
+    ),
+    SheetColumn(name="licence", meaning=_LICENCE, example="CC0-1.0", needed=True),
+)
+VOICE_LINES = (
+    SheetColumn(name="voice", meaning="The voice.", example="anna", needed=True),
+    SheetColumn(
+        name="sex", meaning=_SEX, values="`female` or `male`", example="female", needed=True
+    ),
+    SheetColumn(
+        name="split", meaning=_SPLIT, values="`train` or `test`", example="train", needed=True
+    ),
+    SheetColumn(name="text_id", meaning="The sentence.", example="t12", needed=True),
+    SheetColumn(name="text", meaning="Its words.", example="The door is open.", needed=True),
+    SheetColumn(
+        name="file",
+        meaning="The neutral recording, beside the sheet: 16 kHz, mono.",
+        example="anna-12.flac",
+        needed=True,
+    ),
+)
+UNIT_HEADS = (
+    SheetColumn(name="identity", meaning=PEOPLE[0].meaning, example="u001", needed=True),
+    SheetColumn(name="sex", meaning=_SEX, values="`female` or `male`", example="male", needed=True),
+    SheetColumn(
+        name="emotion", meaning="The expression.", values="an emotion", example="sad", needed=True
+    ),
+    SheetColumn(
+        name="level", meaning="How strong it is.", values="1 to 3", example="2", needed=True
+    ),
+    SheetColumn(
+        name="stills",
+        meaning="How many stills the picture holds, one above the other.",
+        values="2 or more",
+        example="8",
+        needed=True,
+    ),
+    SheetColumn(name="licence", meaning=_LICENCE, example="CC0-1.0", needed=True),
+    SheetColumn(
+        name="file", meaning="The tall picture of stills.", example="u001-sad.png", needed=True
+    ),
+)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:

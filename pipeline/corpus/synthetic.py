@@ -18,14 +18,16 @@ from manifests.errors import Problem
 from manifests.identity import digest, digest_file
 from model.affect.prepared_corpus import SPLITS
 from model.emotion import LABELS
+from pipeline.corpus import source_sheets
 from pipeline.corpus.performance import LEVELS
 from pipeline.corpus.source_sheets import check_file, check_value, raise_problems, read_rows
+from pipeline.script.sheet_columns import list_names
 
 VERSION = "1"  # of what clips are made of the same portraits, lines and seed
 # folders in a corpus that it is made from
 PORTRAITS, LINES, UNITS = "portraits", "lines", "portraits/units"
-PERSON_COLUMNS = ("identity", "sex", "split", "licence")
-LINE_COLUMNS = ("voice", "sex", "split", "text_id", "text", "file")
+PERSON_COLUMNS = list_names(source_sheets.PEOPLE)
+LINE_COLUMNS = list_names(source_sheets.VOICE_LINES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

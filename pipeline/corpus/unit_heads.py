@@ -19,12 +19,14 @@ from manifests.corpus_rows import CorpusClip
 from manifests.errors import InputError, Problem
 from manifests.identity import digest, digest_file
 from model.emotion import LABELS
+from pipeline.corpus import source_sheets
 from pipeline.corpus.performance import LEVELS
 from pipeline.corpus.source_sheets import check_file, check_value, raise_problems, read_rows
 from pipeline.corpus.synthetic import NeutralLine
+from pipeline.script.sheet_columns import list_names
 
 VERSION = "1"
-COLUMNS = ("identity", "sex", "emotion", "level", "stills", "licence", "file")
+COLUMNS = list_names(source_sheets.UNIT_HEADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,21 +15,11 @@ from pathlib import Path
 from manifests.errors import InputError, Problem, collect_problems, find_nearest
 from manifests.rows import Actor, Line
 from model.emotion import EmotionError, parse_curve
-from pipeline.script import file_paths, tables
+from pipeline.script import file_paths, sheet_columns, tables
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint
 
-NEEDED = ("character", "actor", "portrait")
-COLUMNS = (
-    *NEEDED,
-    "aliases",
-    "face",
-    "voice_sample",
-    "emotion_sample",
-    "default_emotion",
-    "seed",
-    "look",
-    "consent",
-)
+NEEDED = sheet_columns.list_needed_names(sheet_columns.CAST)
+COLUMNS = sheet_columns.list_names(sheet_columns.CAST)
 FACES = ("only", "left", "right", "largest")
 MAXIMUM_SEED = 2**32 - 1
 PORTRAIT_SUFFIXES = (

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from manifests.errors import InputError, Problem, find_nearest
 from manifests.rows import Actor, Consent
-from pipeline.script import tables
+from pipeline.script import sheet_columns, tables
 
-NEEDED = ("consent_id", "subject", "covers")
-COLUMNS = (*NEEDED, "scope", "territory", "valid_from", "valid_until", "evidence", "revoked_at")
+NEEDED = sheet_columns.list_needed_names(sheet_columns.CONSENTS)
+COLUMNS = sheet_columns.list_names(sheet_columns.CONSENTS)
 COVERS = ("likeness", "voice")
 EVERYTHING = {"any", "any use", "all", "all uses", "worldwide", "world"}
 DAYS = ("valid_from", "valid_until", "revoked_at")

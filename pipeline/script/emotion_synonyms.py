@@ -16,7 +16,7 @@ from pathlib import Path
 
 from manifests.errors import InputError, Problem
 from model.emotion import LABELS, MAXIMUM, EmotionCurve, EmotionError, Mix, parse_curve
-from pipeline.script import tables
+from pipeline.script import sheet_columns, tables
 
 DEGREES = {
     "very": 1.25,
@@ -96,7 +96,8 @@ def _blend(curves: list[EmotionCurve]) -> EmotionCurve | None:
 
 
 def _read_word_table(path: Path) -> dict[str, Mix]:
-    table = tables.read(path, needed=("word", "emotion"), known=("word", "emotion"))
+    columns = sheet_columns.list_names(sheet_columns.WORDS)
+    table = tables.read(path, needed=columns, known=columns)
     found: dict[str, Mix] = {}
     problems = []
     for record in table.records:

@@ -15,12 +15,12 @@ from pathlib import Path
 from manifests.errors import Problem
 from manifests.rows import Line
 from model.emotion import EmotionError, parse_curve
-from pipeline.script import file_paths, fountain, tables
+from pipeline.script import file_paths, fountain, sheet_columns, tables
 from pipeline.script.cue_extensions import is_unseen
 from pipeline.script.emotion_synonyms import Words, add_emotion_hint
 
-NEEDED = ("line_id", "scene", "character", "text")
-COLUMNS = (*NEEDED, "emotion", "direction", "audio_file", "start", "end", "lang", "notes")
+NEEDED = sheet_columns.list_needed_names(sheet_columns.LINES)
+COLUMNS = sheet_columns.list_names(sheet_columns.LINES)
 _CLOCK = re.compile(r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:[.,]\d+)?)")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
