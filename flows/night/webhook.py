@@ -3,7 +3,7 @@
 
 The signature is HMAC-SHA256 (RFC 2104) over `TIME.BODY` with the secret that both sides know. It is
 in one header with the time, so that an old message cannot be sent again: `X-Callsheet-Signature:
-t=1764054000,v1=<hex>`. docs/nightly.md shows how to verify it.
+t=1764054000,v1=<hex>`. docs/guides/nights.md shows how to verify it.
 
 Addresses of private networks are refused unless they are allowed, since a URL comes from settings
 and a night runs where much can be reached. The name is resolved once, and the connection goes to

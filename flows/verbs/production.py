@@ -154,7 +154,7 @@ def maintain(
 
 
 Select = Annotated[
-    str, typer.Argument(metavar="SELECT", help="one SELECT over the record (docs/manifests.md)")
+    str, typer.Argument(metavar="SELECT", help="one SELECT over the tables of the record")
 ]
 
 

@@ -15,9 +15,7 @@ app = group()
 
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="embedder (with its bank) or diffusion")]
-Config = Annotated[
-    Path, typer.Option("--config", help="a settings file (TOML); see docs/training.md")
-]
+Config = Annotated[Path, typer.Option("--config", help="a settings file (TOML)")]
 
 
 @app.command()

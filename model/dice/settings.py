@@ -45,22 +45,24 @@ class DiceSettings:
       nothing.
     - `mode`: `production`, or `parity`, the reference's arithmetic with its padding, seams and
       rounding.
+    - `steps`: denoising steps.
     - `appearance`, `audio`, `emotion`: guidance strengths; emotion None means as strong as audio.
     - `motion`, `expression`: SVD's motion bucket and its second use for expression.
-    - `generated_side`: px of the generated square (multiple of 64); with framing `full`, of the
-      picture's short side.
-    - `framing`: generate a square `crop` round the face, or the `full` picture; `paste_back`: put
-      the crop back into the picture.
-    - `size`: short side of the frames in px when pasted back, None for the portrait's own.
-    - `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face with
-      `detector`, where `yoloface` is the published TorchScript file, if its import was allowed.
+    - `generated_side`: pixels of the generated square (multiple of 64); with framing `full`, of
+      the picture's short side.
+    - `framing`: generate a square `crop` round the face, or the `full` picture.
+    - `paste_back`: put the crop back into the picture.
+    - `size`: short side of the frames in pixels when pasted back, None for the portrait's own.
+    - `face_box`: left, top, right, bottom as fractions of the portrait; None finds the face.
+    - `detector`: finds the face; `yoloface` is the published TorchScript file, if its import was
+      allowed.
     - `decode_chunk`: frames decoded together.
     - `images_per_run`: frames times branches that one run of the UNet may hold.
     - `kept_megabytes`: memory for projected audio and emotion tokens of a clip.
     - `segment_seconds`: longer shots are made in parts, cut at pauses.
     - `device`, `dtype`: auto is CUDA with float16, else CPU with float32. Loading refuses a `dtype`
       that the processor cannot compute in.
-    - `compile`: torch.compile.
+    - `compile`: compile the networks (torch.compile) before the first frame.
     """
 
     build: str = "released"

@@ -51,9 +51,11 @@ RANGES: dict[str, tuple[float, float]] = {
 class NanoSettings:
     """Settings of the talker.
 
-    `steps`: of denoising. `guidance`: 1 follows sound and emotion as learnt (one branch), more
-    exaggerates them (two branches). `size`: short side of the frames in px, None for the portrait's
-    own. `weights`: folder of a checkpoint of your own training.
+    - `steps`: denoising steps.
+    - `guidance`: 1 follows sound and emotion as learnt (one branch), more exaggerates them (two
+      branches).
+    - `size`: short side of the frames in pixels, None for the portrait's own.
+    - `weights`: folder of a checkpoint of your own training.
     """
 
     steps: int = 10

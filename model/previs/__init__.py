@@ -34,8 +34,8 @@ LEAST_SIZE, MOST_SIZE = 128, 4320
 class PrevisSettings:
     """Settings of previs.
 
-    `size`: short side of the frames in px, None for the portrait's own; never more than the
-    portrait has.
+    - `size`: short side of the frames in pixels, None for the portrait's own; never more than the
+      portrait has.
     """
 
     size: int | None = None

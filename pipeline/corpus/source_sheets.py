@@ -86,7 +86,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             Problem(
                 file=str(path),
                 message="this sheet is missing",
-                expected="the sheet that infra/corpus.sh writes (docs/corpus.md)",
+                expected="the sheet that infra/corpus.sh writes",
             )
         )
     with path.open(encoding="utf-8", newline="") as file:

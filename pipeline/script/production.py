@@ -81,7 +81,7 @@ class Production(SettingsTable):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """The order in which a night renders productions: higher before lower."""
     talker_settings: dict[str, str | int | float | bool] = {}  # noqa: RUF012 - pydantic copies it
-    """Settings of the talker, see docs/previs.md, docs/dice.md and docs/nano.md."""
+    """Settings of the talker."""
     listen: ListenTable = ListenTable()
     cut: CutTable = CutTable()
     layout: LayoutTable = LayoutTable()

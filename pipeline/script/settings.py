@@ -282,10 +282,7 @@ class StorageTable(SettingsTable):
 
 
 class LessonTable(SettingsTable):
-    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter.
-
-    See docs/lessons.md.
-    """
+    """`[lesson]`: what a production of `kind = "lesson"` shows beside its presenter."""
 
     slides: str = ""
     """A PDF, or a folder of pictures (01.png, 02a.png, 02b.png)."""

@@ -56,7 +56,7 @@ CAST = (
     SheetColumn(
         name="portrait",
         meaning="The picture that is animated. Of a film, Callsheet uses the best frame of its"
-        " first 20 seconds; previs also uses the film itself.",
+        " first 20 seconds.",
         values="a PNG, JPEG or WebP, or a film (`.mp4`, `.mov`, `.mkv`, `.webm`)",
         example="portraits/mara.png",
         needed=True,
