@@ -53,7 +53,7 @@ An actor needs a consent for the likeness, and one for the voice if the actor sh
 
 _CUES = """## Cue sheet
 
-`callsheet listen` and `plan` write `build/cues.csv`: which line is spoken when, for you to check.
+`callsheet listen` writes `build/listening/cues.csv`: which line is spoken when, for you to check.
 Correct the cells marked **Edit**; the next plan applies your changes. Text that a spreadsheet would
 compute begins with an apostrophe."""
 
