@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 NOTE = "`make docs` writes this page from"
@@ -25,4 +26,6 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[s
 
 
 def _escape(cell: str) -> str:
-    return " ".join(cell.replace("|", "\\|").split())
+    """Escape bars, which would end the cell; inside code only an entity survives."""
+    code = re.sub(r"`([^`]*\|[^`]*)`", r"<code>\1</code>", cell)
+    return " ".join(code.replace("|", "&#124;").split())

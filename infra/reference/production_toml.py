@@ -109,7 +109,8 @@ _TALKERS = """# Talker settings
 
 This page lists what you may write under `[talker_settings]` in `production.toml`.
 
-{note} the settings classes of the talkers. The keys that are allowed depend on `talker`.
+{note} the settings classes of the talkers. Which keys are allowed depends on `talker`. `size` is
+`[generate] size` unless you set it here.
 """
 _BULLET = re.compile(r"- (?P<names>`.*?): (?P<text>.*)")
 _NOTHING: Mapping[str, Any] = {}

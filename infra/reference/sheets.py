@@ -67,7 +67,7 @@ _CORPUS = """## Corpus sheets
 `callsheet corpus make` reads three CSV sheets. `infra/corpus.sh` writes them; all columns are
 needed, and others are ignored."""
 
-HEADER = ("column", "default", "values", "meaning", "example")
+HEADER = ("column", "default", "meaning", "example")
 
 
 def describe_sheets() -> str:
@@ -100,5 +100,5 @@ def _describe_columns(columns: tuple[SheetColumn, ...]) -> list[str]:
 
 def _list_cells(column: SheetColumn) -> tuple[str, ...]:
     default = "needed" if column.needed else column.default
-    values = "" if column.values == "text" else column.values
-    return f"`{column.name}`", default, values, column.meaning, f"`{column.example}`"
+    values = "" if column.values == "text" else f" Allowed: {column.values}."
+    return f"`{column.name}`", default, column.meaning + values, f"`{column.example}`"
