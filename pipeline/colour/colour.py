@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Colour arithmetic: transfer curves, Lab, CIEDE2000, colour transfer and `.cube` files.
 
-It knows no media and no faces. All arrays end in an axis of three channels. `rgb` means
-gamma-encoded R'G'B' with BT.709/sRGB primaries and a D65 white, in [0, 1].
+The arithmetic is colour-science's. `.cube` files are read and written here, because the library
+accepts damaged ones. This module knows no media and no faces. All arrays end in an axis of three
+channels. `rgb` means gamma-encoded R'G'B' with BT.709/sRGB primaries and a D65 white, in [0, 1].
 
 Sources: IEC 61966-2-1 (sRGB), CIE 15:2004 (Lab), Sharma, Wu and Dalal 2005 (CIEDE2000), Reinhard et
 al. 2001, Pitie and Kokaram 2007 (linear Monge-Kantorovich), Adobe Cube LUT Specification 1.0.
@@ -10,10 +11,12 @@ al. 2001, Pitie and Kokaram 2007 (linear Monge-Kantorovich), Adobe Cube LUT Spec
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -39,8 +42,7 @@ WHITE = XYZ_OF_RGB.sum(axis=1)  # so that rgb (1, 1, 1) is exactly L* = 100, a* 
 CUBE_POINTS = 33
 MOST_POINTS, MOST_POINTS_1D = 129, 65536  # a side of a 3D table; of a 1D one as the format allows
 LARGEST_CUBE = 96 << 20  # bytes; 129 points a side with nine digits are 64 MB
-
-_LAB_EDGE = 6 / 29
+WHITE_XY = WHITE[:2] / WHITE.sum()
 
 
 def srgb_to_linear(rgb: Values) -> Values:
@@ -49,16 +51,14 @@ def srgb_to_linear(rgb: Values) -> Values:
     >>> float(srgb_to_linear(np.array(0.5)).round(6))
     0.214041
     """
-    return np.where(
-        rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0.04045) + 0.055) / 1.055) ** 2.4
-    )
+    light: Values = _import_library().models.eotf_sRGB(rgb)
+    return light
 
 
 def linear_to_srgb(light: Values) -> Values:
     """Convert linear light to sRGB-encoded values; negative light stays on the straight part."""
-    return np.where(
-        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
-    )
+    rgb: Values = _import_library().models.eotf_inverse_sRGB(light)
+    return rgb
 
 
 def rgb_to_lab(rgb: Colours) -> Colours:
@@ -67,19 +67,15 @@ def rgb_to_lab(rgb: Colours) -> Colours:
     >>> rgb_to_lab(np.array([1.0, 0.0, 0.0])).round(2).tolist()
     [53.24, 80.09, 67.2]
     """
-    ratio = srgb_to_linear(rgb) @ XYZ_OF_RGB.T / WHITE
-    root = np.where(ratio > _LAB_EDGE**3, np.cbrt(ratio), ratio / (3 * _LAB_EDGE**2) + 4 / 29)
-    x, y, z = np.moveaxis(root, -1, 0)
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+    xyz = srgb_to_linear(rgb) @ XYZ_OF_RGB.T
+    lab: Colours = _import_library().XYZ_to_Lab(xyz / WHITE[1], WHITE_XY)
+    return lab
 
 
 def lab_to_rgb(lab: Colours) -> Colours:
     """Convert CIE L*a*b* (D65) to sRGB-encoded colours; those outside the gamut leave [0, 1]."""
-    lightness, a, b = np.moveaxis(lab, -1, 0)
-    y = (lightness + 16) / 116
-    root = np.stack([y + a / 500, y, y - b / 200], axis=-1)
-    ratio = np.where(root > _LAB_EDGE, root**3, 3 * _LAB_EDGE**2 * (root - 4 / 29))
-    return linear_to_srgb((ratio * WHITE) @ RGB_OF_XYZ.T)
+    xyz = _import_library().Lab_to_XYZ(lab, WHITE_XY) * WHITE[1]
+    return linear_to_srgb(xyz @ RGB_OF_XYZ.T)
 
 
 def hue_degrees(lab: Colours) -> Values:
@@ -93,28 +89,7 @@ def delta_e(first: Colours, second: Colours) -> Values:
 
     Reference: Sharma, Wu and Dalal 2005, equations 2 to 22.
     """
-    chroma_mean = (
-        np.hypot(first[..., 1], first[..., 2]) + np.hypot(second[..., 1], second[..., 2])
-    ) / 2
-    stretch = 1.5 - 0.5 * np.sqrt(chroma_mean**7 / (chroma_mean**7 + 25.0**7))  # 1 + G
-    chroma1, hue1 = _to_polar(first, stretch)
-    chroma2, hue2 = _to_polar(second, stretch)
-    hue_step, hue_mean = _measure_hue_step(hue1, hue2, grey=chroma1 * chroma2 == 0)
-    chroma = (chroma1 + chroma2) / 2
-    d_light = (second[..., 0] - first[..., 0]) / _weigh_lightness(
-        (first[..., 0] + second[..., 0]) / 2
-    )
-    d_chroma = (chroma2 - chroma1) / (1 + 0.045 * chroma)
-    d_hue = (
-        2
-        * np.sqrt(chroma1 * chroma2)
-        * np.sin(hue_step / 2)
-        / (1 + 0.015 * chroma * _weigh_hue(hue_mean))
-    )
-    turn = _compute_rotation(chroma, hue_mean)
-    difference: Values = np.sqrt(
-        np.maximum(d_light**2 + d_chroma**2 + d_hue**2 + turn * d_chroma * d_hue, 0)
-    )
+    difference: Values = _import_library().difference.delta_E_CIE2000(first, second)
     return difference
 
 
@@ -243,20 +218,8 @@ def apply_cube(cube: Float64[np.ndarray, "points points points 3"], rgb: Colours
 
     This is what ffmpeg's `lut3d=interp=tetrahedral` computes.
     """
-    top = len(cube) - 1
-    place = np.clip(rgb, 0, 1) * top
-    low = np.minimum(place.astype(int), top - 1)
-    rest = place - low
-    order = np.argsort(-rest, axis=-1, kind="stable")
-    corner, value = low.copy(), cube[low[..., 2], low[..., 1], low[..., 0]]
-    # walk from the low corner to the high one along the largest remainder first
-    for step in range(3):
-        channel = order[..., step, None]
-        before = cube[corner[..., 2], corner[..., 1], corner[..., 0]]
-        np.put_along_axis(corner, channel, np.take_along_axis(corner, channel, -1) + 1, -1)
-        after = cube[corner[..., 2], corner[..., 1], corner[..., 0]]
-        value = value + (after - before) * np.take_along_axis(rest, channel, -1)
-    looked_up: Colours = value
+    look_up = _import_library().algebra.table_interpolation_tetrahedral
+    looked_up: Colours = look_up(np.clip(rgb, 0, 1), cube.transpose(2, 1, 0, 3))
     return looked_up
 
 
@@ -315,42 +278,20 @@ def _apply_curves(table: Float64[np.ndarray, "points 3"], place: Colours) -> Col
     )
 
 
-def _to_polar(lab: Colours, stretch: Values) -> tuple[Values, Values]:
-    a = lab[..., 1] * stretch
-    return np.hypot(a, lab[..., 2]), np.arctan2(lab[..., 2], a) % (2 * np.pi)
-
-
-def _measure_hue_step(hue1: Values, hue2: Values, *, grey: Values) -> tuple[Values, Values]:
-    step = hue2 - hue1
-    step = np.where(step > np.pi, step - 2 * np.pi, np.where(step < -np.pi, step + 2 * np.pi, step))
-    total = hue1 + hue2
-    around = np.where(total < 2 * np.pi, total + 2 * np.pi, total - 2 * np.pi)
-    mean = np.where(np.abs(hue1 - hue2) > np.pi, around, total) / 2
-    return np.where(grey, 0, step), np.where(grey, total, mean)
-
-
-def _weigh_lightness(mean: Values) -> Values:
-    weight: Values = 1 + 0.015 * (mean - 50) ** 2 / np.sqrt(20 + (mean - 50) ** 2)
-    return weight
-
-
-def _weigh_hue(hue: Values) -> Values:
-    waves = (
-        0.24 * np.cos(2 * hue)
-        + 0.32 * np.cos(3 * hue + np.radians(6))
-        - 0.20 * np.cos(4 * hue - np.radians(63))
-    )
-    weight: Values = 1 - 0.17 * np.cos(hue - np.radians(30)) + waves
-    return weight
-
-
-def _compute_rotation(chroma: Values, hue: Values) -> Values:
-    angle = np.radians(30) * np.exp(-(((np.degrees(hue) - 275) / 25) ** 2))
-    rotation: Values = -np.sin(2 * angle) * 2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
-    return rotation
-
-
 def _take_root(matrix: Matrix) -> Matrix:
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     root: Matrix = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     return root
+
+
+@functools.cache
+def _import_library() -> Any:
+    """Import colour-science when colours are computed: it takes about two seconds.
+
+    It changes how numpy prints numbers everywhere; that is undone.
+    """
+    printing = np.get_printoptions()
+    import colour
+
+    np.set_printoptions(**printing)
+    return colour
