@@ -5,17 +5,17 @@ Playlists follow RFC 8216 (version 6). A rendition is one fragmented MP4, sound 
 segments are ranges of bytes in it. So a ladder is a handful of files that can be signed, measured
 and played alone like any other. All numbers are read from those files (`fragments`), never from the
 settings of the encoder; playlists are therefore written last, after credentials have moved the
-bytes.
+bytes. m3u8 reads them back.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from manifests.errors import InputError, Problem
 from pipeline import media
@@ -24,7 +24,6 @@ from pipeline.deliver.fragments import FragmentedFile
 
 MASTER, CAPTIONS = "master.m3u8", "captions.m3u8"
 HEAD = ("#EXTM3U", "#EXT-X-VERSION:6")
-ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,20 +157,18 @@ def inspect_playlists(master: Path) -> Ladder:
 
     What cannot be read becomes a problem; nothing is raised.
     """
-    folder, lines = master.parent, _read_lines(master)
-    if lines[:1] != ["#EXTM3U"]:
-        return Ladder(renditions=(), playlists=(f"{master.name} is not a playlist",))
-    listed = {
-        uri: _parse_attributes(tag)
-        for tag, uri in itertools.pairwise(lines)
-        if tag.startswith("#EXT-X-STREAM-INF:")
-    }
+    folder = master.parent
+    try:
+        playlists = _load_playlist(master).playlists
+        listed = {str(entry.uri): _list_attributes(entry.stream_info) for entry in playlists}
+    except ValueError as error:
+        return Ladder(renditions=(), playlists=(f"{master.name}: {error}",))
     problems = [] if listed else [f"{master.name} names no rendition"]
     renditions = list[Rendition]()
     for uri in listed:
         try:
-            playlist = _parse_playlist(folder, uri)
-            renditions.append(open_rendition(folder / playlist.file))
+            playlist, file = _open_media_playlist(folder, uri)
+            renditions.append(open_rendition(file))
             differences = _find_differences(playlist, renditions[-1])
             problems += [f"{uri}: {difference}" for difference in differences]
         except (InputError, ValueError) as error:
@@ -225,67 +222,53 @@ def play_rendition(master: Path, number: int) -> int:
     return came
 
 
-@dataclass(frozen=True, slots=True)
-class _ListedRendition:
-    """The content of a media playlist.
+def _open_media_playlist(folder: Path, uri: str) -> tuple[Any, Path]:
+    """Load the media playlist of a file that holds its header and all segments; name the file.
 
-    It has a file, the bytes of the header, and of each segment the seconds and bytes (size, start).
+    Raises ValueError when it is none, or leads out of its folder.
     """
-
-    file: str
-    header: tuple[int, int]
-    segments: list[tuple[str, int, int]]
-    target: int
-    ended: bool
-
-
-def _parse_playlist(folder: Path, uri: str) -> _ListedRendition:
-    """Parse a media playlist that Callsheet wrote.
-
-    Raises ValueError when it is not one, or leads out of its folder.
-    """
-    lines = _read_lines(folder / _check_local(uri))
-    text = "\n".join(lines)
-    target = re.search(r"^#EXT-X-TARGETDURATION:(\d+)$", text, re.MULTILINE)
-    head = re.search(r'^#EXT-X-MAP:URI="([^"]+)",BYTERANGE="(\d+)@(\d+)"$', text, re.MULTILINE)
-    if lines[:1] != ["#EXTM3U"] or target is None or head is None:
+    listed = _load_playlist(folder / _check_local(uri))
+    files = {segment.uri for segment in (*listed.segment_map, *listed.segments)}
+    if listed.target_duration is None or len(listed.segment_map) != 1:
         raise ValueError("it is not a playlist with a target duration and a header")
-    segments = re.findall(
-        r"^#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n(.+)$", text, re.MULTILINE
-    )
-    if {name for *_, name in segments} != {head[1]}:
+    if len(files) != 1:
         raise ValueError("its segments lie in several files")
-    listed = [(seconds, int(size), int(start)) for seconds, size, start, _ in segments]
-    return _ListedRendition(
-        _check_local(head[1]),
-        (int(head[2]), int(head[3])),
-        listed,
-        int(target[1]),
-        lines[-1] == "#EXT-X-ENDLIST",
-    )
+    return listed, folder / _check_local(files.pop())
 
 
-def _find_differences(listed: _ListedRendition, rendition: Rendition) -> list[str]:
+def _load_playlist(path: Path) -> Any:
+    """Load a playlist with m3u8. Raises ValueError when the file is none."""
+    import m3u8
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError("it cannot be read") from error
+    if not text.startswith("#EXTM3U"):
+        raise ValueError("it is not a playlist")
+    return m3u8.loads(text)
+
+
+def _find_differences(listed: Any, rendition: Rendition) -> list[str]:
     """Find where a media playlist differs from its file."""
     content = rendition.content
-    wrong = [] if listed.ended else ["it does not end"]
-    if listed.header != (content.header, 0):
-        size, start = listed.header
-        stated = f"the playlist says {size} from {start} on"
-        wrong.append(f"the header is {content.header} bytes, {stated}")
+    wrong = [] if listed.is_endlist else ["it does not end"]
+    header = listed.segment_map[0].byterange
+    if header != f"{content.header}@0":
+        wrong.append(f"the header is {content.header} bytes from 0 on, the playlist says {header}")
+    stated = [(_format_seconds(part.duration), part.byterange) for part in listed.segments]
     measured = [
-        (_format_seconds(seconds), fragment.size, fragment.start)
+        (_format_seconds(seconds), f"{fragment.size}@{fragment.start}")
         for seconds, fragment in zip(rendition.lengths, content.fragments, strict=True)
     ]
-    if len(measured) != len(listed.segments):
-        wrong.append(f"{len(listed.segments)} segments, the file has {len(measured)}")
-    pairs = enumerate(zip(listed.segments, measured, strict=False), start=1)
+    if len(measured) != len(stated):
+        wrong.append(f"{len(stated)} segments, the file has {len(measured)}")
     wrong += [
-        f"segment {number} is {real}, the playlist says {stated}"
-        for number, (stated, real) in pairs
-        if stated != real
+        f"segment {number} is {real}, the playlist says {said}"
+        for number, (said, real) in enumerate(zip(stated, measured, strict=False), start=1)
+        if said != real
     ]
-    if any(round(seconds) > listed.target for seconds in rendition.lengths):
+    if any(round(seconds) > listed.target_duration for seconds in rendition.lengths):
         wrong.append("a segment is longer than the target duration")
     return wrong
 
@@ -327,8 +310,16 @@ def _describe_rendition(rendition: Rendition) -> Mapping[str, str]:
     }
 
 
-def _parse_attributes(tag: str) -> dict[str, str]:
-    return dict(ATTRIBUTE.findall(tag.partition(":")[2]))
+def _list_attributes(stated: Any) -> dict[str, str]:
+    """List what a master playlist states of a rendition, as `_describe_rendition` does."""
+    width, height = stated.resolution or (0, 0)
+    return {
+        "BANDWIDTH": str(stated.bandwidth),
+        "AVERAGE-BANDWIDTH": str(stated.average_bandwidth),
+        "CODECS": f'"{stated.codecs}"',
+        "RESOLUTION": f"{width}x{height}",
+        "FRAME-RATE": f"{stated.frame_rate or 0:.3f}",
+    }
 
 
 def _head_lines(lengths: Sequence[Fraction]) -> list[str]:
@@ -357,7 +348,7 @@ def _round_up(value: Fraction) -> int:
     return -(-value.numerator // value.denominator)
 
 
-def _format_seconds(length: Fraction) -> str:
+def _format_seconds(length: Fraction | float) -> str:
     return f"{float(length):.6f}"
 
 
@@ -366,13 +357,6 @@ def _check_local(uri: str) -> str:
     if not re.fullmatch(r"[\w-][\w.-]*", uri):
         raise ValueError(f"{uri!r} is not a file in the same folder")
     return uri
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
 
 
 def _join_lines(lines: Sequence[str]) -> str:

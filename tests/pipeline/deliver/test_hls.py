@@ -138,7 +138,7 @@ def test_renditions_pass_every_check_and_their_colours_are_right(master: Path) -
         ("master.m3u8", ("avc1", "hvc1"), "CODECS is"),
         ("master.m3u8", ("416x234", "416x236"), "RESOLUTION is 416x236, measured 416x234"),
         ("master.m3u8", ("234p.m3u8", "../234p.m3u8"), "is not a file in the same folder"),
-        ("master.m3u8", ("234p.m3u8", "gone.m3u8"), "not a playlist"),
+        ("master.m3u8", ("234p.m3u8", "gone.m3u8"), "gone.m3u8: it cannot be read"),
         ("234p.m3u8", ("URI=.*,", 'URI="/etc/passwd",'), "its segments lie in several files"),
         ("234p.m3u8", (r"EXTINF:4.004", "EXTINF:5.004"), "segment 1 is"),
         ("234p.m3u8", (r"@0", "@8"), "the header is"),
