@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write captions as TTML: `captions.ttml` in the text profile of IMSC 1.1.
 
-Broadcasters and streaming services accept this format. Times are counted in frames of the delivery
-rate, so they are exact at every rate. The document is built as a tree, so that text is text.
+Broadcasters and streaming services accept this format. The document is built and written with
+ttconv. Times are counted in frames of the delivery rate, so they are exact at every rate.
 Source: W3C Recommendations TTML2 and "TTML Profiles for Internet Media Subtitles and Captions 1.1"
 (2018).
 """
@@ -13,95 +13,94 @@ import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 from manifests import layout
 from pipeline.deliver.captions import Caption
 
-TT = "http://www.w3.org/ns/ttml"
-PARAMETERS, STYLING = f"{TT}#parameter", f"{TT}#styling"
-XML = "http://www.w3.org/XML/1998/namespace"
-TEXT_PROFILE = f"{TT}/profile/imsc1.1/text"
-PREFIXES = {"": TT, "ttp": PARAMETERS, "tts": STYLING}
-SPOKEN, PLACE = "spoken", "low"
-STYLE = {
-    "fontFamily": "proportionalSansSerif",
-    "fontSize": "80%",
-    "lineHeight": "125%",
-    "textAlign": "center",
-    "color": "#EBEBEB",
-    "textOutline": "#101010 5%",
-}
-REGION = {"origin": "10% 10%", "extent": "80% 84%", "displayAlign": "after"}
+FONT_PERCENT, LINE_PERCENT, OUTLINE_PERCENT = 80, 125, 5  # of the cell, of the font, of the font
+INK, EDGE = (235, 235, 235, 255), (16, 16, 16, 255)  # white and black of limited-range video
+PLACE = "low"
+PLACE_PERCENT = {"x": 10, "y": 10, "width": 80, "height": 84}  # of the picture
 
 
 def write_ttml(captions: Sequence[Caption], folder: Path, *, rate: Fraction, language: str) -> Path:
     """Write `captions.ttml` into a folder. `language` is a BCP 47 tag."""
-    for prefix, name in PREFIXES.items():
-        ElementTree.register_namespace(prefix, name)
+    from ttconv.imsc import config, writer
+
+    settings = config.IMSCWriterConfiguration(
+        time_format=config.TimeExpressionSyntaxEnum.frames,
+        fps=rate,
+        profile_signaling=config.ContentProfilesSignaling.CONTENT_PROFILES,
+    )
     path = folder / layout.TTML
-    root = build_document(captions, rate=rate, language=language)
-    ElementTree.indent(root)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    document = build_document(captions, rate=rate, language=language)
+    tree = writer.from_model(document, settings)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
     return path
 
 
-def build_document(
-    captions: Sequence[Caption], *, rate: Fraction, language: str
-) -> ElementTree.Element:
-    """Build the document as a tree: one paragraph per caption."""
-    frame_rate, multiplier = express_rate(rate)
-    ratio = f"{multiplier.numerator} {multiplier.denominator}"
-    root = ElementTree.Element(
-        f"{{{TT}}}tt",
-        {
-            f"{{{XML}}}lang": language,
-            f"{{{PARAMETERS}}}contentProfiles": TEXT_PROFILE,
-            f"{{{PARAMETERS}}}timeBase": "media",
-            f"{{{PARAMETERS}}}frameRate": str(frame_rate),
-            f"{{{PARAMETERS}}}frameRateMultiplier": ratio,
-        },
-    )
-    _add_head(root)
-    body = ElementTree.SubElement(root, f"{{{TT}}}body", {"style": SPOKEN, "region": PLACE})
-    division = ElementTree.SubElement(body, f"{{{TT}}}div")
+def build_document(captions: Sequence[Caption], *, rate: Fraction, language: str) -> Any:
+    """Build the document: a `ttconv.model.ContentDocument` with one paragraph per caption."""
+    from ttconv import model
+    from ttconv.imsc.designators import IMSC_11_TEXT_PROFILE_DESIGNATOR
+
+    document = model.ContentDocument()
+    document.set_lang(language)
+    document.set_content_profiles({IMSC_11_TEXT_PROFILE_DESIGNATOR})
+    region = model.Region(PLACE, document)
+    document.put_region(region)
+    body, division = model.Body(document), model.Div(document)
+    body.set_region(region)
+    _set_style(region, body)
+    document.set_body(body)
+    body.push_child(division)
     for number, caption in enumerate(captions, start=1):
-        _add_paragraph(division, caption, number)
-    return root
+        division.push_child(_build_paragraph(caption, number, document, rate))
+    return document
 
 
-def express_rate(rate: Fraction) -> tuple[int, Fraction]:
-    """Express a frame rate as TTML does: a whole number and its multiplier.
+def _set_style(region: Any, body: Any) -> None:
+    from ttconv import style_properties as styles
 
-    >>> express_rate(Fraction(30000, 1001))
-    (30, Fraction(1000, 1001))
-    """
-    whole = -(-rate.numerator // rate.denominator)
-    return whole, rate / whole
+    def percent(value: float) -> Any:
+        return styles.LengthType(value, styles.LengthType.Units.pct)
 
-
-def _add_head(root: ElementTree.Element) -> None:
-    head = ElementTree.SubElement(root, f"{{{TT}}}head")
-    styling, layout = (
-        ElementTree.SubElement(head, f"{{{TT}}}{name}") for name in ("styling", "layout")
+    size = {name: percent(value) for name, value in PLACE_PERCENT.items()}
+    properties = styles.StyleProperties
+    region.set_style(properties.Origin, styles.CoordinateType(x=size["x"], y=size["y"]))
+    region.set_style(
+        properties.Extent, styles.ExtentType(width=size["width"], height=size["height"])
     )
-    for parent, kind, name, values in (
-        (styling, "style", SPOKEN, STYLE),
-        (layout, "region", PLACE, REGION),
-    ):
-        styled = {f"{{{STYLING}}}{key}": value for key, value in values.items()}
-        ElementTree.SubElement(parent, f"{{{TT}}}{kind}", {f"{{{XML}}}id": name, **styled})
+    region.set_style(properties.DisplayAlign, styles.DisplayAlignType.after)
+    family = styles.GenericFontFamilyType.proportionalSansSerif
+    outline = styles.TextOutlineType(percent(OUTLINE_PERCENT), styles.ColorType(EDGE))
+    body.set_style(properties.FontFamily, (family,))
+    body.set_style(properties.FontSize, percent(FONT_PERCENT))
+    body.set_style(properties.LineHeight, percent(LINE_PERCENT))
+    body.set_style(properties.TextAlign, styles.TextAlignType.center)
+    body.set_style(properties.Color, styles.ColorType(INK))
+    body.set_style(properties.TextOutline, outline)
 
 
-def _add_paragraph(division: ElementTree.Element, caption: Caption, number: int) -> None:
-    shown = {f"{{{XML}}}id": f"c{number}", "begin": f"{caption.start}f", "end": f"{caption.end}f"}
+def _build_paragraph(caption: Caption, number: int, document: Any, rate: Fraction) -> Any:
+    from ttconv import model
+    from ttconv.style_properties import DirectionType, StyleProperties
+
+    paragraph = model.P(document)
+    paragraph.set_id(f"c{number}")
+    paragraph.set_begin(caption.start / rate)
+    paragraph.set_end(caption.end / rate)
     lines = [_remove_forbidden(line) for line in caption.lines]
     if _is_right_to_left(lines):
-        shown[f"{{{STYLING}}}direction"] = "rtl"
-    paragraph = ElementTree.SubElement(division, f"{{{TT}}}p", shown)
-    paragraph.text = lines[0]
-    for line in lines[1:]:
-        ElementTree.SubElement(paragraph, f"{{{TT}}}br").tail = line
+        paragraph.set_style(StyleProperties.Direction, DirectionType.rtl)
+    for place, line in enumerate(lines):
+        if place:
+            paragraph.push_child(model.Br(document))
+        span = model.Span(document)
+        span.push_child(model.Text(document, line))
+        paragraph.push_child(span)
+    return paragraph
 
 
 def _remove_forbidden(text: str) -> str:
