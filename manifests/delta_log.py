@@ -8,12 +8,11 @@ often, and commits before a checkpoint are forgotten after a day.
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from manifests.errors import ToolError
 from manifests.rows import Row, Shot, Take
@@ -60,15 +59,22 @@ def retry_commit(commit: Callable[[], object]) -> None:
     Raises ToolError when it keeps failing, and at once when there is no space left or nothing may
     be written: that does not pass by itself.
     """
-    for attempt in range(RETRIES):
-        try:
-            commit()
-            return
-        except (DeltaError, OSError) as error:
-            if attempt == RETRIES - 1 or any(words in str(error).lower() for words in LASTING):
-                raise ToolError(f"the record could not be written: {error}") from error
-            # random, so that two writers do not meet again
-            time.sleep(0.02 * 2**attempt * (0.5 + random.random()))  # noqa: S311
+    patience = Retrying(
+        retry=retry_if_exception(_may_pass),
+        stop=stop_after_attempt(RETRIES),
+        wait=wait_random_exponential(multiplier=0.02),  # so that two writers do not meet again
+        reraise=True,
+    )
+    try:
+        patience(commit)
+    except (DeltaError, OSError) as error:
+        raise ToolError(f"the record could not be written: {error}") from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether a failed commit may succeed when it is tried again."""
+    lasting = any(words in str(error).lower() for words in LASTING)
+    return isinstance(error, DeltaError | OSError) and not lasting
 
 
 def shorten_log(table: DeltaTable) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from manifests.atomic_write import atomic_write
 from manifests.errors import InputError, Problem, ToolError
@@ -124,19 +124,25 @@ class Storage:
             self._system.put_file(str(source), str(partial))
 
     def _retry(self, what: str, call: Callable[[], T]) -> T:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return call()
-            except FileNotFoundError:
-                raise
-            except Exception as error:
-                if attempt == ATTEMPTS or _is_for_good(error):
-                    raise ToolError(
-                        f"storage {self.url}: {what} failed ({attempt} tries): {error}"
-                    ) from error
-                time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
-        raise AssertionError
+        patience = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential_jitter(
+                multiplier=FIRST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS
+            ),
+            reraise=True,
+        )
+        try:
+            return patience(call)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            tries = patience.statistics["attempt_number"]
+            message = f"storage {self.url}: {what} failed ({tries} tries): {error}"
+            raise ToolError(message) from error
 
 
-def _is_for_good(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno in _FOR_GOOD
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether a failed call may succeed when it is tried again."""
+    is_lasting = isinstance(error, OSError) and error.errno in _FOR_GOOD
+    return not (is_lasting or isinstance(error, FileNotFoundError))

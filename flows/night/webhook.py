@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import http.client
 import ipaddress
 import os
 import socket
@@ -24,6 +23,8 @@ import urllib.parse
 import uuid
 from dataclasses import dataclass
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_incrementing
+
 from manifests.errors import InputError, Problem, ToolError
 
 SECRET = "CALLSHEET_WEBHOOK_SECRET"  # noqa: S105 - the name of the variable that holds it
@@ -31,6 +32,7 @@ SIGNATURE = "X-Callsheet-Signature"
 DELIVERY = "X-Callsheet-Delivery"
 LEAST_SECRET = 16
 ATTEMPTS = 3
+HTTPS = 443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,9 @@ def _split_url(url: str) -> tuple[urllib.parse.SplitResult, int]:
     is_clean = url.isascii() and url.isprintable() and " " not in url
     try:
         parts = urllib.parse.urlsplit(url if is_clean else "")
-        return parts, parts.port or 443
+        return parts, parts.port or HTTPS
     except ValueError:
-        return urllib.parse.urlsplit(""), 443
+        return urllib.parse.urlsplit(""), HTTPS
 
 
 def sign_body(secret: bytes, body: bytes, *, at: int) -> str:
@@ -96,53 +98,60 @@ def post_message(hook: Webhook, body: bytes) -> None:
     server does not accept the message.
     """
     delivery = uuid.uuid4().hex
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            status = _send_once(hook, body, delivery=delivery)
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            is_final = isinstance(error, ssl.SSLCertVerificationError)
-        else:
-            if 200 <= status < 300:
-                return
-            reason, is_final = f"it answered {status}", status < 500
-            if 300 <= status < 400:
-                reason += ", a redirect; redirects are not followed"
-        if is_final or attempt == ATTEMPTS:
-            raise ToolError(f"the webhook at {hook.host} did not accept the summary: {reason}")
-        time.sleep(attempt)
+    patience = Retrying(
+        retry=retry_if_exception_type(_NotYetAcceptedError),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_incrementing(start=1, increment=1),
+        reraise=True,
+    )
+    try:
+        patience(lambda: _send_once(hook, body, delivery=delivery))
+    except (_NotYetAcceptedError, _RefusedError) as error:
+        message = f"the webhook at {hook.host} did not accept the summary: {error}"
+        raise ToolError(message) from error
 
 
-def _send_once(hook: Webhook, body: bytes, *, delivery: str) -> int:
-    at = int(time.time())
+class _NotYetAcceptedError(Exception):
+    """Nobody answered, or the server failed: another try may help."""
+
+
+class _RefusedError(Exception):
+    """The server does not want the message, or is not the one that it should be."""
+
+
+def _send_once(hook: Webhook, body: bytes, *, delivery: str) -> None:
+    """Send the message to the address that was checked; the certificate must match the host."""
+    import httpx
+
     headers = {
+        "Host": hook.host if hook.port == HTTPS else f"{hook.host}:{hook.port}",
         "Content-Type": "application/json",
         "User-Agent": "callsheet",
         DELIVERY: delivery,
-        SIGNATURE: sign_body(hook.secret, body, at=at),
+        SIGNATURE: sign_body(hook.secret, body, at=int(time.time())),
     }
-    connection = _PinnedConnection(hook)
+    tls = ssl.create_default_context()
     try:
-        connection.request("POST", hook.path, body=body, headers=headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-class _PinnedConnection(http.client.HTTPSConnection):
-    """A connection to the address that was checked; the certificate must match the host name."""
-
-    def __init__(self, hook: Webhook) -> None:
-        self._hook = hook
-        self._tls = ssl.create_default_context()
-        super().__init__(hook.host, hook.port, timeout=hook.timeout_seconds, context=self._tls)
-
-    def connect(self) -> None:
-        """Resolve, check and connect, in this order and once."""
-        plain = socket.create_connection(
-            (_resolve_address(self._hook), self.port), timeout=self.timeout
+        url = httpx.URL(
+            scheme="https", host=_resolve_address(hook), port=hook.port, raw_path=hook.path.encode()
         )
-        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        with httpx.Client(verify=tls, trust_env=False, timeout=hook.timeout_seconds) as client:
+            extensions = {"sni_hostname": hook.host}
+            answer = client.post(url, content=body, headers=headers, extensions=extensions)
+    except (httpx.HTTPError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        if "CERTIFICATE_VERIFY_FAILED" in reason:
+            raise _RefusedError(reason) from error
+        raise _NotYetAcceptedError(reason) from error
+    _judge_status(answer.status_code)
+
+
+def _judge_status(status: int) -> None:
+    if 200 <= status < 300:
+        return
+    redirect = ", a redirect; redirects are not followed" if 300 <= status < 400 else ""
+    failure = _NotYetAcceptedError if status >= 500 else _RefusedError
+    raise failure(f"it answered {status}{redirect}")
 
 
 def _resolve_address(hook: Webhook) -> str:
