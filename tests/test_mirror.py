@@ -20,6 +20,10 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
         "manifests/delivery_rows.py",
         "manifests/run_rows.py",
     ),
+    "numbers without behaviour, drawn with in the tests of mouth and eyes": (
+        "model/previs/eye_tuning.py",
+        "model/previs/mouth_tuning.py",
+    ),
     "a count with its noun, read in printed texts such as those of tests/flows/test_cli.py": (
         "manifests/plurals.py",
     ),

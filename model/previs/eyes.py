@@ -15,15 +15,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from model.previs import anatomy
+from model.previs.eye_tuning import TUNING
 from model.previs.landmarks import Face
 from model.previs.rig import Box
-
-# The upper lid moves this share of the way to a shut eye, the lower lid the rest.
-UPPER_SHARE = 0.85
-SKIN_BELOW = 3.4  # lash lines below the lower lid at which the shut lids' skin ends
-FOLD, FOLD_DEPTH = 0.20, 0.08  # where the lid folds (share of its height), and how dark
-LASHES = 0.9  # how much the line of shut lashes covers
-LID_LIGHT = 0.88  # a shut lid is at least this light, measured by the skin below the eye
 
 Cover = Float32[np.ndarray, "rows columns 1"]
 Region = Float32[np.ndarray, "rows columns 2"]
@@ -79,14 +73,15 @@ def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: 
         _sort_curve(face, points[side], origin) for points in (anatomy.LID_UPPER, anatomy.LID_LOWER)
     )
     # the lids meet a little beside the landmarks of their corners
-    room = max(2.0, np.ceil(0.03 * unit))
+    room = max(TUNING.least_room, np.ceil(TUNING.corner_room * unit))
     across = np.arange(
         np.floor(upper[0, 0]) - room, np.ceil(upper[-1, 0]) + room + 1, dtype=np.float32
     )
     top, bottom = _resample_curve(across, upper), _resample_curve(across, lower)
     left, low, right, high = eye_box = _find_eye_box(face, origin, box)
     pixels = np.ascontiguousarray(rgb[low:high, left:right], dtype=np.float32)
-    edge = origin + np.stack([across, top - 0.012 * unit], axis=1) @ face.axes.T
+    line = TUNING.line * unit
+    edge = origin + np.stack([across, top - line], axis=1) @ face.axes.T
     eye = Eye(
         box=eye_box,
         origin=origin.astype(np.float32),
@@ -97,7 +92,7 @@ def _solve_eye(rgb: np.ndarray, face: Face, which: tuple[int, np.ndarray], box: 
         lash=_pick_lash_colour(rgb, edge),
         skin=pixels,
         wide=pixels,
-        line=0.012 * unit,
+        line=line,
     )
     wide, skin = _complete_eyeball(eye, face.axes, iris), _build_lid_skin(rgb, eye, face)
     return replace(eye, wide=wide, skin=skin)
@@ -115,14 +110,17 @@ def _find_crease(
     place = (across - across[0]) / (across[-1] - across[0])
     brows = face.points[list(anatomy.BROWS[side][5:]), :2]
     brow = ((brows - face.eyes[side]) @ face.axes)[:, 1].mean()
-    height = min(max(0.9 * opening.max(), 0.15 * unit), 0.9 * max(top.min() - brow, 0.0))
-    crease = top - (height - 0.03 * unit) * np.sqrt(np.sin(np.pi * place).clip(0)) - 0.03 * unit
+    wanted = max(TUNING.crease_of_opening * opening.max(), TUNING.crease_least * unit)
+    height = min(wanted, TUNING.crease_most * max(top.min() - brow, 0.0))
+    foot = TUNING.crease_foot * unit
+    crease = top - (height - foot) * np.sqrt(np.sin(np.pi * place).clip(0)) - foot
     return np.asarray(crease)
 
 
 def _find_eye_box(face: Face, origin: np.ndarray, box: Box) -> Box:
     """Find the box of whole px around an eye, inside `box`."""
-    corners = np.array([(-0.42, -0.36), (0.42, -0.36), (-0.42, 0.22), (0.42, 0.22)])
+    aside, above, below = TUNING.box
+    corners = np.array([(-aside, -above), (aside, -above), (-aside, below), (aside, below)])
     corners = corners @ face.axes.T * face.unit + origin
     low = np.maximum(np.floor(corners.min(axis=0)), box[:2]).astype(int)
     high = np.minimum(np.ceil(corners.max(axis=0)), box[2:]).astype(int)
@@ -145,17 +143,20 @@ def _complete_eyeball(
     """
     place = _EyeSampling(eye, _list_pixels(eye.box), axes)
     middle = (iris[:2] - eye.origin) @ axes
-    lowest = place.lower - 1.5 * eye.line
+    lowest = place.lower - TUNING.ball_foot * eye.line
     mirrored = np.minimum(2 * middle[1] - place.down, lowest)
     folded = _sample_box(eye.wide, place.to_box(place.right, mirrored))
     between = place.inside & (place.down > place.upper + eye.line) & (place.down < lowest)
     distance = np.hypot(place.right - middle[0], place.down - middle[1])
-    beside = between & (distance > 1.2 * iris[2])
-    seen = eye.wide[beside] if beside.sum() > 8 else eye.wide[between]
-    white = np.percentile(seen, 60, axis=0) if len(seen) else np.full(3, 180.0)
-    disc = np.clip((iris[2] - distance) / max(0.12 * iris[2], 1.0) + 0.5, 0, 1)[..., None]
+    beside = between & (distance > TUNING.white_beside * iris[2])
+    seen = eye.wide[beside] if beside.sum() > TUNING.white_pixels else eye.wide[between]
+    unknown = np.full(3, TUNING.white_unknown)
+    white = np.percentile(seen, TUNING.white_percentile, axis=0) if len(seen) else unknown
+    edge = max(TUNING.iris_edge * iris[2], TUNING.least_edge)
+    disc = np.clip((iris[2] - distance) / edge + 0.5, 0, 1)[..., None]
     ball = white + (folded - white) * disc
-    old = np.clip((place.down - place.upper - 2.2 * eye.line) / (1.2 * eye.line), 0, 1)[..., None]
+    under_lid = place.down - place.upper - TUNING.ball_from * eye.line
+    old = np.clip(under_lid / (TUNING.ball_fade * eye.line), 0, 1)[..., None]
     return np.asarray(ball + (eye.wide - ball) * old, dtype=np.float32)
 
 
@@ -169,18 +170,18 @@ def _build_lid_skin(rgb: np.ndarray, eye: Eye, face: Face) -> Float32[np.ndarray
     place = _EyeSampling(eye, _list_pixels(eye.box), face.axes)
     above, below = (
         _sample_along(bare, eye, face, edge)
-        for edge in (eye.crease - eye.line, eye.lower + SKIN_BELOW * eye.line)
+        for edge in (eye.crease - eye.line, eye.lower + TUNING.skin_below * eye.line)
     )
-    dark = np.maximum(LID_LIGHT * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
+    dark = np.maximum(TUNING.lid_light * below.mean(axis=1) / np.maximum(above.mean(axis=1), 1), 1)
     # the samples above may hold the brow's hair or shade
     above = above * dark[:, None]
-    length = np.maximum(place.lower + SKIN_BELOW * eye.line - place.crease, 1e-3)
+    length = np.maximum(place.lower + TUNING.skin_below * eye.line - place.crease, 1e-3)
     share = np.clip((place.down - place.crease) / length, 0, 1)
     column = np.clip(np.rint(place.right - eye.across[0]), 0, len(eye.across) - 1).astype(int)
     smooth = (share**2 * (3 - 2 * share))[..., None]
     skin = above[column] * (1 - smooth) + below[column] * smooth
-    fold = FOLD_DEPTH * np.exp(-(((share - FOLD) / 0.09) ** 2))
-    round_light = 1 + 0.05 * np.sin(np.pi * share) - fold
+    fold = TUNING.fold_depth * np.exp(-(((share - TUNING.fold) / TUNING.fold_width) ** 2))
+    round_light = 1 + TUNING.roundness * np.sin(np.pi * share) - fold
     return np.asarray(skin * round_light[..., None], dtype=np.float32)
 
 
@@ -197,18 +198,17 @@ def _sample_along(
     places = np.stack([eye.across, down], axis=1) @ face.axes.T + eye.origin - np.array(eye.box[:2])
     places = places.astype(np.float32)[None]
     colours = cv2.remap(bare, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(
-        cv2.GaussianBlur(
-            colours, (0, 0), max(0.05 * face.unit, 0.8), borderType=cv2.BORDER_REPLICATE
-        )[0]
-    )
+    blur = max(TUNING.skin_blur * face.unit, TUNING.least_blur)
+    smooth = cv2.GaussianBlur(colours, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(smooth[0])
 
 
 def _remove_lashes(picture: np.ndarray, unit: float) -> Float32[np.ndarray, "rows columns 3"]:
     """Fill thin dark upright hairs from beside them."""
-    kernel = np.ones((1, max(3, round(0.14 * unit) | 1)), np.uint8)
-    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel)
-    return np.asarray(cv2.GaussianBlur(closed, (0, 0), max(0.02 * unit, 0.8)), dtype=np.float32)
+    width = max(TUNING.least_hair, round(TUNING.hair_width * unit) | 1)
+    closed = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((1, width), np.uint8))
+    blur = max(TUNING.hair_blur * unit, TUNING.least_blur)
+    return np.asarray(cv2.GaussianBlur(closed, (0, 0), blur), dtype=np.float32)
 
 
 def _sort_curve(face: Face, points: tuple[int, ...], origin: np.ndarray) -> np.ndarray:
@@ -218,7 +218,8 @@ def _sort_curve(face: Face, points: tuple[int, ...], origin: np.ndarray) -> np.n
 
 def _resample_curve(across: np.ndarray, curve: np.ndarray) -> np.ndarray:
     values = np.interp(across, curve[:, 0], curve[:, 1])
-    return np.convolve(np.pad(values, 2, "edge"), np.ones(5) / 5, "valid")
+    window = TUNING.curve_window
+    return np.convolve(np.pad(values, window // 2, "edge"), np.ones(window) / window, "valid")
 
 
 def _pick_lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray, " 3"]:
@@ -228,9 +229,8 @@ def _pick_lash_colour(rgb: np.ndarray, places: np.ndarray) -> Float32[np.ndarray
     y = np.clip(np.rint(places[:, 1]), 0, height - 1).astype(int)
     colours = rgb[y, x].astype(np.float32)
     order = np.argsort(colours.mean(axis=1))
-    return np.asarray(
-        colours[order[: max(3, len(order) // 4)]].mean(axis=0) * 0.8, dtype=np.float32
-    )
+    darker = order[: max(TUNING.lash_least, len(order) // TUNING.lash_share)]
+    return np.asarray(colours[darker].mean(axis=0) * TUNING.lash_dark, dtype=np.float32)
 
 
 def turn_eye(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, float]) -> None:
@@ -238,13 +238,14 @@ def turn_eye(eye: Eye, region: Region, axes: np.ndarray, gaze: tuple[float, floa
 
     It changes `region` in place: where the eye's box samples, in picture px.
     """
-    if abs(gaze[0]) + abs(gaze[1]) < 0.05:
+    if abs(gaze[0]) + abs(gaze[1]) < TUNING.least_turn:
         return
     place = _EyeSampling(eye, region, axes)
     half = (eye.across[-1] - eye.across[0]) / 2
-    aside = np.clip(1.25 * (1 - ((place.right - eye.across.mean()) / half) ** 2), 0, 1)
+    middle = eye.across.mean()
+    aside = np.clip(TUNING.turn_gain * (1 - ((place.right - middle) / half) ** 2), 0, 1)
     outside = np.maximum(np.maximum(place.upper - place.down, place.down - place.lower), 0)
-    share = aside * np.clip(1 - outside / (4 * eye.line), 0, 1)
+    share = aside * np.clip(1 - outside / (TUNING.turn_fade * eye.line), 0, 1)
     place.store_sampling(place.right - gaze[0] * share, place.down - gaze[1] * share)
 
 
@@ -253,7 +254,7 @@ def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | 
 
     The eyeball stays as it is where the warp would stretch it.
     """
-    if lift < 0.5:
+    if lift < TUNING.least_lift:
         return None
     place = _EyeSampling(eye, region, axes)
     opening = np.maximum(place.lower - place.upper, 1e-3)
@@ -263,10 +264,8 @@ def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | 
     down = place.lower - (1 - share) * (opening + raised)
     ball = _sample_box(eye.wide, place.to_box(place.right, down))
     under_lid = np.maximum(down - (place.upper - raised), 0)
-    shadow = 1 - 0.45 * np.exp(under_lid / (-1.6 * eye.line))
-    edge = np.clip((place.down - place.upper - 0.4 * eye.line) / (0.8 * eye.line), 0, 1)
-    foot = np.clip((place.lower - place.down) / (2 * eye.line), 0, 1)
-    cover = edge * foot * place.inside * np.clip((opening - 2 * eye.line) / (3 * eye.line), 0, 1)
+    shadow = 1 - TUNING.shadow * np.exp(under_lid / (-TUNING.shadow_reach * eye.line))
+    cover = _cover_ball(eye, place, opening)
     return Lid(
         skin=np.asarray(ball * shadow[..., None], dtype=np.float32),
         cover=np.asarray(cover[..., None], dtype=np.float32),
@@ -274,28 +273,38 @@ def widen_eye(eye: Eye, region: Region, axes: np.ndarray, lift: float) -> Lid | 
     )
 
 
+def _cover_ball(eye: Eye, place: _EyeSampling, opening: np.ndarray) -> np.ndarray:
+    """Say how far the eyeball under a raised lid covers what the warp would show."""
+    (begins, fade), (narrow, wide) = TUNING.wide_edge, TUNING.wide_opening
+    edge = np.clip((place.down - place.upper - begins * eye.line) / (fade * eye.line), 0, 1)
+    foot = np.clip((place.lower - place.down) / (TUNING.wide_foot * eye.line), 0, 1)
+    open_enough = np.clip((opening - narrow * eye.line) / (wide * eye.line), 0, 1)
+    return np.asarray(edge * foot * place.inside * open_enough)
+
+
 def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid | None:
     """Close the eye: the upper lid comes down, the lower rises a little.
 
     `closure` 0 leaves it, 1 shuts it. `region` says where the eye's box samples, in picture px.
     """
-    if closure < 0.02:
+    if closure < TUNING.least_closure:
         return None
     place = _EyeSampling(eye, region, axes)
-    edge = place.upper - 2 * eye.line
-    opening = place.lower + 0.6 * eye.line - edge
-    lid = edge + opening * closure * UPPER_SHARE
-    rising = edge + opening * (1 - closure * (1 - UPPER_SHARE))
-    under_lid = np.clip((lid - place.down) / (0.5 * eye.line) + 0.5, 0, 1)
-    on_lower = np.clip((place.down - rising) / (0.5 * eye.line) + 0.5, 0, 1)
-    beside = np.minimum(place.right - eye.across[0], eye.across[-1] - place.right)
-    ends = np.clip(beside / (0.10 * (eye.across[-1] - eye.across[0])), 0, 1)
+    edge = place.upper - TUNING.lid_above * eye.line
+    opening = place.lower + TUNING.lid_below * eye.line - edge
+    lid = edge + opening * closure * TUNING.upper_share
+    rising = edge + opening * (1 - closure * (1 - TUNING.upper_share))
+    soft = TUNING.lid_edge * eye.line
+    under_lid = np.clip((lid - place.down) / soft + 0.5, 0, 1)
+    on_lower = np.clip((place.down - rising) / soft + 0.5, 0, 1)
+    ends = _fade_ends(eye, place)
     cover = _fade_lids(eye, place, np.maximum(under_lid, on_lower))
-    cover = cover * ends * place.inside * min(closure * 3, 1.0)
+    cover = cover * ends * place.inside * min(closure * TUNING.cover_gain, 1.0)
     skin = _sample_box(eye.skin, place.to_box(place.right, place.down))
     distance = place.down - lid
-    width = np.where(distance < 0, 1.1, 1.5) * eye.line
-    line = np.exp(-((distance / width) ** 2)) * ends * place.inside * min(closure * 2.5, LASHES)
+    width = np.where(distance < 0, *TUNING.lash_widths) * eye.line
+    covering = min(closure * TUNING.lash_gain, TUNING.lashes)
+    line = np.exp(-((distance / width) ** 2)) * ends * place.inside * covering
     return Lid(
         skin=skin,
         cover=cover[..., None].astype(np.float32),
@@ -303,11 +312,18 @@ def close_eye(eye: Eye, region: Region, axes: np.ndarray, closure: float) -> Lid
     )
 
 
+def _fade_ends(eye: Eye, place: _EyeSampling) -> np.ndarray:
+    """Fade the lids out at the corners of the eye."""
+    beside = np.minimum(place.right - eye.across[0], eye.across[-1] - place.right)
+    return np.asarray(np.clip(beside / (TUNING.ends * (eye.across[-1] - eye.across[0])), 0, 1))
+
+
 def _fade_lids(eye: Eye, place: _EyeSampling, cover: np.ndarray) -> np.ndarray:
     """Fade the lids' cover out at the crease and below the eye."""
-    height = np.maximum(0.35 * (place.upper - place.crease), eye.line)
+    height = np.maximum(TUNING.crease_fade * (place.upper - place.crease), eye.line)
     from_crease = np.clip((place.down - place.crease) / height, 0, 1)
-    from_below = np.clip((place.lower + SKIN_BELOW * eye.line - place.down) / (2 * eye.line), 0, 1)
+    left = place.lower + TUNING.skin_below * eye.line - place.down
+    from_below = np.clip(left / (TUNING.below_fade * eye.line), 0, 1)
     return np.asarray(cover * from_crease * from_below)
 
 

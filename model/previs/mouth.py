@@ -17,15 +17,12 @@ from jaxtyping import Float32, UInt8
 from model.previs import anatomy
 from model.previs.landmarks import Face
 from model.previs.lips import Line, LipLines
+from model.previs.mouth_tuning import TUNING
 
-TOOTH_WIDTHS = (36, 30, 30, 26, 22)
-TOOTH_HEIGHTS = (60, 56, 59, 52, 46)
-TOOTH_LIGHT = (1.0, 0.97, 0.9, 0.78, 0.62)
-GUM = 34  # texture rows of gum above the teeth
-TEXTURE = (300, 120 + GUM)
-LUMA = np.array((0.299, 0.587, 0.114), np.float32)
-# gap in IOD, and how much light it lets in
-APERTURE = ((0.01, 0.03, 0.06, 0.10), (0.40, 0.80, 0.98, 1.0))
+# landmarks along the outer and the inner edge of the red of the lips
+OUTER_LIP, INNER_LIP = (17, 84, 314, 0, 37, 267), (14, 87, 317, 13, 82, 312)
+SUBPIXELS, SHIFT = 16, 4  # OpenCV draws in sixteenths of a pixel: 2 ** SHIFT
+LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,14 +53,15 @@ def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
     """Measure the mouth of a face."""
     points = face.points[:, :2]
     skin = _sample_colours(rgb, points[list(anatomy.CHEEKS)]).mean(axis=0)
-    red = points[[17, 84, 314, 0, 37, 267]] * 0.6 + points[[14, 87, 317, 13, 82, 312]] * 0.4
+    red = points[list(OUTER_LIP)] * TUNING.outer_lip + points[list(INNER_LIP)] * TUNING.inner_lip
     lip = _sample_colours(rgb, red).mean(axis=0)
     teeth = _turn_teeth(_draw_teeth(skin, _measure_white(rgb, face)), face.left_share)
     below = teeth[::-1].copy()
-    below[..., :3] *= 0.72
-    seam = lip * 0.4
+    below[..., :3] *= TUNING.lower_light
+    seam = lip * TUNING.seam_dark
     if lips.closed:
-        seam = np.minimum(_sample_colours(rgb, lips.upper[8:33]).mean(axis=0), lip * 0.6)
+        closed = _sample_colours(rgb, lips.upper[slice(*TUNING.seam_columns)]).mean(axis=0)
+        seam = np.minimum(closed, lip * TUNING.seam_most)
     return Mouth(
         upper=lips.upper,
         lower=lips.lower,
@@ -75,7 +73,7 @@ def find_mouth(rgb: np.ndarray, face: Face, lips: LipLines) -> Mouth:
         teeth_below=below,
         lip=lip,
         seam=seam,
-        level=float(np.clip(skin.mean() / 150, 0.05, 1.15)),
+        level=float(np.clip(skin.mean() / TUNING.level_grey, *TUNING.level_range)),
         chroma=_measure_chroma(lip),
         down=face.axes[:, 1].astype(np.float32),
     )
@@ -93,15 +91,14 @@ def _measure_white(rgb: np.ndarray, face: Face) -> np.ndarray:
         part = rgb[top:bottom, left:right]
         seen = part[inside[: part.shape[0], : part.shape[1]] > 0].astype(np.float32)
         grey = seen @ LUMA
-        brightest.append(seen[grey >= np.percentile(grey, 85)].mean(axis=0))
+        brightest.append(seen[grey >= np.percentile(grey, TUNING.white_percentile)].mean(axis=0))
     return np.asarray(np.mean(brightest, axis=0))
 
 
 def _measure_chroma(colour: np.ndarray) -> float:
     """Return 0 for a grey, rising to 1 for the least chroma of living skin and lips."""
-    return float(
-        np.clip((colour.max() - colour.min()) / max(float(colour.max()), 1.0) / 0.18, 0, 1)
-    )
+    chroma = (colour.max() - colour.min()) / max(float(colour.max()), 1.0)
+    return float(np.clip(chroma / TUNING.living_chroma, 0, 1))
 
 
 def _fade_colour(colour: tuple[float, float, float], chroma: float) -> np.ndarray:
@@ -122,25 +119,43 @@ def _draw_teeth(skin: np.ndarray, white: np.ndarray) -> Float32[np.ndarray, "row
 
     `white`: the colour of the eyes' whites, which tells of that light.
     """
-    columns, rows = TEXTURE
-    grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
-    light = float(np.clip(0.60 * grey + 0.62 * bright, 8, 226))
-    chroma = _measure_chroma(skin)
-    colour = light * (
-        0.50 * _fade_colour((1.03, 1.0, 0.93), chroma) + 0.30 * white / bright + 0.20 * skin / grey
-    )
+    columns, rows = TUNING.texture
     arch = np.zeros((rows, columns, 4), np.float32)
     across = np.abs(np.linspace(-1, 1, columns))
-    pink = _fade_colour((150, 78, 80), chroma) * float(np.clip(grey / 130, 0.05, 1.1))
-    arch[: GUM + 16, :, :3] = pink * np.interp(across, (0.3, 1), (1, 0.45))[None, :, None]
-    arch[: GUM + 16, :, 3] = 1
+    gum = TUNING.gum + TUNING.gum_overlap
+    arch[:gum, :, :3] = _colour_gum(skin) * np.interp(across, *TUNING.gum_fade)[None, :, None]
+    arch[:gum, :, 3] = 1
+    colour = _colour_enamel(skin, white)
+    sizes = (TUNING.tooth_widths, TUNING.tooth_heights, TUNING.tooth_light)
     for side in (-1, 1):
         edge = columns / 2
-        for width, height, share in zip(TOOTH_WIDTHS, TOOTH_HEIGHTS, TOOTH_LIGHT, strict=True):
+        for width, height, share in zip(*sizes, strict=True):
             ends = sorted((edge, edge + side * width))
             edge += side * width
             _draw_tooth(arch, (ends[0], ends[1], height), colour * share)
     return np.asarray(arch)
+
+
+def _colour_gum(skin: np.ndarray) -> np.ndarray:
+    """Colour the gum in the light of the face."""
+    grey = max(float(skin @ LUMA), 1.0)
+    light = float(np.clip(grey / TUNING.gum_skin_grey, *TUNING.gum_light))
+    return np.asarray(_fade_colour(TUNING.gum_pink, _measure_chroma(skin)) * light)
+
+
+def _colour_enamel(skin: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Colour the teeth in the light that skin and eye whites tell of."""
+    grey, bright = (max(float(colour @ LUMA), 1.0) for colour in (skin, white))
+    light = TUNING.tooth_from_skin * grey + TUNING.tooth_from_white * bright
+    light = float(np.clip(light, TUNING.tooth_darkest, TUNING.tooth_brightest))
+    return np.asarray(
+        light
+        * (
+            TUNING.ivory_share * _fade_colour(TUNING.ivory, _measure_chroma(skin))
+            + TUNING.white_share * white / bright
+            + TUNING.skin_share * skin / grey
+        )
+    )
 
 
 def _draw_tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.ndarray) -> None:
@@ -150,25 +165,34 @@ def _draw_tooth(arch: np.ndarray, place: tuple[float, float, float], colour: np.
     """
     low, high, height = place
     rows, columns = arch.shape[:2]
-    drawn = np.zeros((rows * 4, columns * 4), np.uint8)
-    root, shoulder = (GUM + 10) * 4, int((GUM + height - 9) * 4)
-    centre, radius = int((low + high) * 2), int((high - low) * 2)
-    cv2.rectangle(drawn, (int(low * 4), root), (int(high * 4), shoulder), 255, -1)
-    cv2.ellipse(drawn, (centre, shoulder), (radius, 36), 0, 0, 180, 255, -1)
-    cv2.ellipse(drawn, (centre, root), (radius, 40), 0, 180, 360, 255, -1)
+    fine = TUNING.oversampling
+    drawn = np.zeros((rows * fine, columns * fine), np.uint8)
+    root = (TUNING.gum + TUNING.root_below_gum) * fine
+    shoulder = int((TUNING.gum + height - TUNING.shoulder_above_edge) * fine)
+    centre, radius = int((low + high) * fine / 2), int((high - low) * fine / 2)
+    cv2.rectangle(drawn, (int(low * fine), root), (int(high * fine), shoulder), 255, -1)
+    cv2.ellipse(drawn, (centre, shoulder), (radius, TUNING.edge_round), 0, 0, 180, 255, -1)
+    cv2.ellipse(drawn, (centre, root), (radius, TUNING.root_round), 0, 180, 360, 255, -1)
     cover = (
         cv2.resize(drawn, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     )
     across = np.clip(np.abs((np.arange(columns) - (low + high) / 2) / ((high - low) / 2)), 0, 1)
-    shade = (1 - 0.08 * across**3 - 0.14 * across**16)[None, :, None]
-    shade = shade * (0.80 + 0.20 * np.clip((np.arange(rows) - GUM) / 50, 0, 1))[:, None, None]
+    shade = _shade_tooth(across, np.arange(rows))
     arch[..., :3] = arch[..., :3] * (1 - cover[..., None]) + colour * shade * cover[..., None]
     arch[..., 3] = np.maximum(arch[..., 3], cover)
 
 
+def _shade_tooth(across: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Shade a tooth darker at its sides (`across`: 0 in the middle, 1 there) and at its root."""
+    (soft, steep), (first, second) = TUNING.side_shade, TUNING.side_powers
+    shade = (1 - soft * across**first - steep * across**second)[None, :, None]
+    down = np.clip((row - TUNING.gum) / TUNING.root_reach, 0, 1)
+    return np.asarray(shade * (TUNING.root_light + (1 - TUNING.root_light) * down)[:, None, None])
+
+
 def _turn_teeth(teeth: np.ndarray, left_share: float) -> Float32[np.ndarray, "rows columns 4"]:
     """Show the arch as on a turned head: its middle moved, the far side narrower."""
-    columns, rows = TEXTURE
+    columns, rows = TUNING.texture
     left = round(columns * left_share)
     half = columns // 2
     sides = ((teeth[:, :half], left), (teeth[:, half:], columns - left))
@@ -199,19 +223,25 @@ def paint_mouth(mouth: Mouth, frame: np.ndarray, opening: MouthOpening, skull: n
     gaps = (opening.lower - opening.upper) @ mouth.down
     _paint_seam(mouth, frame, (opening.upper + opening.lower) / 2, gaps)
     gap = float(gaps.max())
-    if gap < 0.01 * mouth.unit:
+    if gap < TUNING.least_gap * mouth.unit:
         return
     upper, lower = uncross_lips(mouth, opening.upper, opening.lower)
-    outline = np.rint(np.concatenate([upper, lower[::-1]]) * 16).astype(np.int32)
+    outline = np.rint(np.concatenate([upper, lower[::-1]]) * SUBPIXELS).astype(np.int32)
     mask = opening.mask.copy()
-    cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, 4)
-    inside = _draw_cavity(mouth, mask.shape, lower[20], gap, upper[-1] - upper[0])
+    cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, SHIFT)
+    middle = lower[TUNING.middle_point]
+    inside = _draw_cavity(mouth, mask.shape, middle, gap, upper[-1] - upper[0])
     inside = _lay_teeth(mouth, inside, upper, lower, skull)
     inside = _shade_inside(mouth, inside, mask, gap, (upper[0], upper[-1]))
-    soft = cv2.GaussianBlur(mask, (0, 0), max(0.006 * mouth.unit, 0.6)).astype(np.float32)
-    cover = soft * (1.15 / 255) - 0.05
+    soft = cv2.GaussianBlur(mask, (0, 0), _choose_blur(mouth)).astype(np.float32)
+    cover = soft * (TUNING.cover_gain / 255) - TUNING.cover_offset
     cover = np.clip(cover, 0, 1)[..., None]
     frame[:] = np.clip(frame * (1 - cover) + inside * cover, 0, 255).astype(np.uint8)
+
+
+def _choose_blur(mouth: Mouth) -> float:
+    """Choose the softness of edges, in px."""
+    return max(TUNING.blur * mouth.unit, TUNING.least_blur)
 
 
 def uncross_lips(
@@ -227,16 +257,17 @@ def _paint_seam(mouth: Mouth, frame: np.ndarray, middle: Line, gaps: np.ndarray)
 
     At rest it is the portrait's own.
     """
-    thin = 0.008 * mouth.unit
-    strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (4 * thin), 0, 1)
-    if strength.max() < 0.05:
+    thin, fades = TUNING.seam_gap * mouth.unit, TUNING.seam_fades
+    strength = np.clip(np.abs(gaps) / thin, 0, 1) * np.clip(1 - gaps / (fades * thin), 0, 1)
+    if strength.max() < TUNING.seam_least:
         return
     drawn = np.zeros(frame.shape[:2], np.uint8)
-    path = np.rint(middle * 16).astype(np.int32)
-    cv2.polylines(drawn, [path], False, 255, max(round(0.012 * mouth.unit), 1), cv2.LINE_AA, 4)
+    path = np.rint(middle * SUBPIXELS).astype(np.int32)
+    width = max(round(TUNING.seam_width * mouth.unit), 1)
+    cv2.polylines(drawn, [path], False, 255, width, cv2.LINE_AA, SHIFT)
     along = np.interp(np.arange(frame.shape[1]), middle[:, 0], strength, left=0, right=0)
-    soft = cv2.GaussianBlur(drawn, (0, 0), max(0.006 * mouth.unit, 0.6)).astype(np.float32)
-    cover = (soft * (0.85 / 255) * along[None].astype(np.float32))[..., None]
+    soft = cv2.GaussianBlur(drawn, (0, 0), _choose_blur(mouth)).astype(np.float32)
+    cover = (soft * (TUNING.seam_cover / 255) * along[None].astype(np.float32))[..., None]
     frame[:] = (frame * (1 - cover) + mouth.seam * cover + 0.5).astype(np.uint8)
 
 
@@ -245,18 +276,17 @@ def _draw_cavity(
 ) -> np.ndarray:
     """Draw dark red mucosa with the tongue resting on the lower lip's middle."""
     inside = np.empty((*size, 3), np.float32)
-    inside[:] = _fade_colour((62, 24, 26), mouth.chroma) * mouth.level
+    inside[:] = _fade_colour(TUNING.cavity, mouth.chroma) * mouth.level
     tongue = np.zeros(size, np.uint8)
     width = float(np.hypot(*across))
     turn = math.degrees(math.atan2(across[1], across[0]))
-    centre = (int(base[0] * 16), int(base[1] * 16))
-    radii = (int(width * 0.32 * 16), int(max(gap * 0.40, 1) * 16))
-    cv2.ellipse(tongue, centre, radii, turn, 0, 360, 255, -1, cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * 0.07, 1)).astype(np.float32)[..., None] * (
-        0.9 / 255
-    )
-    colour = _fade_colour((140, 66, 70), mouth.chroma) * mouth.level
-    return np.asarray(inside + (colour - inside) * soft)
+    centre = (int(base[0] * SUBPIXELS), int(base[1] * SUBPIXELS))
+    radii = (width * TUNING.tongue_width, max(gap * TUNING.tongue_height, 1))
+    axes = (int(radii[0] * SUBPIXELS), int(radii[1] * SUBPIXELS))
+    cv2.ellipse(tongue, centre, axes, turn, 0, 360, 255, -1, cv2.LINE_AA, SHIFT)
+    soft = cv2.GaussianBlur(tongue, (0, 0), max(gap * TUNING.tongue_blur, 1)).astype(np.float32)
+    colour = _fade_colour(TUNING.tongue, mouth.chroma) * mouth.level
+    return np.asarray(inside + (colour - inside) * (soft[..., None] * (TUNING.tongue_cover / 255)))
 
 
 def _lay_teeth(
@@ -264,16 +294,20 @@ def _lay_teeth(
 ) -> np.ndarray:
     across = upper[-1] - upper[0]
     width = float(np.hypot(*across))
-    scale = (0.30 * mouth.width + 0.70 * max(width, 0.75 * mouth.width)) * 0.98 / TEXTURE[0]
+    shown = max(width, TUNING.teeth_narrowest * mouth.width)
+    wide = TUNING.teeth_from_rest * mouth.width + TUNING.teeth_from_pose * shown
+    scale = wide * TUNING.teeth_fit / TUNING.texture[0]
     right = across / max(width, 1e-3)
     down = np.array([-right[1], right[0]])
-    below = lower[20] + 0.012 * mouth.unit * down
-    above = np.array([upper[20][0] * 0.3 + skull[0] * 0.7, skull[1]]) - 0.080 * mouth.unit * down
-    column = TEXTURE[0] * mouth.middle
-    inside = _lay_texture(
-        inside, mouth.teeth_below, (below, column, TEXTURE[1] - GUM - 38), right * scale
+    below = lower[TUNING.middle_point] + TUNING.lower_below_lip * mouth.unit * down
+    aside = (
+        upper[TUNING.middle_point][0] * TUNING.upper_from_lip + skull[0] * TUNING.upper_from_skull
     )
-    return _lay_texture(inside, mouth.teeth_above, (above, column, GUM), right * scale)
+    above = np.array([aside, skull[1]]) - TUNING.upper_above_seam * mouth.unit * down
+    column = TUNING.texture[0] * mouth.middle
+    row = TUNING.texture[1] - TUNING.gum - TUNING.lower_row
+    inside = _lay_texture(inside, mouth.teeth_below, (below, column, row), right * scale)
+    return _lay_texture(inside, mouth.teeth_above, (above, column, TUNING.gum), right * scale)
 
 
 def _lay_texture(
@@ -301,13 +335,12 @@ def _shade_inside(
     corners: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Darken the inside toward lips and cheeks; the lips' own colour shines in at the edge."""
-    soft = (
-        cv2.GaussianBlur(opening, (0, 0), max(gap * 0.12, 0.012 * mouth.unit)).astype(np.float32)
-        / 255
-    )
-    light = np.clip(soft * 1.62 - 0.36, 0.16, 1)[..., None]
-    light = light * np.interp(gap / mouth.unit, *APERTURE)
+    blur = max(gap * TUNING.shade_blur, TUNING.shade_least_blur * mouth.unit)
+    soft = cv2.GaussianBlur(opening, (0, 0), blur).astype(np.float32) / 255
+    light = np.clip(soft * TUNING.shade_gain - TUNING.shade_offset, TUNING.shade_darkest, 1)
+    light = light[..., None] * np.interp(gap / mouth.unit, *TUNING.aperture)
     half = max(float(np.hypot(*(corners[1] - corners[0]))) / 2, 1.0)
     beside = np.abs(np.arange(inside.shape[1]) - (corners[0][0] + corners[1][0]) / 2) / half
-    aside = np.clip(1.18 - 0.70 * beside, 0.40, 1)[None, :, None]
-    return np.asarray(inside * light * aside + (mouth.lip * 0.14 + mouth.seam * 0.5) * (1 - light))
+    aside = np.clip(TUNING.aside_light - TUNING.aside_slope * beside, TUNING.aside_darkest, 1)
+    glow = mouth.lip * TUNING.lip_glow + mouth.seam * TUNING.seam_glow
+    return np.asarray(inside * light * aside[None, :, None] + glow * (1 - light))

@@ -28,10 +28,59 @@ from model.talker import Speech
 BLOCK_FRAMES = 32
 # of sound before and after the span, so that coarticulation crosses cuts
 MARGIN_SECONDS = CONTEXT_SECONDS
-EASE_SECONDS = 0.4
-OPENING = 0.62  # how far the widest vowel opens the mouth, as weight of the jaw's unit alone
-JAW_SHARE = 0.5  # of that; the rest is the lower lip's own, which is light and quick
 LIP_FOR_JAW = expression.LIP_UNITS["AU26"].lower[0] / expression.LIP_UNITS["AU16"].lower[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTuning:
+    """Numbers of the score. Unless a line says otherwise they were chosen by eye.
+
+    Weights of action units (AU) are in their own scale, where 1 is a full movement. IOD is the
+    distance between the eyes. Head angles are in radians.
+    """
+
+    # Speech: how far each channel moves which unit.
+    opening: float = 0.62  # of the widest vowel, as weight of the jaw's unit alone
+    jaw_share: float = 0.5  # of that; the rest is the lower lip's own, which is light and quick
+    part_jaw: float = 0.22  # AU25, lips apart, with an open jaw
+    part_spread: float = 0.25  # AU25 with spread lips
+    bite_closes: float = 0.5  # share of the opening that a bite takes away
+    press_smile: float = 0.5  # share of a smile that pressed lips take away
+    press_least: float = 0.15  # AU25 that pressed lips take back,
+    press_for_smile: float = 0.35  # and more of it when a smile parts them
+    strongest_channel: float = 1.2  # a channel counts up to here
+    closing_gain: float = 1.6  # press and bite are whole well before the middle of their phone
+    spread_to_stretch: float = 0.40  # AU20
+    round_to_pucker: float = 0.75  # AU18
+    press_to_press: float = 0.45  # AU24
+    bite_to_bite: float = 0.7  # AU32
+    bite_to_raise: float = 0.25  # AU10
+    beat_to_brows: float = 0.18  # AU1 and AU2 on stressed words
+    # Emotion gives way to speech.
+    mouth_gives_way: float = 0.15  # share of the emotion's mouth units while speaking
+    openers_give_way: float = 0.30  # share of the emotion's open jaw and lips while speaking
+    ease_seconds: float = 0.4  # in which a line's emotion comes up,
+    ease_from: float = 0.5  # from this share of it
+    corner_seconds: tuple[float, ...] = (-0.12, -0.04, 0.04, 0.12)  # smooth the corners of a curve
+    alive: tuple[float, float] = (0.10, 0.9)  # slow change of an emotion: share, and seconds
+    sides: tuple[float, float] = (0.12, 3.0)  # difference of the halves of a face: share, seconds
+    # Habits.
+    nod: float = 0.7  # of a listener, against a speaker's beat
+    blink_seconds: tuple[float, float] = (3.4, 4.0)  # mean between blinks: speaker, listener
+    glance: tuple[float, float] = (0.014, 0.022)  # IOD: reach of a speaker's, a listener's eyes
+    # Head: the size of its drift, and the seconds of one swing.
+    drift_right: tuple[float, float] = (0.010, 0.9)  # IOD
+    drift_down: tuple[float, float] = (0.008, 0.6)  # IOD
+    drift_roll: tuple[float, float] = (0.010, 1.0)
+    drift_yaw: tuple[float, float] = (0.035, 0.95)
+    drift_pitch: tuple[float, float] = (0.020, 0.75)
+    beat_down: float = 0.012  # IOD on a beat
+    beat_pitch: float = 0.040
+    breath_down: float = 0.006  # IOD
+    breath_rise: float = 0.014  # IOD, of the shoulders
+
+
+TUNING = ScoreTuning()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,7 +172,7 @@ def _find_gestures(
     if speech.role == "speaking":
         beats = gesture.find_stress(level.db, level.reference)
         return gesture.find_phrases(level.open), beats
-    return np.zeros(len(level.db)), 0.7 * gesture.place_nods(level.open, seed)
+    return np.zeros(len(level.db)), TUNING.nod * gesture.place_nods(level.open, seed)
 
 
 def _take_span(speech: Speech) -> tuple[np.ndarray, float]:
@@ -178,15 +227,16 @@ def _open_lips(
     def column(name: str) -> np.ndarray:
         return units[:, INDEX[name]]
 
-    column("AU26")[:] = (column("AU26") + JAW_SHARE * OPENING * jaw) * free * (1 - 0.5 * bite)
-    column("AU16")[:] += (1 - JAW_SHARE) * OPENING * LIP_FOR_JAW * jaw * (1 - 0.5 * bite)
-    parted = column("AU25") + 0.22 * np.minimum(2 * jaw, 1) + 0.25 * spread
-    column("AU25")[:] = parted * free * (1 - 0.5 * bite)
+    opened, bitten = TUNING.opening * jaw, 1 - TUNING.bite_closes * bite
+    column("AU26")[:] = (column("AU26") + TUNING.jaw_share * opened) * free * bitten
+    column("AU16")[:] += (1 - TUNING.jaw_share) * opened * LIP_FOR_JAW * bitten
+    parted = TUNING.part_jaw * np.minimum(2 * jaw, 1) + TUNING.part_spread * spread
+    column("AU25")[:] = (column("AU25") + parted) * free * bitten
     for name in ("AU10", "AU16"):
         column(name)[:] *= free
-    column("AU12")[:] *= 1 - 0.5 * press
+    column("AU12")[:] *= 1 - TUNING.press_smile * press
     # a smile parts the lips where the sound needs them closed
-    column("AU25")[:] -= press * (0.15 + 0.35 * column("AU12"))
+    column("AU25")[:] -= press * (TUNING.press_least + TUNING.press_for_smile * column("AU12"))
 
 
 class PortraitActor:
@@ -207,8 +257,8 @@ class PortraitActor:
         self._seed = seed
         self._emotions = expression.build_emotion_matrix()
         self._bearings = expression.build_bearing_matrix()
-        self._blinks = gesture.Blinks(seed, mean_seconds=4.0 if listening else 3.4)
-        self._glances = gesture.Glances(seed, reach=0.022 if listening else 0.014)
+        self._blinks = gesture.Blinks(seed, mean_seconds=TUNING.blink_seconds[listening])
+        self._glances = gesture.Glances(seed, reach=TUNING.glance[listening])
         self._begins = performance.keys[0].frame >= 0
 
     def act(self, block: SpeechBlock) -> Iterator[Pose]:
@@ -224,9 +274,7 @@ class PortraitActor:
         units = self._mix_units(block, moved)
         closure = np.clip(lid[:, None] + (1 - lid[:, None]) * blink, 0, 1)
         gaze = self._glances.at(block.lived) + np.stack([0 * look, look], axis=1)
-        sides = 0.12 * np.stack(
-            [gesture.make_drift(block.lived, self._seed, 20 + k, 3.0) for k in (0, 1)], axis=1
-        )
+        sides = self._differ_sides(block)
         for i in range(len(block.times)):
             yield Pose(
                 units=units[i].astype(np.float32),
@@ -237,6 +285,11 @@ class PortraitActor:
                 sides=(float(sides[i, 0]), float(sides[i, 1])),
             )
 
+    def _differ_sides(self, block: SpeechBlock) -> Float64[np.ndarray, "frames 2"]:
+        share, seconds = TUNING.sides
+        drifts = [gesture.make_drift(block.lived, self._seed, 20 + k, seconds) for k in (0, 1)]
+        return share * np.stack(drifts, axis=1)
+
     def weigh_emotions(
         self, times: np.ndarray, lived: np.ndarray
     ) -> Float64[np.ndarray, "frames 8"]:
@@ -244,49 +297,60 @@ class PortraitActor:
 
         They ease in where a line begins.
         """
-        spread = np.array([-0.12, -0.04, 0.04, 0.12])
+        shifts = TUNING.corner_seconds
         asked = np.mean(
-            [self._performance.at((times + shift) * self._rate - 0.5) for shift in spread], axis=0
+            [self._performance.at((times + shift) * self._rate - 0.5) for shift in shifts], axis=0
         )
-        alive = 1 + 0.10 * gesture.make_drift(lived, self._seed, 1, 0.9)
+        size, seconds = TUNING.alive
+        alive = 1 + size * gesture.make_drift(lived, self._seed, 1, seconds)
         if self._begins:
-            share = np.clip(times / EASE_SECONDS, 0, 1)
-            alive = alive * (0.5 + 0.5 * share**2 * (3 - 2 * share))
+            share = np.clip(times / TUNING.ease_seconds, 0, 1)
+            rise = 1 - TUNING.ease_from
+            alive = alive * (TUNING.ease_from + rise * share**2 * (3 - 2 * share))
         return np.asarray(expression.scale_intensities(asked) * alive[:, None])
 
     def _mix_units(
         self, block: SpeechBlock, units: np.ndarray
     ) -> Float64[np.ndarray, "frames units"]:
         for name in expression.MOUTH:
-            units[:, INDEX[name]] *= 1 - 0.15 * block.speaking
+            units[:, INDEX[name]] *= 1 - TUNING.mouth_gives_way * block.speaking
         for name in expression.OPENERS:
-            units[:, INDEX[name]] *= 1 - 0.30 * block.speaking
-        jaw, spread, rounded, press, bite = np.clip(block.speech.T, 0, 1.2)
-        press, bite = (np.clip(1.6 * closing, 0, 1) for closing in (press, bite))
+            units[:, INDEX[name]] *= 1 - TUNING.openers_give_way * block.speaking
+        channels = np.clip(block.speech.T, 0, TUNING.strongest_channel)
+        jaw, spread, rounded = channels[:3]
+        press, bite = np.clip(TUNING.closing_gain * channels[3:], 0, 1)
         _open_lips(units, (jaw, spread), press, bite)
         additions = {
-            **{"AU20": 0.40 * spread, "AU18": 0.75 * rounded},
-            **{"AU24": 0.45 * press, "AU32": 0.7 * bite, "AU10": 0.25 * bite},
-            **{"AU1": 0.18 * block.beat, "AU2": 0.18 * block.beat},
+            "AU20": TUNING.spread_to_stretch * spread,
+            "AU18": TUNING.round_to_pucker * rounded,
+            "AU24": TUNING.press_to_press * press,
+            "AU32": TUNING.bite_to_bite * bite,
+            "AU10": TUNING.bite_to_raise * bite,
+            "AU1": TUNING.beat_to_brows * block.beat,
+            "AU2": TUNING.beat_to_brows * block.beat,
         }
         for name, amount in additions.items():
             units[:, INDEX[name]] += amount
         return units
 
     def _move_head(self, block: SpeechBlock, bow: np.ndarray) -> Float64[np.ndarray, "frames head"]:
+        drifts = (
+            *(TUNING.drift_right, TUNING.drift_down),
+            *(TUNING.drift_roll, TUNING.drift_yaw, TUNING.drift_pitch),
+        )
         right, down, roll, yaw, pitch = (
-            gesture.make_drift(block.lived, self._seed, 10 + k, seconds)
-            for k, seconds in enumerate((0.9, 0.6, 1.0, 0.95, 0.75))
+            size * gesture.make_drift(block.lived, self._seed, 10 + k, seconds)
+            for k, (size, seconds) in enumerate(drifts)
         )
         rise = gesture.make_breath(block.lived, self._seed)
         return np.stack(
             [
-                0.010 * right,
-                0.008 * down + 0.012 * block.beat - 0.006 * rise,
-                0.010 * roll,
-                0.035 * yaw,
-                0.020 * pitch + 0.040 * block.beat + bow,
-                0.014 * rise,
+                right,
+                down + TUNING.beat_down * block.beat - TUNING.breath_down * rise,
+                roll,
+                yaw,
+                pitch + TUNING.beat_pitch * block.beat + bow,
+                TUNING.breath_rise * rise,
             ],
             axis=1,
         )

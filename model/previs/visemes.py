@@ -21,14 +21,6 @@ from model.level_curve import HOP, HZ
 from model.previs.phones import Phone, PhoneDecoder
 
 CHANNELS = ("jaw", "spread", "round", "press", "bite")
-LEAD_SECONDS = 0.04  # mouths move before they sound
-# steps over which the weight of lips and jaw rounds a movement off (a jaw passes little above 6 Hz)
-INERTIA = 2.8
-ALIGN_SECONDS = 60.0  # longer spans are decoded piece by piece
-# in longer spans the first piece is decoded, so that the first frame does not wait
-ALIGN_AT_ONCE_SECONDS = 6.0
-PIECE_SECONDS = (2.5, 5.0)
-SILENCE_DB = -55.0  # full scale; below this nobody speaks
 WINDOW = 512
 
 Channels = Float64[np.ndarray, "times 5"]
@@ -72,6 +64,73 @@ VOWELS = frozenset(("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "IY", "OY", 
 SHAPED = frozenset(("SH", "CH", "JH", "ZH", "S", "Z", "UW", "W", "OW"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisemeTuning:
+    """Numbers of the mouth shapes.
+
+    Weights and widths of dominance were tried against forced alignment of two voices. The numbers
+    of the signal alone were tried against the same, where the jaw reaches a correlation of 0.45 and
+    0.73. Steps are of 10 ms, levels in dB of full scale.
+    """
+
+    # Timing.
+    lead_seconds: float = 0.04  # mouths move before they sound
+    # steps over which the weight of lips and jaw rounds a movement off; a jaw passes little above
+    # 6 Hz
+    inertia_steps: float = 2.8
+    align_seconds: float = 60.0  # longer spans are decoded piece by piece
+    # in longer spans the first piece is decoded, so that the first frame does not wait
+    align_at_once_seconds: float = 6.0
+    piece_seconds: tuple[float, float] = (2.5, 5.0)  # least and most
+    piece_quiet_steps: float = 4.0  # smoothing of the level in which a quiet end is sought
+    seam_steps: int = 6  # over which one piece becomes the next
+    # Level.
+    silence_db: float = -55.0  # below this nobody speaks
+    loud_percentile: float = 95  # of the level: the reference
+    open_below_db: float = 38.0  # under the reference, speech ends
+    open_range_db: float = 8  # from silence to speech
+    open_steps: float = 3.0  # smoothing
+    force_range_db: tuple[float, float] = (-30, 6)  # about the reference
+    force_steps: float = 12.0  # smoothing
+    force_middle: float = 1.1  # gain of the jaw at the reference
+    force_db: float = 60  # dB for a gain of 1 more
+    force_range: tuple[float, float] = (0.8, 1.15)
+    # Dominance: weight, share of half the phone's length, and least width in seconds.
+    silence_pull: tuple[float, float, float] = (1.0, 0.75, 0.0)
+    press_pull: tuple[float, float, float] = (3.5, 0.8, 0.028)  # m, b, p close whatever is beside
+    bite_pull: tuple[float, float, float] = (2.5, 0.8, 0.03)
+    shaped_pull: tuple[float, float, float] = (1.6, 1.1, 0.04)
+    vowel_pull: tuple[float, float, float] = (1.2, 1.0, 0.045)
+    other_pull: tuple[float, float, float] = (0.8, 0.9, 0.035)
+    least_half_seconds: float = 0.03  # of a phone
+    bell: float = 0.9  # steepness
+    bell_reach: float = 4  # widths beyond which a pull is left out
+    # The signal alone: bands in Hz, then what their ratios in dB say.
+    bands: tuple[tuple[int, int], ...] = (
+        *((150, 450), (450, 1000), (1000, 1800)),
+        *((1800, 3200), (4000, 7800), (120, 4000)),
+    )
+    window_gain_db: float = 6  # of the Hann window
+    loud_db: float = 26  # from shut to wide open under the reference
+    first_share: float = 0.15  # of the first band beside the middle one
+    hiss: tuple[float, float] = (2, 10)  # offset and range
+    hiss_below_db: float = 40  # under the reference nothing hisses
+    jaw: tuple[float, float] = (9, 14)  # offset and range
+    jaw_range: tuple[float, float] = (0.15, 1.1)
+    hiss_shuts: float = 0.75  # share of the jaw
+    spread: tuple[float, float] = (2, 10)  # offset and range
+    hiss_spreads: float = 0.4
+    rounded: tuple[float, float] = (4, 10)  # offset and range
+    rounded_opening: tuple[float, float] = (6, 10)  # offset and range
+    press_steps: float = 8.0  # a press is a dip against the level smoothed over these
+    press_least: float = 0.18
+    press_gain: float = 3
+    signal_steps: float = 3.0  # smoothing
+
+
+TUNING = VisemeTuning()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpeechLevel:
     """Level of a sound at 100 Hz. `db`: full scale. `reference`: its 95th percentile."""
@@ -82,20 +141,24 @@ class SpeechLevel:
     @property
     def open(self) -> Float64[np.ndarray, " times"]:
         """0 in silence, 1 in speech, smooth over some 50 ms."""
-        floor = max(self.reference - 38.0, SILENCE_DB)
-        return np.asarray(gaussian_filter1d(np.clip((self.db - floor) / 8, 0, 1), 3.0))
+        floor = max(self.reference - TUNING.open_below_db, TUNING.silence_db)
+        risen = np.clip((self.db - floor) / TUNING.open_range_db, 0, 1)
+        return np.asarray(gaussian_filter1d(risen, TUNING.open_steps))
 
     @property
     def force(self) -> Float64[np.ndarray, " times"]:
         """Jaw gain from 0.8 to 1.15 with the level around each moment."""
-        relative = gaussian_filter1d(np.clip(self.db - self.reference, -30, 6), 12.0)
-        return np.asarray(np.clip(1.1 + relative / 60, 0.8, 1.15))
+        relative = np.clip(self.db - self.reference, *TUNING.force_range_db)
+        relative = gaussian_filter1d(relative, TUNING.force_steps)
+        gain = TUNING.force_middle + relative / TUNING.force_db
+        return np.asarray(np.clip(gain, *TUNING.force_range))
 
 
 def measure_level(samples: Samples) -> SpeechLevel:
     """Measure mono 16 kHz sound in whole 10 ms steps."""
     db = level_curve.to_decibels(level_curve.measure_power(samples), floor=1e-10)
-    return SpeechLevel(db=db, reference=float(np.percentile(db, 95)) if len(db) else SILENCE_DB)
+    reference = np.percentile(db, TUNING.loud_percentile) if len(db) else TUNING.silence_db
+    return SpeechLevel(db=db, reference=float(reference))
 
 
 def stream_channels(
@@ -112,7 +175,7 @@ def stream_channels(
     for start, end, channels in _read_pieces(samples, level, phones, text):
         gated = channels * opened[start:end, None]
         gated[:, 0] *= force[start:end]
-        ramp = np.clip((np.arange(len(channels)) + 1) / 6, 0, 1)[:, None]
+        ramp = np.clip((np.arange(len(channels)) + 1) / TUNING.seam_steps, 0, 1)[:, None]
         piece = last + (gated - last) * ramp
         last = piece[-1]
         yield piece
@@ -123,10 +186,10 @@ def _read_pieces(
 ) -> Iterator[tuple[int, int, Channels]]:
     """Yield (start, end, channels) of consecutive pieces that cover the sound."""
     ticks = len(level.db)
-    align = bool(phones and text) and ticks <= ALIGN_SECONDS * HZ
+    align = bool(phones and text) and ticks <= TUNING.align_seconds * HZ
     start = 0
     while start < ticks:
-        if align and (start > 0 or ticks <= ALIGN_AT_ONCE_SECONDS * HZ):
+        if align and (start > 0 or ticks <= TUNING.align_at_once_seconds * HZ):
             align = False
             spoken = phones.align(samples, text) if phones and text else None
             if spoken is not None:
@@ -147,7 +210,7 @@ def _read_piece(
     piece: Samples, db: np.ndarray, reference: float, phones: PhoneDecoder | None
 ) -> Channels:
     """Return the channels of a piece whose words are not known. `db`: its level."""
-    if db.max() < SILENCE_DB:
+    if db.max() < TUNING.silence_db:
         return np.zeros((len(db), len(CHANNELS)))
     if phones is None:
         return from_signal(piece, reference)
@@ -156,10 +219,10 @@ def _read_piece(
 
 def _find_quiet_end(db: np.ndarray, start: int) -> int:
     """Find where the piece that begins at `start` ends: the quietest moment within its lengths."""
-    least, most = (round(seconds * HZ) for seconds in PIECE_SECONDS)
+    least, most = (round(seconds * HZ) for seconds in TUNING.piece_seconds)
     if len(db) - start <= most:
         return len(db)
-    window = gaussian_filter1d(db[start + least : start + most], 4.0)
+    window = gaussian_filter1d(db[start + least : start + most], TUNING.piece_quiet_steps)
     return start + least + int(window.argmin())
 
 
@@ -169,29 +232,34 @@ def from_phones(phones: Iterable[Phone], ticks: int) -> Channels:
     pulled = np.zeros((ticks, len(CHANNELS)))
     total = np.full(ticks, 1e-6)
     for phone in phones:
-        low, high = phone.start / HZ - LEAD_SECONDS, phone.end / HZ - LEAD_SECONDS
-        weight, width = _find_dominance(phone.name, max((high - low) / 2, 0.03))
-        near = slice(max(0, int((low - 4 * width) * HZ)), max(0, int((high + 4 * width) * HZ) + 1))
-        bell = weight * np.exp(-0.9 * ((times[near] - (low + high) / 2) / width) ** 2)
+        low, high = (edge / HZ - TUNING.lead_seconds for edge in (phone.start, phone.end))
+        half = max((high - low) / 2, TUNING.least_half_seconds)
+        weight, width = _find_dominance(phone.name, half)
+        reach = TUNING.bell_reach * width
+        near = slice(max(0, int((low - reach) * HZ)), max(0, int((high + reach) * HZ) + 1))
+        bell = weight * np.exp(-TUNING.bell * ((times[near] - (low + high) / 2) / width) ** 2)
         pulled[near] += bell[:, None] * np.array(TARGETS.get(phone.name, REST))
         total[near] += bell
-    return np.asarray(gaussian_filter1d(pulled / total[:, None], INERTIA, axis=0))
+    return np.asarray(gaussian_filter1d(pulled / total[:, None], TUNING.inertia_steps, axis=0))
 
 
 def _find_dominance(name: str, half: float) -> tuple[float, float]:
     """Return weight and width (seconds) of a phone's pull, for half its length in seconds."""
+    weight, share, least = _choose_pull(name)
+    return weight, max(half * share, least)
+
+
+def _choose_pull(name: str) -> tuple[float, float, float]:
     target = TARGETS.get(name)
     if target is None:
-        return 1.0, half * 0.75
+        return TUNING.silence_pull
     if target[3]:
-        return 3.5, max(half * 0.8, 0.028)
+        return TUNING.press_pull
     if target[4]:
-        return 2.5, max(half * 0.8, 0.03)
+        return TUNING.bite_pull
     if name in SHAPED:
-        return 1.6, max(half * 1.1, 0.04)
-    if name in VOWELS:
-        return 1.2, max(half, 0.045)
-    return 0.8, max(half * 0.9, 0.035)
+        return TUNING.shaped_pull
+    return TUNING.vowel_pull if name in VOWELS else TUNING.other_pull
 
 
 def from_signal(samples: Samples, reference: float) -> Channels:
@@ -203,23 +271,45 @@ def from_signal(samples: Samples, reference: float) -> Channels:
     padded = np.pad(samples, (WINDOW // 2 - HOP // 2, WINDOW))
     index = np.arange(ticks)[:, None] * HOP + np.arange(WINDOW)
     power = np.abs(np.fft.rfft(padded[index] * np.hanning(WINDOW))) ** 2 + 1e-9
-    low, first, middle, second, high, voice = (_sum_band(power, *edges) for edges in _BANDS)
-    db = 10 * np.log10(voice / WINDOW**2) + 6
-    loud = np.clip((db - reference + 26) / 26, 0, 1)
-    opening = _to_decibels(first / low)
-    front = _to_decibels(second / (middle + 0.15 * first))
-    hiss = np.clip((_to_decibels(high / voice) + 2) / 10, 0, 1) * (db > reference - 40)
-    jaw = loud * np.clip((opening + 9) / 14, 0.15, 1.1) * (1 - 0.75 * hiss)
-    spread = np.maximum(loud * np.clip((front + 2) / 10, 0, 1) * (1 - hiss), 0.4 * hiss)
-    rounded = loud * np.clip((-front - 4) / 10, 0, 1) * np.clip((6 - opening) / 10, 0, 1)
-    press = np.clip((gaussian_filter1d(loud, 8.0) - loud - 0.18) * 3, 0, 1)
-    channels = np.stack([jaw, spread, rounded, press, np.zeros(ticks)], axis=1)
-    ahead = np.roll(gaussian_filter1d(channels, 3.0, axis=0), -round(LEAD_SECONDS * HZ), axis=0)
-    ahead[-round(LEAD_SECONDS * HZ) :] = 0
+    channels = _read_bands([_sum_band(power, *edges) for edges in TUNING.bands], reference)
+    lead = round(TUNING.lead_seconds * HZ)
+    smooth = gaussian_filter1d(channels, TUNING.signal_steps, axis=0)
+    ahead = np.roll(smooth, -lead, axis=0)
+    ahead[-lead:] = 0
     return np.asarray(ahead)
 
 
-_BANDS = ((150, 450), (450, 1000), (1000, 1800), (1800, 3200), (4000, 7800), (120, 4000))
+def _read_bands(bands: list[np.ndarray], reference: float) -> Channels:
+    """Read the channels from the power in bands; see `VisemeTuning.bands`."""
+    low, first, middle, second, high, voice = bands
+    db = 10 * np.log10(voice / WINDOW**2) + TUNING.window_gain_db
+    loud = np.clip((db - reference + TUNING.loud_db) / TUNING.loud_db, 0, 1)
+    opening = _to_decibels(first / low)
+    front = _to_decibels(second / (middle + TUNING.first_share * first))
+    hiss = _rise(_to_decibels(high / voice), TUNING.hiss)
+    hiss = hiss * (db > reference - TUNING.hiss_below_db)
+    offset, width = TUNING.jaw
+    jaw = loud * np.clip((opening + offset) / width, *TUNING.jaw_range)
+    spread = loud * _rise(front, TUNING.spread) * (1 - hiss)
+    offset, width = TUNING.rounded
+    rounded = loud * np.clip((-front - offset) / width, 0, 1)
+    dip = gaussian_filter1d(loud, TUNING.press_steps) - loud - TUNING.press_least
+    return np.stack(
+        [
+            jaw * (1 - TUNING.hiss_shuts * hiss),
+            np.maximum(spread, TUNING.hiss_spreads * hiss),
+            rounded * _rise(-opening, TUNING.rounded_opening),
+            np.clip(dip * TUNING.press_gain, 0, 1),
+            np.zeros(len(loud)),
+        ],
+        axis=1,
+    )
+
+
+def _rise(ratio: np.ndarray, edge: tuple[float, float]) -> np.ndarray:
+    """Rise from 0 to 1 over a range of dB. `edge`: its offset, and how many dB it takes."""
+    offset, width = edge
+    return np.clip((ratio + offset) / width, 0, 1)
 
 
 def _sum_band(power: np.ndarray, low: float, high: float) -> np.ndarray:
