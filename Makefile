@@ -11,7 +11,7 @@ CORPUS ?= .cache/listening
 ONLY ?=
 NUMERIC := $(BIN)/python -m pytest -m numeric
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,12 +44,13 @@ numeric-sse4: # any x86-64 since 2009
 numeric-mixed: # kernels of torch and oneDNN that disagree
 	@ATEN_CPU_CAPABILITY=avx2 $(NUMERIC) tests/model/dice
 
-check: $(READY) ## format, lint, types, layers, unused code
+check: $(READY) ## format, lint, types, layers, unused code, the site and its links
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/vulture
+	@$(MAKE) --no-print-directory site
 
 format: $(READY) ## format the sources
 	@$(BIN)/ruff format $(SOURCES)
@@ -108,7 +109,13 @@ docs: $(READY) ## write the generated pages
 	@$(BIN)/python -m infra.generated_docs
 
 site: $(READY) ## the documentation as web pages, in site/; a broken link is an error
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/python -m infra.site_resources site
+
+pictures: $(READY) ## the README's animated picture, from the example; the README as a picture, in .cache/
+	@$(BIN)/callsheet render examples/lighthouse
+	@$(BIN)/python -m infra.pictures film
+	@$(BIN)/python -m infra.pictures readme .cache/readme
 
 clean: ## remove what was rendered and cached inside the checkout (not the environment)
 	rm -rf examples/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,48 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents: generated pages are up to date, links lead somewhere, the README names commands
-that exist."""
+"""The documents: generated pages are up to date, pages are short, links lead somewhere, commands
+exist, and marked blocks print what the pages say."""
 
 from __future__ import annotations
 
 import functools
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from flows import cli
 from infra.generated_docs import DOCS, generate_pages
+from tests.page_commands import check_command, read_blocks
 
 ROOT = DOCS.parent
 PAGES = functools.cache(generate_pages)
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "infra").glob("*.md")])
+LONGEST_PAGE = 1500  # words
+LONGEST_README = 700
+FEWEST_BLOCKS, FEWEST_PAGES = 16, 9  # that are run
+
+SITE = sorted(DOCS.rglob("*.md"))
+DOCUMENTS = sorted(
+    [
+        *SITE,
+        *ROOT.glob("*.md"),
+        *ROOT.glob("infra/*.md"),
+        *ROOT.glob("examples/*/README.md"),
+        ROOT / "pipeline" / "script" / "starter" / "README.md",
+    ]
+)
+TESTED = [page for page in [*SITE, ROOT / "README.md"] if "<!-- test:" in page.read_text()]
+FENCE = re.compile(r"^```.*?^```$", flags=re.M | re.S)
+CALL = re.compile(r"(?:`|^ *|^\$ |bin/)callsheet ([a-z][^`#|;\n]*)", flags=re.M)
 
 
-@pytest.mark.parametrize("name", ["manifests.md", "commands.md", "production.md"])
+def name_page(page: Path) -> str:
+    """Name a document as its path from the root."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def prepare_folder(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
+    """Put what the blocks called `name` need into an empty folder."""
+    if name == "film":
+        request.getfixturevalue("film").copy(folder / "my-film")
+    elif name == "lesson":
+        ignored = shutil.ignore_patterns("build")
+        shutil.copytree(ROOT / "examples" / "lesson", folder / "my-lesson", ignore=ignored)
+    else:
+        assert name == "empty", f"unknown folder '{name}': there are film, lesson and empty"
+
+
+def find_wrong_words(call: str) -> list[str]:
+    """Find the verb, or the options, of a written command that `callsheet` does not have."""
+    command = typer.main.get_command(cli.app)
+    words = re.sub(r"[\[\]()'\"]", " ", call).split()
+    while verbs := getattr(command, "commands", {}):
+        if not words or not re.fullmatch(r"[a-z][a-z0-9-]*", words[0]):
+            return []  # the group itself, a placeholder, or a list of verbs
+        if words[0] not in verbs:
+            return [words[0]]
+        command = verbs[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    named = {match[0] for word in words if (match := re.match(r"--[a-z][a-z0-9-]*", word))}
+    return sorted(named - known)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES()))
 def test_the_generated_pages_are_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text() == PAGES()[name], "run `make docs`"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", SITE, ids=name_page)
+def test_no_page_is_long(page: Path) -> None:
+    assert len(page.read_text().split()) <= LONGEST_PAGE
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
 def test_links_and_pictures_lead_to_files_that_exist(document: Path) -> None:
-    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", document.read_text())
+    prose = FENCE.sub("", document.read_text())
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", prose)
+    targets += re.findall(r'src="(?!https?:)([^"]+)"', prose)
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-def test_the_make_targets_that_documents_name_exist() -> None:
-    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = {
-        target
-        for document in DOCUMENTS
-        for target in re.findall(r"`make ([a-z-]+)", document.read_text())
-    }
-    assert named <= known
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
+def test_the_make_targets_that_documents_name_exist(document: Path) -> None:
+    known = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = re.findall(r"(?:`|^ *|^\$ )make ([a-z0-9-]+)", document.read_text(), flags=re.M)
+    assert set(named) - known == set()
 
 
-def test_the_verbs_that_documents_name_exist() -> None:
-    known = set(re.findall(r"^## callsheet (\w+)", PAGES()["commands.md"], flags=re.M))
-    named = {
-        verb
-        for document in DOCUMENTS
-        for verb in re.findall(r"`callsheet ([a-z]+)", document.read_text())
-    }
-    assert named <= known
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
+def test_the_verbs_and_options_that_documents_name_exist(document: Path) -> None:
+    calls = CALL.findall(document.read_text())
+    wrong = {call: words for call in calls if (words := find_wrong_words(call))}
+    assert wrong == {}
+
+
+def test_wrong_verbs_and_options_are_found() -> None:
+    assert find_wrong_words("rendr my-film") == ["rendr"]
+    assert find_wrong_words("shot approv my-film sc01_sh010") == ["approv"]
+    assert find_wrong_words("render my-film --workers 8 --wat 3") == ["--wat"]
+    assert find_wrong_words("plan my-film [--inputs]") == []
+
+
+@pytest.mark.parametrize("page", TESTED, ids=name_page)
+def test_the_commands_of_a_page_print_what_the_page_says(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for block in read_blocks(page.read_text()):
+        folder = tmp_path / block.name
+        if not folder.exists():
+            folder.mkdir()
+            prepare_folder(block.name, folder, request)
+        monkeypatch.chdir(folder)
+        for command in block.commands:
+            check_command(command)
+
+
+def test_enough_blocks_are_run() -> None:
+    counts = [len(read_blocks(page.read_text())) for page in TESTED]
+    assert sum(counts) >= FEWEST_BLOCKS
+    assert len(counts) >= FEWEST_PAGES
