@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train, sample and pack the small diffusion talker from the command line, for docs/experiments.md.
+"""Train, sample and pack the small diffusion talker from the command line.
 
     python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER]
     [--discriminator W] ... python -m benchmarks.nano pack FOLDER            the checkpoint that

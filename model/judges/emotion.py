@@ -5,7 +5,7 @@ A small net compares the points of the mesh with those of the person's neutral p
 trained on identities that no generator saw. It sees where brows, lids, lips and mouth corners stand
 on average and how much they move, but neither pixels nor sound nor order: it reads the shape of a
 feeling, not skin, tears or timing. A net on pixels learned too little from so few people
-(docs/experiments.md).
+(docs/how-it-works/measurements/training.md).
 """
 
 from __future__ import annotations

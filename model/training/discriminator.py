@@ -35,7 +35,7 @@ class EmotionDiscriminator(nn.Module):
 
     Features are averaged over frames, place by place; two layers follow. The published classifier
     averages over places; in so small a UNet that average hardly knows the emotion
-    (docs/experiments.md).
+    (docs/how-it-works/measurements/training.md).
     """
 
     def __init__(self, channels: int, places: int, *, hidden: int = 64) -> None:

@@ -5,7 +5,7 @@ Latents, portrait, sound windows and priors come prepared. This is the published
 (`model/dice`) seen from training: the UNet, the audio projection, the emotion model with its bank
 and classifier, and the mask encoder learn together. The bank is queried in both ways, by retrieval
 in half of the windows. Which feature the classifier reads, and all weights, are choices
-(docs/experiments.md).
+(docs/how-it-works/measurements/training.md).
 """
 
 from __future__ import annotations

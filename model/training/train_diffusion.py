@@ -2,8 +2,8 @@
 """Train the small diffusion talker from a corpus to a checkpoint: read `train` from top to bottom.
 
 It runs stage after stage. Every stage has a folder of its own; a training that was killed resumes
-from its last save, and a finished stage is not repeated. Results are in docs/experiments.md. The
-step of the released DICE-Talk is in `train_dice`.
+from its last save, and a finished stage is not repeated. Results are in
+docs/how-it-works/measurements/training.md. The step of the released DICE-Talk is in `train_dice`.
 """
 
 from __future__ import annotations

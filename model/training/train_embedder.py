@@ -3,7 +3,7 @@
 
 Everything random in a step is drawn from the seed and the step, for the whole batch. So a training
 that was killed resumes to the same numbers, and two workers who share a batch do what one does.
-Results are in docs/experiments.md.
+Results are in docs/how-it-works/measurements/training.md.
 """
 
 from __future__ import annotations
