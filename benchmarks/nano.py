@@ -2,11 +2,12 @@
 """Train, sample and pack the small diffusion talker from the command line.
 
     python -m benchmarks.nano train CORPUS OUT [--config FILE] [--start FOLDER] [--cache FOLDER]
-    [--discriminator W] ... python -m benchmarks.nano pack FOLDER            the checkpoint that
-    ships, in half precision python -m benchmarks.nano strip CORPUS FOLDER PNG    the picture in
-    docs/nano.md python -m benchmarks.nano speed PORTRAIT ...     CPU milliseconds a frame python -m
-    benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N] [--guidance 1 2 3]    what
-    judges say
+        [--discriminator W] ...
+    python -m benchmarks.nano pack FOLDER: the checkpoint that ships, in half precision
+    python -m benchmarks.nano strip CORPUS FOLDER PNG: a strip of frames of every emotion
+    python -m benchmarks.nano speed PORTRAIT ...: CPU milliseconds a frame
+    python -m benchmarks.nano measure CORPUS FOLDER ... [--split test] [--limit N]
+        [--guidance 1 2 3]: what judges say
 
 `callsheet train diffusion` does the same training; this one writes PNGs to look at while it runs,
 and prints CPU seconds.
