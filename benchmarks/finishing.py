@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure finishing: `python benchmarks/finishing.py speed|drift|colour|loudness|watermark`.
 
-Prints tables; docs/finishing.md quotes them. CPU seconds count all child processes, so they are
-valid on a busy machine; wall seconds are not.
+Prints tables; docs/how-it-works/measurements/delivery.md quotes them. CPU seconds count all child
+processes, so they are valid on a busy machine; wall seconds are not.
 """
 
 from __future__ import annotations

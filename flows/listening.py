@@ -21,7 +21,7 @@ from pipeline.align import align, cue_overrides
 from pipeline.lesson import timing
 from pipeline.speech import diarize, enrolment, ingest, transcribe
 
-SAME_VOICE = 0.75  # cosine of two voices; docs/listening.md
+SAME_VOICE = 0.75  # cosine of two voices; docs/how-it-works/measurements/listening.md
 
 
 def resolve_speaker_settings(project: Project, inputs: Inputs) -> diarize.DiarizationSettings:

@@ -4,7 +4,8 @@
 Not the dense deformation (that is `rig`) and not time (that is `score`). All movements are in
 inter-ocular distances (IOD) in the face's own axes: outward from the middle of the face, and down.
 Units follow Ekman & Friesen's FACS (1978); the sizes were measured on portraits and tuned by eye
-and by a classifier (docs/previs.md). Pairs of points are (person's right, left).
+and by a classifier (docs/how-it-works/measurements/previs.md). Pairs of points are
+(person's right, left).
 """
 
 from __future__ import annotations

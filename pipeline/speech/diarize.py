@@ -45,7 +45,8 @@ _RATIO = MASTER_HZ // ANALYSIS_HZ
 class DiarizationSettings:
     """How to diarize.
 
-    The numbers were chosen on one half of the listening benchmark (docs/listening.md).
+    The numbers were chosen on one half of the listening benchmark
+    (docs/how-it-works/measurements/listening.md).
 
     `speakers`: how many speak, when known; else between `minimum` and `maximum`. `method` and
     `threshold`: linkage, and the distance at which voices are two. `least_cluster`: fewer windows

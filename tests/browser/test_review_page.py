@@ -16,8 +16,8 @@ from tests.browser.make_document import HOSTILE, TAKE_MARK, number_in
 from tests.conftest import absent
 
 Opened = Callable[..., Any]
-# Work of the page's own kind, and what it costs on the machine whose numbers docs/review.md tells:
-# another may be several times slower.
+# Work of the page's own kind, and what it costs on the machine whose numbers
+# docs/how-it-works/measurements/farm-and-record.md gives: another may be several times slower.
 KNOWN_WORK = """() => {
   const rows = JSON.stringify(
     Array.from({ length: 60000 }, (_, number) => ({ number, text: "line " + number })));
