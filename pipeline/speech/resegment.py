@@ -4,7 +4,8 @@
 A diarizer that clusters windows of five seconds confuses similar voices and merges neighbours into
 one turn. Two pure steps correct that (numbers in docs/how-it-works/measurements/listening.md).
 `regroup` clusters the pieces anew from several starts and keeps the tightest grouping.
-`follow_voices` walks along the speech with the voice of each 1.2 s and changes speaker where that pays, rather in a pause than in a word.
+`follow_voices` walks along the speech with the voice of each 1.2 s and changes speaker
+where that pays, rather in a pause than in a word.
 
 Reference: spherical k-means (Dhillon and Modha, 2001); resegmentation by Viterbi decoding as is
 usual after clustering.
