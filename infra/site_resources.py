@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check that the built site loads nothing from other addresses.
 
-`python -m infra.site_resources FOLDER` names what does. Links that a reader follows may lead anywhere. What a page loads by itself (scripts, styles,
-pictures, fonts) comes from the site.
+`python -m infra.site_resources FOLDER` names what does. Links that a reader follows may lead
+anywhere; what a page loads by itself (scripts, styles, pictures, fonts) comes from the site.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ DOCUMENTS = sorted(
     ]
 )
 TESTED = [page for page in [*SITE, ROOT / "README.md"] if "<!-- test:" in page.read_text()]
-FENCE = re.compile(r"^```.*?^```$", flags=re.M | re.S)
+CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", flags=re.M | re.S)
 CALL = re.compile(r"(?:`|^ *|^\$ |bin/)callsheet ([a-z][^`#|;\n]*)", flags=re.M)
 
 
@@ -84,7 +84,7 @@ def test_the_readme_is_short() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
 def test_links_and_pictures_lead_to_files_that_exist(document: Path) -> None:
-    prose = FENCE.sub("", document.read_text())
+    prose = CODE.sub("", document.read_text())
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", prose)
     targets += re.findall(r'src="(?!https?:)([^"]+)"', prose)
     assert [target for target in targets if not (document.parent / target).exists()] == []
