@@ -44,8 +44,8 @@ class Judgement(Row):
 
     `subject` is who made the pictures: `real` (the corpus' own clip), a talker, or a folder of
     clips. Clip, identity, emotion and level are those of the `CorpusClip` whose portrait and sound
-    the clip was made from. `value` is null where nothing could be measured. docs/judges.md explains
-    the measures.
+    the clip was made from. `value` is null where nothing could be measured.
+    docs/how-it-works/judges.md explains the measures.
     """
 
     run_id: str

@@ -2,7 +2,7 @@
 """Train on several Ray workers: Ray Train starts and connects them; the loop is the same as on one.
 
 Workers must reach the corpus and the folder of results under the same paths. Losses equal those of
-one worker with the same batch (docs/training.md).
+one worker with the same batch (docs/how-it-works/training.md).
 """
 
 from __future__ import annotations

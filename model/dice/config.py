@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sizes of the DICE-Talk networks: the released ones, and a tiny set that runs in seconds.
 
-Not the choices of a shot (`settings`). Sizes follow the published checkpoints; docs/dice.md says
-where they were taken from.
+Not the choices of a shot (`settings`). Sizes follow the published checkpoints;
+docs/how-it-works/dice.md says where they were taken from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure a clip by all judges, real or generated, by the same instruments in the same frames.
 
-docs/judges.md says what each measure can and cannot tell.
+docs/how-it-works/judges.md says what each measure cannot tell.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 It demonstrates diffusion and is not DICE-Talk. In come a portrait, speech and an emotion curve
 (`model.talker`); out come RGB frames. Open `talker` first, then `clip` (one shot), `sampling` and
-`guidance` (from noise to latents); docs/nano.md says what it can and cannot do. This file holds
+`guidance` (from noise to latents); docs/how-it-works/nano.md names its limits. This file holds
 settings and weights of a plan and imports nothing heavy.
 """
 

@@ -2,8 +2,8 @@
 """Plan the synthetic corpus: who performs which line, in which emotion, level and voice.
 
 Pure: sheets and a seed in, rows of a plan out. `people.csv` names the portraits, `lines.csv` the
-neutral recordings (docs/corpus.md says how both are made). Two voices are heard in test only;
-otherwise a person keeps one voice of their sex.
+neutral recordings (`benchmarks/heads` and `benchmarks/corpus_voices.py` make both). Two voices are
+heard in test only; otherwise a person keeps one voice of their sex.
 """
 
 from __future__ import annotations
