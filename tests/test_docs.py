@@ -33,7 +33,7 @@ DOCUMENTS = sorted(
     ]
 )
 TESTED = [page for page in [*SITE, ROOT / "README.md"] if "<!-- test:" in page.read_text()]
-CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", flags=re.M | re.S)
+CODE = re.compile(r"^```.*?^```$|``.+?``|`[^`\n]+`", flags=re.M | re.S)
 CALL = re.compile(r"(?:`|^ *|^\$ |bin/)callsheet ([a-z][^`#|;\n]*)", flags=re.M)
 
 
