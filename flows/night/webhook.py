@@ -139,11 +139,16 @@ def _send_once(hook: Webhook, body: bytes, *, delivery: str) -> None:
             extensions = {"sni_hostname": hook.host}
             answer = client.post(url, content=body, headers=headers, extensions=extensions)
     except (httpx.HTTPError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        if "CERTIFICATE_VERIFY_FAILED" in reason:
-            raise _RefusedError(reason) from error
-        raise _NotYetAcceptedError(reason) from error
+        failure = _RefusedError if _is_wrong_certificate(error) else _NotYetAcceptedError
+        raise failure(str(error) or type(error).__name__) from error
     _judge_status(answer.status_code)
+
+
+def _is_wrong_certificate(error: BaseException | None) -> bool:
+    """Look for a refused certificate among the causes of an error."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _judge_status(status: int) -> None:
