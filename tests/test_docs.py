@@ -20,7 +20,8 @@ ROOT = DOCS.parent
 PAGES = functools.cache(generate_pages)
 LONGEST_PAGE = 1500  # words
 LONGEST_README = 700
-FEWEST_BLOCKS, FEWEST_PAGES = 16, 9  # that are run
+NAMING = ("manifests", "model", "pipeline", "flows", "benchmarks", "examples", "infra", "tests")
+FEWEST_BLOCKS, FEWEST_PAGES = 18, 10  # that are run
 
 SITE = sorted(DOCS.rglob("*.md"))
 DOCUMENTS = sorted(
@@ -91,6 +92,14 @@ def test_links_and_pictures_lead_to_files_that_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
+def test_every_block_of_code_is_closed(document: Path) -> None:
+    lines = [line.strip() for line in document.read_text().splitlines()]
+    fences = [line for line in lines if line.startswith("```")]
+    assert all(fence == "```" for fence in fences[1::2])
+    assert len(fences) % 2 == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_page)
 def test_the_make_targets_that_documents_name_exist(document: Path) -> None:
     known = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
     named = re.findall(r"(?:`|^ *|^\$ )make ([a-z0-9-]+)", document.read_text(), flags=re.M)
@@ -102,6 +111,17 @@ def test_the_verbs_and_options_that_documents_name_exist(document: Path) -> None
     calls = CALL.findall(document.read_text())
     wrong = {call: words for call in calls if (words := find_wrong_words(call))}
     assert wrong == {}
+
+
+def test_the_documents_that_sources_name_exist() -> None:
+    sources = [file for name in NAMING for file in (ROOT / name).rglob("*.py")]
+    named = {
+        found
+        for file in [*sources, *DOCUMENTS, ROOT / "Makefile"]
+        for found in re.findall(r"docs/[\w/-]+\.md", file.read_text(encoding="utf-8"))
+    }
+    assert {"docs/get-started/tutorial.md", "docs/guides/course.md"} <= named
+    assert sorted(name for name in named if not (ROOT / name).is_file()) == []
 
 
 def test_wrong_verbs_and_options_are_found() -> None:
