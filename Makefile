@@ -115,7 +115,7 @@ site: $(READY) ## the documentation as web pages, in site/; a broken link is an 
 pictures: $(READY) ## the README's animated picture, from the example; the README as a picture, in .cache/
 	@$(BIN)/callsheet render examples/lighthouse
 	@$(BIN)/python -m infra.pictures film
-	@$(BIN)/python -m infra.pictures readme .cache/readme
+	@$(BIN)/python -m infra.pictures readme
 
 clean: ## remove what was rendered and cached inside the checkout (not the environment)
 	rm -rf examples/*/build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

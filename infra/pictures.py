@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the pictures of the README: `python -m infra.pictures film|readme [FOLDER]`.
 
-`film` cuts moments of the rendered example into an animated picture, in docs/images. `readme` shows
-the README as a code host does, at the width of a phone and of a desk, and names what is too wide.
+`film` cuts moments of the rendered example into an animated picture, in docs/images. `readme` draws
+the README as a code host does, as wide as a phone and a desk, in .cache/readme, and names what is
+too wide.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ ANIMATED = "lighthouse.webp"
 SIZE = (640, 360)
 EVERY = 2  # frames of the film a frame of the picture: 25 becomes 12.5 a second
 QUALITY = 84  # of WebP; the picture has about 1 MB
+README_FOLDER = ROOT / ".cache" / "readme"  # these pictures are not committed
 WIDTHS = {390: "readme-390.png", 1440: "readme-1440.png"}
 
 SHOTS = """
@@ -160,7 +162,8 @@ def show_readme(folder: Path) -> list[str]:
 def main() -> None:
     """Draw what the command line asks for."""
     what, *rest = sys.argv[1:]
-    folder = Path(rest[0]) if rest else IMAGES
+    usual = IMAGES if what == "film" else README_FOLDER
+    folder = Path(rest[0]) if rest else usual
     folder.mkdir(parents=True, exist_ok=True)
     if what == "film":
         save_film(draw_film(), folder / ANIMATED)

@@ -51,7 +51,7 @@ def read_blocks(text: str) -> list[Block]:
 
 def read_commands(body: str) -> Iterator[Command]:
     """Read the commands of a block; a backslash at the end of a line continues it."""
-    joined = body.replace("\\\n", " ")
+    joined = re.sub(r"\\\n(> )?", " ", body)
     first, *parts = re.split(r"^\$ ", joined, flags=re.M)
     assert first == "" and parts, f"a block begins with a command:\n{body}"
     for part in parts:

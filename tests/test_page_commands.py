@@ -13,7 +13,7 @@ PAGE = """
 $ callsheet --version  # which one
 callsheet ...
 $ callsheet init \\
-    my-film
+>   my-film
 my-film: 8 files.
 ```
 
