@@ -24,6 +24,8 @@ from pipeline.deliver.fragments import FragmentedFile
 
 MASTER, CAPTIONS = "master.m3u8", "captions.m3u8"
 HEAD = ("#EXTM3U", "#EXT-X-VERSION:6")
+# what m3u8 raises over damaged playlists
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +230,11 @@ def _open_media_playlist(folder: Path, uri: str) -> tuple[Any, Path]:
     Raises ValueError when it is none, or leads out of its folder.
     """
     listed = _load_playlist(folder / _check_local(uri))
-    files = {segment.uri for segment in (*listed.segment_map, *listed.segments)}
-    if listed.target_duration is None or len(listed.segment_map) != 1:
+    headers = listed.segment_map
+    used = [part.init_section for part in listed.segments]
+    if listed.target_duration is None or len(headers) != 1 or None in (*headers, *used):
         raise ValueError("it is not a playlist with a target duration and a header")
+    files = {segment.uri for segment in (*headers, *listed.segments)}
     if len(files) != 1:
         raise ValueError("its segments lie in several files")
     return listed, folder / _check_local(files.pop())
@@ -246,7 +250,10 @@ def _load_playlist(path: Path) -> Any:
         raise ValueError("it cannot be read") from error
     if not text.startswith("#EXTM3U"):
         raise ValueError("it is not a playlist")
-    return m3u8.loads(text)
+    try:
+        return m3u8.loads(text)
+    except UNREADABLE as error:
+        raise ValueError("it is not a readable playlist") from error
 
 
 def _find_differences(listed: Any, rendition: Rendition) -> list[str]:
@@ -256,9 +263,9 @@ def _find_differences(listed: Any, rendition: Rendition) -> list[str]:
     header = listed.segment_map[0].byterange
     if header != f"{content.header}@0":
         wrong.append(f"the header is {content.header} bytes from 0 on, the playlist says {header}")
-    stated = [(_format_seconds(part.duration), part.byterange) for part in listed.segments]
+    stated = [_format_segment(part.duration or 0, part.byterange) for part in listed.segments]
     measured = [
-        (_format_seconds(seconds), f"{fragment.size}@{fragment.start}")
+        _format_segment(seconds, f"{fragment.size}@{fragment.start}")
         for seconds, fragment in zip(rendition.lengths, content.fragments, strict=True)
     ]
     if len(measured) != len(stated):
@@ -350,6 +357,10 @@ def _round_up(value: Fraction) -> int:
 
 def _format_seconds(length: Fraction | float) -> str:
     return f"{float(length):.6f}"
+
+
+def _format_segment(seconds: Fraction | float, span: str | None) -> str:
+    return f"{_format_seconds(seconds)} s at bytes {span}"
 
 
 def _check_local(uri: str) -> str:

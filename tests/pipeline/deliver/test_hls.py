@@ -11,6 +11,7 @@ import shutil
 from fractions import Fraction
 from pathlib import Path
 
+import m3u8
 import numpy as np
 import pytest
 
@@ -88,6 +89,30 @@ def test_playlists_tell_what_the_files_hold_and_a_player_gets_every_frame(master
     )
 
 
+def test_m3u8_loses_nothing_of_what_a_playlist_says(master: Path) -> None:
+    for path in sorted(master.parent.glob("*.m3u8")):
+        read = m3u8.loads(path.read_text())
+        assert m3u8.loads(read.dumps()).data == read.data, path.name
+    streams = [entry.stream_info for entry in m3u8.load(str(master)).playlists]
+    assert [stream.resolution for stream in streams] == [SIZE, (416, 234)]
+    assert [(stream.frame_rate, stream.subtitles) for stream in streams] == [
+        (29.97, "captions"),
+        (29.97, "captions"),
+    ]
+
+
+def test_ffmpegs_own_muxer_finds_the_same_segments_and_codecs(master: Path, tmp_path: Path) -> None:
+    for rendition in hls.inspect_playlists(master).renditions:
+        written = ["-i", str(rendition.path), "-c", "copy", "-f", "hls", "-hls_time", "4"]
+        written += ["-hls_segment_type", "fmp4", "-hls_flags", "single_file"]
+        written += ["-master_pl_name", "master.m3u8", "-hls_playlist_type", "vod"]
+        media.run([*written, str(tmp_path / "other.m3u8")])
+        other = m3u8.load(str(tmp_path / "other.m3u8"))
+        assert [round(part.duration, 6) for part in other.segments] == [4.004, 1.001]
+        (listed,) = m3u8.load(str(tmp_path / "master.m3u8")).playlists
+        assert listed.stream_info.codecs.lower() == rendition.content.codecs.lower()
+
+
 def test_segments_begin_together_with_key_frames_and_each_decodes_by_itself(
     master: Path, tmp_path: Path
 ) -> None:
@@ -146,6 +171,13 @@ def test_renditions_pass_every_check_and_their_colours_are_right(master: Path) -
         ("234p.m3u8", ("#EXT-X-ENDLIST", ""), "it does not end"),
         ("234p.m3u8", ("(?s)^.*$", ""), "not a playlist"),
         ("master.m3u8", ("(?s)^.*$", ""), "is not a playlist"),
+        ("master.m3u8", ("640x360", "640"), "master.m3u8: it is not a readable playlist"),
+        ("master.m3u8", (r"BANDWIDTH=\d+,", ""), "master.m3u8: it is not a readable playlist"),
+        ("234p.m3u8", ('URI="234p.mp4",', ""), "234p.m3u8: it is not a readable playlist"),
+        ("234p.m3u8", ("#EXT-X-VERSION:6", "#EXT-X-PART:DURATION"), "not a readable playlist"),
+        ("234p.m3u8", (r"#EXTINF:1\.001000,\n", ""), "the playlist says 0.000000 s at bytes"),
+        ("234p.m3u8", (r"(?s)(#EXT-X-MAP[^\n]*\n)(.*p\.mp4\n)", r"\2\1"), "and a header"),
+        ("234p.m3u8", (r"#EXT-X-MAP:.*", "#EXT-X-MAP:"), "and a header"),
     ],
 )
 def test_whatever_a_playlist_gets_wrong_is_told(
