@@ -6,12 +6,15 @@ from __future__ import annotations
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pysubs2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ttconv.imsc import reader
+from ttconv.isd import ISD
 
 from pipeline.deliver import caption_files, ttml
 from pipeline.deliver.captions import Caption
@@ -29,6 +32,32 @@ RATES = [
     Fraction(50),
     Fraction(25, 2),
 ]
+# What Callsheet wrote before ttconv did, with the rate and its multiplier left open.
+EARLIER = """<?xml version='1.0' encoding='utf-8'?>
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter"
+    xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en-GB" ttp:timeBase="media"
+    ttp:contentProfiles="http://www.w3.org/ns/ttml/profile/imsc1.1/text"
+    ttp:frameRate="{frame_rate}" ttp:frameRateMultiplier="{over} {under}">
+  <head>
+    <styling>
+      <style xml:id="spoken" tts:fontFamily="proportionalSansSerif" tts:fontSize="80%"
+             tts:lineHeight="125%" tts:textAlign="center" tts:color="#EBEBEB"
+             tts:textOutline="#101010 5%" />
+    </styling>
+    <layout>
+      <region xml:id="low" tts:origin="10% 10%" tts:extent="80% 84%" tts:displayAlign="after" />
+    </layout>
+  </head>
+  <body style="spoken" region="low">
+    <div>
+      <p xml:id="c1" begin="1f" end="31f">The lamp was never out.</p>
+      <p xml:id="c2" begin="40f" end="60f">  two  spaces <br />tabhere</p>
+      <p xml:id="c3" begin="90f" end="99f" tts:direction="rtl">- مرحبا NADIA<br />שלום</p>
+      <p xml:id="c4" begin="1800f" end="1850f">- Light it.<br />- No &amp; &lt;no&gt;.</p>
+      <p xml:id="c5" begin="107892f" end="107953f">Go.</p>
+    </div>
+  </body>
+</tt>"""
 
 
 def make_captions(*cues: tuple[int, int, tuple[str, ...]]) -> list[Caption]:
@@ -78,6 +107,39 @@ def test_ttml_holds_the_cues_of_the_webvtt_at_exact_times(rate: Fraction, tmp_pa
         )
         assert abs(begin * 1000 - event.start) <= 1
         assert abs(end * 1000 - event.end) <= 1
+
+
+def list_shown(root: ElementTree.Element) -> list[Any]:
+    """List when the picture changes, and what it then shows with which computed styles."""
+    document = reader.to_model(ElementTree.ElementTree(root))
+    return [
+        (offset, [describe(region) for region in shown.iter_regions()])
+        for offset, shown in ISD.generate_isd_sequence(document)
+    ]
+
+
+def describe(element: Any) -> tuple[Any, ...]:
+    styles = sorted((name.__name__, str(element.get_style(name))) for name in element.iter_styles())
+    text = element.get_text() if hasattr(element, "get_text") else ""
+    return type(element).__name__, text, styles, [describe(child) for child in element]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_reader_shows_the_same_as_of_earlier_documents(rate: Fraction, tmp_path: Path) -> None:
+    frame_rate = -(-rate.numerator // rate.denominator)
+    over, under = (rate / frame_rate).as_integer_ratio()
+    earlier = EARLIER.format(frame_rate=frame_rate, over=over, under=under)
+    composed = make_captions(
+        (1, 31, ("The lamp was never out.",)),
+        (40, 60, ("  two  spaces ", "tab\there")),
+        (90, 99, ("- مرحبا NADIA", "שלום")),
+        (1800, 1850, ("- Light it.", "- No & <no>.")),
+        (107892, 107953, ("Go.",)),
+    )
+    written = parse(ttml.write_ttml(composed, tmp_path, rate=rate, language="en-GB"))
+    shown = list_shown(written)
+    assert [offset * rate for offset, _ in shown][1:3] == [1, 31]
+    assert shown == list_shown(ElementTree.fromstring(earlier))
 
 
 def test_a_document_names_its_profile_language_and_what_it_refers_to(tmp_path: Path) -> None:
