@@ -19,7 +19,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import cut, inputs, listening
+from flows import cut, inputs, intact, listening
 from flows import generate as generation
 from flows.disk import detect_full_disk, is_disk_full
 from flows.farm.farm_settings import FarmSettings
@@ -43,7 +43,8 @@ class Outcome:
 
     `version` is None when nothing was delivered; `rejects`, `left` and `held` then say why (see
     `generate.GenerationResult`). `marks`: what marks the version (slates, several talkers).
-    `seconds`: worker time spent, also on failures.
+    `seconds`: worker time spent, also on failures. `damaged`: files that were damaged and made
+    again.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class Outcome:
     held: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    damaged: list[str] = field(default_factory=list)
 
 
 def _is_tool_error(_task: Any, _run: Any, state: Any) -> bool:
@@ -172,6 +174,7 @@ def _run_steps(
         held=held,
         marks=marks.describe_marks(version.checks) if version else [],
         seconds=generated.seconds,
+        damaged=intact.list_discarded(project.store, since=begins.happened_at),
     )
     _remember_run(project, outcome, began)
     return outcome

@@ -9,10 +9,11 @@ from __future__ import annotations
 import datetime
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from flows import intact
 from flows.disk import detect_full_disk
 from flows.farm import shared
 from flows.farm.farm_settings import FarmCallbacks, FarmResult, FarmSettings
@@ -21,7 +22,7 @@ from flows.farm.ray_actor import FarmJob, Loader, ShotFailure
 from flows.farm.steering import Steer, no_steering
 from flows.ledger.slates import make_slates
 from flows.progress import get_reporter
-from flows.project import Project, commit_orphans, find_done_takes
+from flows.project import Project, commit_orphans, find_done_takes, list_take_files
 from manifests import layout
 from manifests.events import EventLog, RowLog
 from manifests.rows import Recording, Shot, Take
@@ -172,11 +173,13 @@ def _generate(
     _sweep(project)
     if storage is not None:
         shared.fetch_takes(storage, [shot.shot_id for shot in missing], root=project.root)
+    takes = find_done_takes(project, shots)
+    _seal_takes(project, takes.values())
     rejects = _build_rejects(shots, record)
     project.store.append(rejects)
     left = [shot.number for result in ended for shot in result.left]
     return GenerationResult(
-        takes=list(find_done_takes(project, shots).values()),
+        takes=list(takes.values()),
         made=len(missing) - len(rejects) - len(left),
         rejects=rejects,
         left=left,
@@ -205,6 +208,7 @@ def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -
 
     Takes that an earlier run left in the storage or without a row are adopted first.
     """
+    _discard_damaged_takes(project, shots)
     standing = find_done_takes(project, shots)
     if storage is not None:
         absent = [shot.shot_id for shot in shots if shot.shot_id not in standing]
@@ -213,6 +217,22 @@ def _missing(project: Project, shots: Sequence[Shot], storage: Storage | None) -
         }
     commit_orphans(project, standing)
     return list({shot.shot_id: shot for shot in shots if shot.shot_id not in standing}.values())
+
+
+def _discard_damaged_takes(project: Project, shots: Sequence[Shot]) -> None:
+    """Read the takes of a cut, and delete those that are not as they were made."""
+    ids = dict.fromkeys(shot.shot_id for shot in shots)
+    takes = project.store.find_rows(Take, "shot_id", ids)
+    digests = {take.path: take.media_digest for take in takes}
+    files = [name for take in takes for name in list_take_files(take)]
+    for name in intact.discard_damaged(project.store, project.root, files, digests=digests):
+        media = project.root / layout.take_file(layout.identity_of(name))
+        media.unlink(missing_ok=True)  # a take without its matte is none
+
+
+def _seal_takes(project: Project, takes: Iterable[Take]) -> None:
+    files = [name for take in takes for name in list_take_files(take)]
+    intact.seal_files(project.store, project.root, files)
 
 
 def _by_talker(shots: Sequence[Shot]) -> list[list[Shot]]:

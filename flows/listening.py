@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from flows import corrections
+from flows import corrections, intact
 from flows.corrections import CorrectedCues
 from flows.inputs import Inputs
 from flows.project import Project, StepCache
@@ -48,6 +48,7 @@ def resolve_word_settings(project: Project) -> transcribe.TranscriptionSettings:
 
 def ingest_recordings(project: Project, inputs: Inputs) -> list[Recording]:
     """Decode the recordings that are new; the others are known by the digest of their bytes."""
+    _discard_damaged_copies(project)
     recordings = [
         _find_recording(project, name)
         or ingest.ingest(
@@ -61,6 +62,8 @@ def ingest_recordings(project: Project, inputs: Inputs) -> list[Recording]:
     ]
     placed = _place_recordings(project, inputs, recordings)
     project.store.replace(Recording, placed)
+    copies = [name for row in placed for name in (row.master_path, row.analysis_path)]
+    intact.seal_files(project.store, project.root, copies)
     return placed
 
 
@@ -170,13 +173,21 @@ def identify_voices(
     return {row["speaker"]: row["character"] for row in likenesses if row["score"] >= SAME_VOICE}
 
 
+def _discard_damaged_copies(project: Project) -> None:
+    """Read the copies of the recordings, and delete those that are not as they were made."""
+    rows = project.store.read_current(Recording)
+    copies = [name for row in rows for name in (row.master_path, row.analysis_path)]
+    intact.discard_damaged(project.store, project.root, copies)
+
+
 def _find_recording(project: Project, name: str) -> Recording | None:
-    for row in project.store.read(
-        Recording, source_digest=digest_file(project.production.resolve_path(name))
-    ):
-        if (project.root / row.master_path).is_file() and (
-            project.root / row.analysis_path
-        ).is_file():
+    """Find the row of a recording whose copies are there and undamaged."""
+    source = digest_file(project.production.resolve_path(name))
+    for row in project.store.read(Recording, source_digest=source):
+        copies = (row.master_path, row.analysis_path)
+        if all((project.root / copy).is_file() for copy in copies) and not intact.find_damaged(
+            project.store, project.root, copies
+        ):
             return row
     return None
 

@@ -20,7 +20,7 @@ from flows.ledger import record
 from flows.ledger.shot_diff import list_differences
 from flows.ledger.shot_matching import match_previous_shots
 from flows.ledger.shot_state import ShotState
-from flows.project import Project, find_done_takes
+from flows.project import Project, find_damaged_takes, find_done_takes
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Shot, Take
 from pipeline.render.slate import SLATE
@@ -125,7 +125,12 @@ def compare_with_record(current_cut: CurrentCut) -> Plan:
     takes = find_done_takes(current_cut.project, current_cut.shots)
     missing = any(shot.shot_id not in takes for shot in current_cut.shots)
     return plan_shots(
-        record.read_shot_states(current_cut.project, current_cut.shots, done=set(takes)),
+        record.read_shot_states(
+            current_cut.project,
+            current_cut.shots,
+            done=set(takes),
+            damaged=find_damaged_takes(current_cut.project, current_cut.shots) if missing else (),
+        ),
         before=record.read_previous_cut(store, current_cut.shots) if missing else (),
         history=store.read_newest(Take, HISTORY) if missing else (),
         terms=_read_terms(current_cut.project),
@@ -238,6 +243,8 @@ def _classify_shot(
         return entry.state, ()
     if entry.has_take:
         return "cached", ()
+    if entry.damaged:
+        return "changed", ("damaged: made again",)
     _, before = former.get(entry.place, ("", None))
     if before is None or before.shot_id == entry.shot.shot_id:
         return "new", ()

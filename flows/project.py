@@ -9,11 +9,12 @@ record has its result under the same key (`StepCache`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from flows import intact
 from manifests import layout
 from manifests.errors import InputError, Problem
 from manifests.rows import Recording, Row, Shot, Take
@@ -83,15 +84,34 @@ def open_project(folder: Path, out: Path | None = None) -> Project:
 def find_done_takes(project: Project, shots: Sequence[Shot]) -> dict[str, Take]:
     """Find the finished takes of shots, by shot id.
 
-    A take is finished when its media are in place and its row is committed, or known from the file
-    beside it after a crash. Nothing is written, so this is safe while a render runs; a render
-    commits such takes with `commit_orphans`.
+    A take is finished when its media are in place and undamaged, and its row is committed, or known
+    from the file beside it after a crash. Nothing is written, so this is safe while a
+    render runs; a render commits such takes with `commit_orphans`.
     """
     wanted = list(dict.fromkeys(shot.shot_id for shot in shots))
-    takes = {take.shot_id: take for take in project.store.find_rows(Take, "shot_id", wanted)}
-    takes = {key: take for key, take in takes.items() if (project.root / take.path).is_file()}
+    rows = {take.shot_id: take for take in project.store.find_rows(Take, "shot_id", wanted)}
+    takes = {key: take for key, take in rows.items() if (project.root / take.path).is_file()}
     orphans = (render.adopt_take(key, root=project.root) for key in wanted if key not in takes)
-    return takes | {take.shot_id: take for take in orphans if take is not None}
+    takes |= {take.shot_id: take for take in orphans if take is not None}
+    damaged = _find_damaged_takes(project, takes.values())
+    return {key: take for key, take in takes.items() if key not in damaged}
+
+
+def find_damaged_takes(project: Project, shots: Sequence[Shot]) -> set[str]:
+    """Find the shots whose take is there but damaged, by shot id."""
+    ids = dict.fromkeys(shot.shot_id for shot in shots)
+    return _find_damaged_takes(project, project.store.find_rows(Take, "shot_id", ids))
+
+
+def _find_damaged_takes(project: Project, takes: Iterable[Take]) -> set[str]:
+    files = [name for take in takes for name in list_take_files(take)]
+    damaged = intact.find_damaged(project.store, project.root, files)
+    return {layout.identity_of(name) for name in damaged}
+
+
+def list_take_files(take: Take) -> tuple[str, str]:
+    """List the media of a take: its frames, and the matte that some takes have."""
+    return take.path, layout.matte_file(take.shot_id)
 
 
 def commit_orphans(project: Project, takes: Mapping[str, Take]) -> None:

@@ -50,7 +50,10 @@ def render(  # noqa: PLR0913 - each is an option of the verb
             return _show_standing_version(project, standing, as_json=as_json)
         get_reporter().step("Starting the orchestrator")
         from flows.episode import episode
+        from flows.finishing.recorded import list_damaged_deliverables
 
+        for path in list_damaged_deliverables(project):
+            complain(f"damaged: {path}; the next version replaces it")
         with run_prefect_server():
             outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
     return _show_outcome(project, outcome, as_json=as_json)
@@ -91,6 +94,8 @@ def _show_outcome(project: Project, outcome: Any, *, as_json: bool) -> int:
     if as_json:
         say_json(outcome)
         return SOME_FAILED if failed else DONE
+    for path in outcome.damaged:
+        say(f"damaged: made again: {path}")
     for line in outcome.missing:
         say(f"not found in the recordings: {line}")
     for reject in outcome.rejects:

@@ -188,7 +188,7 @@ def _read_film(path: Path) -> Iterator[np.ndarray]:
     info = media.probe(path)
     assert info.video is not None  # _check_film has seen to it
     return media.read_frames(
-        path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}"
+        path, width=info.video.width, height=info.video.height, filters=f"fps={RATE}", tolerant=True
     )
 
 

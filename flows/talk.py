@@ -263,7 +263,10 @@ def _read_speech(request: ClipRequest) -> Speech:
                 file=str(request.speech), message="too long for one clip", expected="2 h", got=got
             )
         )
-    blocks = [block[:, 0] for block in media.read_audio(request.speech, hz=ANALYSIS_HZ, channels=1)]
+    blocks = [
+        block[:, 0]
+        for block in media.read_audio(request.speech, hz=ANALYSIS_HZ, channels=1, tolerant=True)
+    ]
     samples = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
     if not len(samples):
         raise InputError(

@@ -8,6 +8,7 @@ hidden name, which `flows.leftovers` removes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -26,7 +27,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     with hidden_file(path) as partial:
         yield partial
+        sync_file(partial)
         partial.replace(path)
+        sync_file(path.parent)
 
 
 @contextmanager
@@ -54,6 +57,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield partial
         shutil.rmtree(path, ignore_errors=True)
         partial.rename(path)
+        sync_file(path.parent)
 
 
 @contextmanager
@@ -65,6 +69,16 @@ def hidden_folder(path: Path) -> Iterator[Path]:
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk: a row may then name them."""
+    with contextlib.suppress(OSError):  # some file systems cannot; they lose no more than before
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _hidden(path: Path) -> Path:

@@ -69,6 +69,9 @@ MEDIA_FOLDERS = (
     MediaFolder(MASKS, "mask", ("*.png",), "nobody", "nobody"),
 )
 
+# What finishing prepares and keeps; it makes again what is missing.
+PREPARED = (GRADES, MASTERS, SECTIONS, CARDS, MARKS, BURNED_CAPTIONS, SLIDES, MASKS)
+
 DELIVERABLES = "deliverables"
 LATEST = "latest"  # a link to the newest version that passed its checks
 TOMBSTONE = "purged.json"  # all that is left of a purged version

@@ -80,6 +80,20 @@ class ModelFile(Row):
     commercial: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile(Row):
+    """A file of the build as it was made.
+
+    `path` is relative to the build folder; `digest` is of its bytes. Size and time of change show
+    cheaply whether the file was touched since. The newest row of a path counts.
+    """
+
+    path: str
+    digest: str
+    size_bytes: int
+    modified_ns: int
+
+
 def new_event(name: str, subject: str, *, actor: str, run_id: str = "", detail: str = "") -> Event:
     """Make an event that happens now."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")

@@ -34,7 +34,7 @@ from manifests.rows import (
     Turn,
     Word,
 )
-from manifests.run_rows import Event, ModelFile, Reject, Run
+from manifests.run_rows import Event, MediaFile, ModelFile, Reject, Run
 
 R = TypeVar("R", bound=Row)
 Record = dict[str, Any]
@@ -57,6 +57,7 @@ ROW_TYPES: tuple[type[Row], ...] = (
     Run,
     Event,
     ModelFile,
+    MediaFile,
     CorpusClip,
     Judgement,
     Score,

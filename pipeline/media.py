@@ -133,12 +133,19 @@ def _check_file(path: Path) -> None:
         raise InputError(problem)
 
 
-def read_audio(
-    path: Path, *, hz: int, channels: int, block_seconds: float = 10.0, start: Fraction = ZERO
+def read_audio(  # noqa: PLR0913 - each is one property of the stream that is read
+    path: Path,
+    *,
+    hz: int,
+    channels: int,
+    block_seconds: float = 10.0,
+    start: Fraction = ZERO,
+    tolerant: bool = False,
 ) -> Iterator[Float32[np.ndarray, "samples channels"]]:
     """Stream a file's first audio stream as float32 in [-1, 1], from `start` seconds on.
 
-    It is resampled and mixed to `channels`. Raises ToolError when decoding fails.
+    It is resampled and mixed to `channels`. `tolerant`: read over what the decoder complains of, as
+    players do; for files that people bring. Raises ToolError when decoding fails.
     """
     arguments = ["-v", "error", "-nostdin", *SAFE_INPUT, "-t", str(LONGEST_SECONDS)]
     arguments += [*_seek_arguments(start), "-i", str(path.resolve())]
@@ -147,17 +154,24 @@ def read_audio(
     mix = f"aresample={hz}:out_chlayout={layout}:rematrix_maxval=1"
     arguments += ["-map", "0:a:0", "-vn", "-af", mix, "-f", "f32le", "pipe:1"]
     size = max(1, round(block_seconds * hz)) * channels * 4
-    for block in _read_blocks(arguments, size, partial=True):
+    for block in _read_blocks(arguments, size, partial=True, tolerant=tolerant):
         yield np.frombuffer(block, dtype=np.float32).reshape(-1, channels)
 
 
-def read_frames(
-    path: Path, *, width: int, height: int, filters: str = "", start: Fraction = ZERO
+def read_frames(  # noqa: PLR0913 - each is one property of the stream that is read
+    path: Path,
+    *,
+    width: int,
+    height: int,
+    filters: str = "",
+    start: Fraction = ZERO,
+    tolerant: bool = False,
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """Stream a video's frames as RGB of `width` x `height` (scaled when they differ).
 
     `filters`: an ffmpeg filter chain to apply first. `start`: frames shown before that many seconds
-    are left out, without decoding what lies before the nearest key frame.
+    are left out, without decoding what lies before the nearest key frame. `tolerant`: as for
+    `read_audio`. Raises ToolError when decoding fails.
     """
     scale = f"scale={width}:{height}:flags=accurate_rnd+full_chroma_int"
     chain = f"{filters},{scale}" if filters else scale
@@ -165,7 +179,7 @@ def read_frames(
     arguments += [*_seek_arguments(start), "-i", str(path.resolve())]
     arguments += ["-map", "0:v:0", "-an", "-fps_mode", "passthrough", "-vf", chain]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    for block in _read_blocks(arguments, width * height * 3, partial=False):
+    for block in _read_blocks(arguments, width * height * 3, partial=False, tolerant=tolerant):
         yield np.frombuffer(block, dtype=np.uint8).reshape(height, width, 3)
 
 
@@ -207,7 +221,7 @@ def run_piped(
     graph each would hold a decoder and its queues open from the first frame to the last. Frames go
     from process to process without passing through this one. `progress(frames done, frames in
     all)`. Raises ToolError for the process that failed, also when a source gives other than its
-    promised frames.
+    promised frames, or its decoder complains.
     """
     command = [ffmpeg_path(), "-hide_banner", "-nostats", "-y", *sink]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -268,8 +282,10 @@ def _pour_frames(source: FrameSource, sink: IO[bytes]) -> Iterator[int]:
                 elif not (equals and _PROGRESS_KEY.fullmatch(key)):
                     complaints.append(text)
         code = process.wait()
-    if code or written != source.frames:
+    if code or complaints or written != source.frames:
         message = f"{source.name} gave {written} frames, {source.frames} were promised"
+        if written == source.frames:
+            message = f"{source.name} is damaged"
         raise ToolError(message, command=command, code=code, stderr="\n".join(complaints))
 
 
@@ -313,7 +329,9 @@ class PipeReader:
         return self._data.decode(errors="replace")
 
 
-def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Iterator[bytes]:
+def _read_blocks(
+    arguments: Sequence[str], size: int, *, partial: bool, tolerant: bool
+) -> Iterator[bytes]:
     command = [ffmpeg_path(), "-hide_banner", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -323,9 +341,10 @@ def _read_blocks(arguments: Sequence[str], size: int, *, partial: bool) -> Itera
                 if len(block) == size or partial:
                     yield block
         code = process.wait()
-    if code:
+    complaints = drain.text()
+    if code or (complaints.strip() and not tolerant):
         raise ToolError(
-            "ffmpeg could not decode the file", command=command, code=code, stderr=drain.text()
+            "ffmpeg could not decode the file", command=command, code=code, stderr=complaints
         )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from flows import intact
 from flows.finishing import episode, lesson
 from flows.project import Project
 from flows.version import Version, VersionInputs
+from manifests import layout
 from manifests.delivery_rows import Deliverable
 from manifests.rows import Cut, Grade
 
@@ -42,7 +44,11 @@ def choose_finishing(project: Project) -> Finishing:
 
 
 def match_colours(project: Project, inputs: VersionInputs) -> list[Grade]:
-    """Estimate one colour transform per shot; record those that are new."""
+    """Estimate one colour transform per shot; record those that are new.
+
+    Grades and other prepared files that are damaged are deleted first, and so made again.
+    """
+    intact.discard_damaged_in(project.store, project.root, layout.PREPARED)
     return choose_finishing(project).match_colours(project, inputs)
 
 
@@ -53,7 +59,9 @@ def build_cuts(project: Project, inputs: VersionInputs, grades: Sequence[Grade])
 
 def make_version(project: Project, inputs: VersionInputs, cuts: Sequence[Cut]) -> Version:
     """Make a version: its complete folder, with its checks."""
-    return choose_finishing(project).make_version(project, inputs, cuts)
+    version = choose_finishing(project).make_version(project, inputs, cuts)
+    intact.seal_folders(project.store, project.root, layout.PREPARED)
+    return version
 
 
 def find_standing_files(project: Project, inputs: VersionInputs) -> list[Deliverable] | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows.lease import is_abandoned
 from flows.ledger.decisions import (
@@ -114,20 +114,29 @@ def read_farm_events(store: Store, run: NewestRun | None, *, shots: Sequence[Sho
 
 
 def read_shot_states(
-    project: Project, shots: Sequence[Shot], *, done: Collection[str]
+    project: Project, shots: Sequence[Shot], *, done: Collection[str], damaged: Collection[str] = ()
 ) -> list[ShotState]:
-    """Read the state of every shot of a cut. `done`: identities that have a take."""
-    return read_run_states(project, shots, run=find_newest_run(project), done=done)
+    """Read the state of every shot of a cut.
+
+    `done`: identities that have a take; `damaged`: those whose take has to be made again.
+    """
+    run = find_newest_run(project)
+    return read_run_states(project, shots, run=run, done=done, damaged=damaged)
 
 
 def read_run_states(
-    project: Project, shots: Sequence[Shot], *, run: NewestRun | None, done: Collection[str]
+    project: Project,
+    shots: Sequence[Shot],
+    *,
+    run: NewestRun | None,
+    done: Collection[str],
+    damaged: Collection[str] = (),
 ) -> list[ShotState]:
     """Read the state of every shot when the newest run is known already.
 
     The farm's events on shots that are done are not read: their takes are evidence enough.
     """
-    return compute_states(
+    states = compute_states(
         shots,
         done=done,
         farm=read_farm_events(
@@ -136,3 +145,4 @@ def read_run_states(
         decisions=read_decisions(project.store, shots),
         over={run.run_id} if run is not None and run.is_over else (),
     )
+    return [replace(state, damaged=state.shot.shot_id in damaged) for state in states]

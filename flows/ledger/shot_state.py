@@ -25,9 +25,10 @@ FARM = ("queued", "running", "done", "failed", "retried", "stopped")
 class ShotState:
     """One shot and its state, one of `STATES`.
 
-    `worker` and `since` (UTC, ISO 8601): who makes it. `error` and `reason`: class and words of the
-    last failure. `withdrawn`: why its approval no longer holds; `circle_withdrawn`: why its circled
-    take no longer fits the shot.
+    `damaged`: its take is not as it was made, and is made again. `worker` and `since` (UTC,
+    ISO 8601): who makes it. `error` and `reason`: class and words of the last failure. `withdrawn`:
+    why its approval no longer holds; `circle_withdrawn`: why its circled take no longer fits the
+    shot.
     """
 
     shot: Shot
@@ -35,6 +36,7 @@ class ShotState:
     state: str
     decision: Decision = UNDECIDED
     has_take: bool = False
+    damaged: bool = False
     worker: str = ""
     since: str = ""
     error: str = ""

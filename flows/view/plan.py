@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import CurrentCut, listen_and_cut
+from flows.finishing.recorded import list_damaged_deliverables
 from flows.inputs import Inputs, list_weights_used, open_inputs
 from flows.plan import PLANNED, Estimate, Plan, PlannedShot, compare_with_record
 from flows.project import Project
@@ -60,6 +61,8 @@ def _print_plan(planned: Plan, current_cut: CurrentCut) -> None:
         say(f"{cue.status}: {cue.character}: {cue.text} ({cue.reasons})")
     for line in [*format_conflicts(current_cut.corrected), *list_notes(current_cut.project)]:
         say(line)
+    for path in list_damaged_deliverables(current_cut.project):
+        say(f"damaged: {path}; the next render makes a new version")
     _print_permissions(current_cut)
     estimate = describe_estimate(planned.estimate) if planned.to_render else ""
     say(f"{count_nouns(len(planned.shots), 'shot')}: {describe_counts(planned)}{estimate}")
@@ -152,6 +155,7 @@ def _describe_plan(planned: Plan, current_cut: CurrentCut) -> dict[str, Any]:
         **list_conflicts(current_cut.corrected),
         **_list_permissions(current_cut.project, current_cut.inputs),
         "notes": list_notes(current_cut.project),
+        "damaged": list_damaged_deliverables(current_cut.project),
         "problems": [],
     }
 

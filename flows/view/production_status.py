@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.ledger import record
 from flows.ledger.shot_state import STATES, ShotState
-from flows.project import Project
+from flows.project import Project, find_damaged_takes, find_done_takes
 from flows.trust.consents import PURGED
 from flows.trust.waivers import WAIVED
 from manifests.query import run_query
-from manifests.rows import Shot, Take
+from manifests.rows import Shot
 from manifests.run_rows import Event
 
 LAST_ERRORS = 5
@@ -45,7 +45,8 @@ class Status:
     `states`: number of shots in each; `workers`: who makes which shot since when (UTC); `errors`:
     the last ones. `run`: the newest run is `running`, `over` or `interrupted` (it was killed), ""
     before the first. `eta_seconds`: time left at the pace of the newest run; None when nothing runs
-    or nothing is done yet. `quiet_seconds`: since the farm's last event.
+    or nothing is done yet. `quiet_seconds`: since the farm's last event. `damaged`: numbers of the
+    shots whose take is damaged and is made again.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Status:
     errors: tuple[dict[str, str], ...] = ()
     versions: tuple[dict[str, Any], ...] = ()
     failures: tuple[dict[str, str], ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -74,7 +76,7 @@ def read_status(project: Project) -> Status:
     """Read the status from the record."""
     project = replace(project, store=project.store.pin_tables())
     shots = project.store.read_current(Shot)
-    done = project.store.find_keys(Take, "shot_id", [shot.shot_id for shot in shots])
+    done = find_done_takes(project, shots)
     run = record.find_newest_run(project)
     states = record.read_run_states(project, shots, run=run, done=done)
     counts = Counter(entry.state for entry in states)
@@ -90,8 +92,18 @@ def read_status(project: Project) -> Status:
         errors=_list_last_errors(states),
         versions=_list_versions(project),
         failures=_query_rows(project, FAILURES),
+        damaged=_list_damaged(project, shots, done),
         **_describe_run(project, run, states),
     )
+
+
+def _list_damaged(
+    project: Project, shots: Sequence[Shot], done: Collection[str]
+) -> tuple[str, ...]:
+    """List the numbers of the shots whose take is damaged."""
+    absent = [shot for shot in shots if shot.shot_id not in done]
+    damaged = find_damaged_takes(project, absent)
+    return tuple(shot.number for shot in absent if shot.shot_id in damaged)
 
 
 def _sum_seconds(shots: Sequence[Shot]) -> float:

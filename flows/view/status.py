@@ -53,6 +53,7 @@ def format_status(now: Status) -> list[str]:
         f"  {row['worker']}: {row['number']} since {row['since'][11:19]} UTC" for row in now.workers
     ]
     lines += [f"  last error: {e['number']}: {e['error']}: {e['reason']}" for e in now.errors]
+    lines += [f"  damaged: made again: {', '.join(now.damaged)}"] if now.damaged else []
     lines += [f"  {_describe_version(version)}" for version in now.versions]
     return lines + [f"  failed: {row['subject']}: {row['reason']}" for row in now.failures]
 

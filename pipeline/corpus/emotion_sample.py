@@ -177,14 +177,14 @@ def _read_frames(path: Path, info: media.MediaInfo | None) -> Iterator[np.ndarra
         return None
     filters = f"trim=duration={LONGEST_SECONDS},fps={RATE}"
     return media.read_frames(
-        path, width=info.video.width, height=info.video.height, filters=filters
+        path, width=info.video.width, height=info.video.height, filters=filters, tolerant=True
     )
 
 
 def _read_sound(path: Path) -> np.ndarray:
     wanted = LONGEST_SECONDS * ANALYSIS_HZ
     blocks, got = [], 0
-    for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1):
+    for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=1, tolerant=True):
         blocks.append(block[:, 0])
         got += len(block)
         if got >= wanted:

@@ -128,6 +128,7 @@ def _read_frames(performance: CorpusPerformance) -> Iterator[Frame]:
         height=height,
         filters=f"fps={RATE}",
         start=performance.start,
+        tolerant=True,
     )
     return itertools.islice(frames, WINDOW_SECONDS * RATE)
 
@@ -138,7 +139,12 @@ def _read_sound(performance: CorpusPerformance) -> Float32[np.ndarray, " samples
         raise UnfitError("no sound")
     wanted = WINDOW_SECONDS * ANALYSIS_HZ
     blocks = media.read_audio(
-        path, hz=ANALYSIS_HZ, channels=1, block_seconds=WINDOW_SECONDS, start=performance.start
+        path,
+        hz=ANALYSIS_HZ,
+        channels=1,
+        block_seconds=WINDOW_SECONDS,
+        start=performance.start,
+        tolerant=True,
     )
     first = next(blocks, np.zeros((0, 1), np.float32))
     return np.asarray(first[:wanted, 0])

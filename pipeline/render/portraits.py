@@ -120,7 +120,9 @@ def _find_best_frame(path: Path, called: str) -> np.ndarray:
         weights.locate("mediapipe-face-detector"), weights.locate("mediapipe-face-mesh")
     )
     filters = f"trim=duration={FILM_SECONDS},fps={FILM_RATE}"
-    frames = media.read_frames(path, width=film.width, height=film.height, filters=filters)
+    frames = media.read_frames(
+        path, width=film.width, height=film.height, filters=filters, tolerant=True
+    )
     frame, _ = choice.choose_frame(frames, landmarker)
     if frame is None:
         raise _refuse(

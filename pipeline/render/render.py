@@ -203,12 +203,16 @@ def wants_matte(shot: Shot) -> bool:
 def adopt_take(shot_id: str, *, root: Path) -> Take | None:
     """Find the take that stands under an identity, from the row beside its file.
 
-    None when file or row is missing.
+    None when file or row is missing, or when the file is not the one that the row describes.
     """
-    row = row_path(shot_id, root=root)
-    if not (row.is_file() and take_path(shot_id, root=root).is_file()):
+    row, media = row_path(shot_id, root=root), take_path(shot_id, root=root)
+    if not (row.is_file() and media.is_file()):
         return None
-    return Take(**json.loads(row.read_text()))
+    try:
+        take = Take(**json.loads(row.read_text()))
+    except (ValueError, TypeError):  # the row is damaged: the take is made again
+        return None
+    return take if digest_file(media) == take.media_digest else None
 
 
 def take_path(shot_id: str, *, root: Path) -> Path:

@@ -81,9 +81,10 @@ def _pair_voices(
 def _embed_sample(model: Any, path: Path) -> VoiceVector:
     if media.probe(path).audio is None:
         raise InputError(Problem(file=str(path), message="this voice sample has no sound"))
-    blocks = [block.mean(axis=1) for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=2)][
-        : LONGEST_SECONDS // 10
-    ]
+    blocks = [
+        block.mean(axis=1)
+        for block in media.read_audio(path, hz=ANALYSIS_HZ, channels=2, tolerant=True)
+    ][: LONGEST_SECONDS // 10]
     sound = np.concatenate([np.zeros(0, dtype=np.float32), *blocks])
     encoder = pyannote_pipeline.import_encoder()
     vector: VoiceVector | None = (

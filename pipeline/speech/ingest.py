@@ -205,7 +205,7 @@ def _decode(path: Path, to: Path, *, channels: int) -> _LevelMeter:
     with soundfile.SoundFile(
         to, "w", samplerate=MASTER_HZ, channels=channels, subtype="PCM_24", format="FLAC"
     ) as file:
-        for block in ffmpeg.read_audio(path, hz=MASTER_HZ, channels=channels):
+        for block in ffmpeg.read_audio(path, hz=MASTER_HZ, channels=channels, tolerant=True):
             if not np.isfinite(block).all():
                 raise recording_checks.refuse(
                     path, "the sound contains values that are not numbers (NaN or infinity)"
