@@ -10,8 +10,9 @@ FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
 NUMERIC := $(BIN)/python -m pytest -m numeric
+FFMPEG ?= /usr/bin/ffmpeg
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-ffmpeg test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ demo: $(READY) ## render examples/lighthouse from script to delivered episode
 
 test: $(READY) ## the default test suite
 	@$(BIN)/python -m pytest
+
+test-ffmpeg: $(READY) ## deliveries and checks with another ffmpeg: make test-ffmpeg FFMPEG=/usr/bin/ffmpeg
+	@CALLSHEET_FFMPEG=$(FFMPEG) $(BIN)/python -m pytest tests/pipeline/deliver tests/pipeline/assemble tests/pipeline/checks
 
 # torch, oneDNN and OpenBLAS (numpy, scipy) each read a variable of their own.
 test-processors: $(READY) ## tests whose numbers depend on the instruction set, as on older processors too

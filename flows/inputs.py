@@ -24,7 +24,6 @@ from pipeline.colour import look_reference
 from pipeline.colour.look_reference import ReferenceStill
 from pipeline.corpus import emotion_sample
 from pipeline.deliver import signing_key
-from pipeline.deliver.profiles import PROFILES, UNCOMMON
 from pipeline.script import cast, consent, emotion_synonyms, file_paths, script
 from pipeline.script import production as productions
 from pipeline.script.settings import FILE, SHOT_REFERENCE
@@ -124,7 +123,7 @@ def read_inputs(project: Project) -> Inputs:
     problems += _unusable_listening(project)
     problems += _unusable_looks(project, actors or [])
     problems += _no_mattes(project)
-    problems += _no_encoders(project)
+    problems += _unusable_ffmpeg(project)
     collect_problems(problems, lambda: signing_key.check_key(signing_key.find_key_folder()))
     if problems:
         raise InputError(problems)
@@ -189,23 +188,22 @@ def _no_mattes(project: Project) -> list[Problem]:
     return [Problem(file=FILE, column="delivery.profiles", message=message, expected=expected)]
 
 
-def _no_encoders(project: Project) -> list[Problem]:
-    """Report profiles that this machine's ffmpeg cannot encode.
+def _unusable_ffmpeg(project: Project) -> list[Problem]:
+    """Report what an ffmpeg that the user named cannot do of what the production needs."""
+    if not ffmpeg_binary.is_named():
+        return []
+    from pipeline.ffmpeg_trial import BASICS, try_ffmpeg
 
-    Only profiles that need an encoder which some ffmpeg builds lack are looked up.
-    """
-    wanted = [PROFILES[name] for name in project.production.delivery.profiles if name in UNCOMMON]
-    needed = {encoder: profile.name for profile in wanted for encoder in profile.encoders}
-    lacking = ffmpeg_binary.missing_encoders(list(needed))
-    message = "this machine's ffmpeg cannot make {}: it has no encoder {}"
+    needed = {BASICS, *project.production.delivery.profiles}
     return [
         Problem(
-            file=FILE,
-            column="delivery.profiles",
-            message=message.format(needed[encoder], encoder),
-            expected="another profile, or the packaged ffmpeg (without CALLSHEET_FFMPEG)",
+            file=f"${ffmpeg_binary.NAME}",
+            message=f"this ffmpeg cannot make {name}: {problem}",
+            expected="another ffmpeg; or unset it, and the packaged one runs",
+            got=ffmpeg_binary.ffmpeg_path(),
         )
-        for encoder in lacking
+        for name, problem in try_ffmpeg().items()
+        if name in needed
     ]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,27 +96,19 @@ def measure_memory_gib(root: Path = Path("/")) -> float | None:
 
 
 def _check_ffmpeg() -> Finding:
-    from pipeline.ffmpeg_binary import (
-        NEEDED_ENCODERS,
-        NEEDED_FILTERS,
-        ffmpeg_path,
-        missing_features,
-    )
+    from pipeline.ffmpeg_binary import ffmpeg_path
+    from pipeline.ffmpeg_trial import try_ffmpeg
 
     advice = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
     try:
-        path = ffmpeg_path()
+        path, problems = ffmpeg_path(), try_ffmpeg()
     except InputError as error:
-        return report_failure(
-            "ffmpeg", error.problems[0].message, f"give {error.problems[0].expected}"
-        )
-    if shutil.which(path) is None:
-        return report_failure("ffmpeg", f"{path} cannot be run", advice)
-    missing = missing_features(path)
-    if missing:
-        return report_failure("ffmpeg", f"{path} lacks {', '.join(missing)}", advice)
-    needed = f"has all {len(NEEDED_FILTERS)} filters and {len(NEEDED_ENCODERS)} encoders needed"
-    return report_ok("ffmpeg", f"{_read_ffmpeg_version(path)} at {path}; {needed}")
+        problem = error.problems[0]
+        return report_failure("ffmpeg", f"{problem.file}: {problem.message}", advice)
+    if problems:
+        found = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        return report_failure("ffmpeg", f"{path} fails at {found}", advice)
+    return report_ok("ffmpeg", f"{_read_ffmpeg_version(path)} at {path}; makes every kind of file")
 
 
 def _read_ffmpeg_version(path: str) -> str:

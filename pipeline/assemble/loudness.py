@@ -73,7 +73,7 @@ def measure_loudness(path: Path, *, gain_db: float = 0.0) -> MeasuredLoudness:
 
     They are measured as if the file were `gain_db` louder. Raises ToolError.
     """
-    filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=quiet"
+    filters = f"volume={gain_db:.4f}dB:precision=double,ebur128=peak=true:framelog=verbose"
     arguments = ["-i", f"file:{path.resolve()}", "-map", "0:a:0", "-af", filters, "-f", "null", "-"]
     return parse_loudness(media.run(arguments))
 

@@ -26,7 +26,7 @@ FILTERS_PICTURE = (
 )
 FILTERS_SOUND = (
     f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,"
-    "ebur128=peak=true:framelog=quiet"
+    "ebur128=peak=true:framelog=verbose"
 )
 Interval = tuple[float, float]
 

@@ -153,7 +153,6 @@ PROFILES = {
     profile.name: profile for profile in (WEB, MASTER, HEVC, AV1, VERTICAL, ALPHA, ALPHA_WEB)
 }
 UNSIGNABLE = frozenset(profile.name for profile in PROFILES.values() if not profile.signable)
-UNCOMMON = (HEVC.name, AV1.name)  # not every ffmpeg has encoders for these
 HLS = "hls"  # several files of one picture: `ladder`, and the playlists of `pipeline.deliver.hls`
 STEMS = "stems"  # a profile without a picture: `pipeline.assemble.stems`
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packaged ffmpeg comes first; another serves only by name or where none is packaged."""
+"""The packaged ffmpeg comes first; another one serves only by name."""
 
 from __future__ import annotations
 
@@ -11,21 +11,13 @@ import pytest
 from manifests.errors import InputError
 from pipeline import ffmpeg_binary
 
-PACKAGED = Path(
-    ffmpeg_binary.choose_ffmpeg(named="", packaged=ffmpeg_binary.find_packaged(), system=None)
-)
-
-
-def test_encoders_that_this_ffmpeg_lacks_are_named() -> None:
-    assert ffmpeg_binary.missing_encoders([]) == []
-    assert ffmpeg_binary.missing_encoders(["libx265", "libx266plus", "libsvtav1"]) == [
-        "libx266plus"
-    ]
+PACKAGED = ffmpeg_binary.find_packaged()
 
 
 def test_an_ffmpeg_in_path_is_not_used_even_if_it_has_all_features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert PACKAGED is not None
     (tmp_path / "ffmpeg").symlink_to(PACKAGED)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "ffmpeg"))
@@ -35,20 +27,20 @@ def test_an_ffmpeg_in_path_is_not_used_even_if_it_has_all_features(
 
 
 def test_an_ffmpeg_that_is_named_comes_before_the_packaged_one(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CALLSHEET_FFMPEG", "/opt/ffmpeg")
-    assert ffmpeg_binary.ffmpeg_path.__wrapped__() == "/opt/ffmpeg"
+    assert PACKAGED is not None
+    (tmp_path / "mine").symlink_to(PACKAGED)
+    monkeypatch.setenv("CALLSHEET_FFMPEG", str(tmp_path / "mine"))
+    assert ffmpeg_binary.ffmpeg_path.__wrapped__() == str(tmp_path / "mine")
 
 
-def test_without_a_packaged_ffmpeg_a_complete_one_in_path_serves(tmp_path: Path) -> None:
-    old = tmp_path / "ffmpeg"
-    old.write_text("#!/bin/sh\necho ' TS loudnorm A->A'\n")
-    old.chmod(0o755)
-    assert ffmpeg_binary.choose_ffmpeg(named="", packaged=None, system=str(PACKAGED)) == str(
-        PACKAGED
-    )
-    with pytest.raises(InputError, match=r"CALLSHEET_FFMPEG.*which lacks alphamerge"):
-        ffmpeg_binary.choose_ffmpeg(named="", packaged=None, system=str(old))
-    with pytest.raises(InputError, match="none in PATH"):
-        ffmpeg_binary.choose_ffmpeg(named="", packaged=None, system=None)
+@pytest.mark.parametrize("name", ["/nowhere/ffmpeg", "no-such-program", "."])
+def test_a_named_program_that_does_not_exist_is_an_error(name: str) -> None:
+    with pytest.raises(InputError, match="CALLSHEET_FFMPEG names no program"):
+        ffmpeg_binary.choose_ffmpeg(named=name, packaged=PACKAGED)
+
+
+def test_without_a_packaged_program_one_has_to_be_named() -> None:
+    with pytest.raises(InputError, match=r"named by \$CALLSHEET_FFMPEG"):
+        ffmpeg_binary.choose_ffmpeg(named="", packaged=None)

