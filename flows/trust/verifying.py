@@ -186,7 +186,7 @@ def _measure_film(file: Path) -> tuple[MediaReport | None, list[str]]:
         return None, []
     try:
         return media_report.measure_file(file), []
-    except (ToolError, InputError) as error:
+    except InputError as error:
         return None, [f"cannot be decoded: {str(error).splitlines()[-1]}"]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.errors import ToolError
+from manifests.errors import InputError, Problem, ToolError
 from pipeline import media
 from pipeline.assemble import loudness
 from pipeline.assemble.loudness import MeasuredLoudness
@@ -28,6 +28,8 @@ FILTERS_SOUND = (
     f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,"
     "ebur128=peak=true:framelog=verbose"
 )
+MEASURE = ("-fps_mode", "passthrough", "-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND)
+MEASURE += ("-f", "null", "-")
 Interval = tuple[float, float]
 
 
@@ -56,7 +58,8 @@ class MediaReport:
 def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -> MediaReport:
     """Decode all of a file once and read ffmpeg's report.
 
-    Raises ToolError when it cannot be decoded at all.
+    Raises InputError when it cannot be decoded at all, and ToolError when ffmpeg itself cannot
+    measure: that says nothing of the file.
     """
     frames = 0
 
@@ -68,11 +71,22 @@ def measure_file(path: Path, *, progress: Callable[[int], None] | None = None) -
 
     info = media.probe(path)
     if info.video is None or info.audio is None:
-        raise ToolError(f"{path.name} has no {'picture' if info.video is None else 'sound'}")
+        lacks = "picture" if info.video is None else "sound"
+        raise InputError(Problem(file=path.name, message=f"it has no {lacks}"))
     source = ["-i", f"file:{path.resolve()}", "-map", "0:v:0", "-map", "0:a:0"]
-    filters = ["-fps_mode", "passthrough", "-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND]
-    text = media.run([*source, *filters, "-f", "null", "-"], progress=count)
+    try:
+        text = media.run([*source, *MEASURE], progress=count)
+    except ToolError as error:
+        _require_working_filters()
+        last = str(error).splitlines()[-1]
+        raise InputError(Problem(file=path.name, message=f"it does not decode: {last}")) from error
     return _parse_report(text, video=info.video, hz=info.audio.hz, frames=frames)
+
+
+def _require_working_filters() -> None:
+    """Measure a picture and a sound that ffmpeg makes itself. Raises ToolError if that fails."""
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=0.2")
+    media.run([*picture, "-f", "lavfi", "-i", "sine=duration=0.2", *MEASURE])
 
 
 def _parse_report(text: str, *, video: media.VideoInfo, hz: int, frames: int) -> MediaReport:

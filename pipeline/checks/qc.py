@@ -17,7 +17,7 @@ from pathlib import Path
 from manifests import layout
 from manifests.atomic_write import atomic_write
 from manifests.delivery_rows import Check
-from manifests.errors import InputError, ToolError
+from manifests.errors import InputError
 from pipeline.assemble.loudness import LoudnessSettings, MeasuredLoudness
 from pipeline.checks.check_verdict import CheckVerdict, build_check
 from pipeline.checks.media_report import Interval, MediaReport, measure_file
@@ -60,7 +60,7 @@ def check_file(
     """
     try:
         report = measure_file(path, progress=progress)
-    except (ToolError, InputError) as error:
+    except InputError as error:
         reason = str(error).splitlines()[-1]
         verdict = CheckVerdict("decodes", reason, "whole file", "fail", advice="render again")
         return [build_check(verdict, version, profile, expected.rate)]

@@ -10,9 +10,21 @@ from pathlib import Path
 
 from pipeline import ffmpeg_binary
 from pipeline.ffmpeg_trial import BASICS, try_ffmpeg
-from tests.conftest import absent
+from tests.conftest import Rendered, absent
 
 DEBIAN = Path("/usr/bin/ffmpeg")
+REFUSAL = "Error setting option framelog to value verbose."
+
+
+def write_old_ffmpeg(folder: Path) -> Path:
+    """Write the packaged program behind a script that refuses one option, as older versions do."""
+    old = folder / "ffmpeg"
+    old.write_text(
+        f'#!/bin/sh\ncase "$*" in *framelog=*) echo "{REFUSAL}" >&2; exit 1;; esac\n'
+        f'exec "{ffmpeg_binary.find_packaged()}" "$@"\n'
+    )
+    old.chmod(0o755)
+    return old
 
 
 def try_in_a_process(program: str, cache: Path) -> str:
@@ -42,16 +54,8 @@ def test_the_result_is_kept_under_the_digest_of_the_program(tmp_path: Path) -> N
 
 
 def test_an_option_that_a_named_ffmpeg_lacks_is_named(tmp_path: Path) -> None:
-    """The packaged program behind a script that refuses one option, as older versions do."""
-    packaged = ffmpeg_binary.find_packaged()
-    old = tmp_path / "ffmpeg"
-    refusal = "Error setting option framelog to value verbose."
-    old.write_text(
-        f'#!/bin/sh\ncase "$*" in *framelog=*) echo "{refusal}" >&2; exit 1;; esac\n'
-        f'exec "{packaged}" "$@"\n'
-    )
-    old.chmod(0o755)
-    assert refusal in try_in_a_process(str(old), tmp_path / "cache")
+    old = write_old_ffmpeg(tmp_path)
+    assert REFUSAL in try_in_a_process(str(old), tmp_path / "cache")
 
 
 def test_debians_ffmpeg_is_refused_only_for_what_it_cannot_make(
@@ -78,3 +82,15 @@ def test_debians_ffmpeg_is_refused_only_for_what_it_cannot_make(
     assert result.returncode == 2
     assert "this ffmpeg cannot make alpha: " in result.stderr
     assert "option format" in result.stderr
+
+
+def test_a_tool_that_cannot_measure_is_not_taken_for_a_bad_file(
+    film: Rendered, tmp_path: Path
+) -> None:
+    web = film.folder / "build/deliverables/v001/web.mp4"
+    environment = os.environ | {"CALLSHEET_FFMPEG": str(write_old_ffmpeg(tmp_path))}
+    command = [sys.executable, "-m", "flows", "verify", str(web)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 3
+    assert REFUSAL in result.stderr
+    assert "decode" not in result.stdout

@@ -229,9 +229,7 @@ def test_an_encoder_that_dies_says_why_itself(tmp_path: Path) -> None:
     for _ in range(3):
         film.add([eight_bit(portrait("mara", 512))] * 25)
     job = dataclasses.replace(job_for(film, tone(film.samples)), sound_path=tmp_path / "gone.flac")
-    with pytest.raises(
-        ToolError, match=r"gone\.flac"
-    ):
+    with pytest.raises(ToolError, match=r"gone\.flac"):
         render(film, job, tmp_path / "out")
 
 
