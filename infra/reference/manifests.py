@@ -37,6 +37,7 @@ THEMES: dict[str, tuple[str, tuple[type[Row], ...]]] = {
             run_rows.Event,
             run_rows.Reject,
             run_rows.ModelFile,
+            run_rows.MediaFile,
             corpus_rows.CorpusClip,
             corpus_rows.Judgement,
             corpus_rows.Score,

@@ -28,8 +28,10 @@ FILTERS_SOUND = (
     f"silencedetect=n=-60dB:d={SILENCE_SECONDS},astats=measure_perchannel=none,"
     "ebur128=peak=true:framelog=verbose"
 )
-MEASURE = ("-fps_mode", "passthrough", "-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND)
-MEASURE += ("-f", "null", "-")
+MEASURE = (
+    *("-fps_mode", "passthrough", "-vf", FILTERS_PICTURE, "-af", FILTERS_SOUND),
+    *("-f", "null", "-"),
+)
 Interval = tuple[float, float]
 
 

@@ -48,11 +48,6 @@ class Profile:
         """What the picture shows; profiles of one kind share one decode."""
         return self.tall, self.transparent
 
-    @property
-    def encoders(self) -> tuple[str, str]:
-        """The encoders of ffmpeg that it needs, for picture and sound."""
-        return str(self.picture["c:v"]), str(self.sound["c:a"])
-
     def plain(self) -> list[object]:
         """List the settings that the file's identity depends on."""
         return [
