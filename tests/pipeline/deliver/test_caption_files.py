@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Captions as SRT and WebVTT."""
+"""Test captions as SRT and WebVTT; pysubs2 and ttconv both read them."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import pysubs2
 import pytest
+import ttconv.srt.reader
+import ttconv.vtt.reader
+from ttconv import model
 
 from pipeline.deliver import caption_files, captions
 from tests.pipeline.deliver.test_captions import compose, cue
@@ -44,6 +48,29 @@ def test_srt_and_vtt_hold_the_same_times(tmp_path: Path) -> None:
     times = [[(e.start, e.end) for e in pysubs2.load(str(path))] for path in (srt, vtt)]
     assert times[0] == times[1] == [(c.start * 40, c.end * 40) for c in composed]
     assert vtt.read_text(encoding="utf-8").startswith("WEBVTT")
+
+
+@pytest.mark.parametrize(
+    ("form", "reader"), [("srt", ttconv.srt.reader), ("vtt", ttconv.vtt.reader)]
+)
+def test_another_reader_finds_the_same_words_and_times(
+    tmp_path: Path, form: str, reader: ModuleType
+) -> None:
+    rate = Fraction(30000, 1001)
+    spans = {(1, 31): ("Light it & go.",), (1800, 1850): ("- No.", "- نمی\u200cدانم")}
+    composed = [
+        captions.Caption(start=start, end=end, spoken_end=end, lines=lines)
+        for (start, end), lines in spans.items()
+    ]
+    caption_files.write_captions(composed, tmp_path, rate=rate)
+    with (tmp_path / f"captions.{form}").open(encoding="utf-8") as file:
+        body = reader.to_model(file).get_body()
+    paragraphs = [part for part in body.dfs_iterator() if isinstance(part, model.P)]
+    for caption, shown in zip(composed, paragraphs, strict=True):
+        words = [part for part in shown.dfs_iterator() if isinstance(part, model.Text)]
+        assert tuple(part.get_text() for part in words) == caption.lines
+        for frame, seconds in ((caption.start, shown.get_begin()), (caption.end, shown.get_end())):
+            assert abs(frame / rate - seconds) <= Fraction(1, 2000)
 
 
 def test_an_episode_without_speech_has_empty_but_valid_captions(tmp_path: Path) -> None:
