@@ -12,6 +12,7 @@ from infra.reference.commands import describe_commands
 from infra.reference.manifests import describe_tables
 from infra.reference.pages import NOTE
 from infra.reference.production_toml import describe_production_keys, describe_talker_settings
+from infra.reference.review_keys import describe_review_keys
 from infra.reference.sheets import describe_sheets
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -25,6 +26,7 @@ def generate_pages() -> dict[str, str]:
         "reference/production-toml.md": describe_production_keys(),
         "reference/talker-settings.md": describe_talker_settings(),
         "reference/sheets.md": describe_sheets(),
+        "reference/review-keys.md": describe_review_keys(),
     }
 
 

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from flows.review import pack
+from infra.reference.review_keys import describe_review_keys
 
 
 def sources() -> dict[str, str]:
@@ -76,17 +77,9 @@ def test_names_inside_and_outside_a_module_may_differ() -> None:
     assert "return { f: f, g: f };" in joined
 
 
-def test_the_manual_names_every_key_of_the_page() -> None:
-    manual = (pack.PAGE.parents[2] / "docs" / "review.md").read_text()
-    table = (
-        (pack.PAGE / "keys.js")
-        .read_text()
-        .partition("export const GROUPS")[2]
-        .partition("];\n\n")[0]
-    )
-    rows = re.findall(r'^    \["(.+?)", "(.+?)", ', table, re.MULTILINE)
-    names = {" ": "Space", "ArrowUp": "↑", "ArrowDown": "↓", "A": "Shift A"}
-    assert len(rows) > 25
-    for key, does in rows:
-        shown = names.get(key, key.upper())
-        assert f"| {shown} | {does.removesuffix(' (Shift)')} |" in manual, (key, does)
+def test_the_reference_names_every_key_of_the_page() -> None:
+    page = describe_review_keys()
+    handlers = re.findall(r'^    \["(.+?)", "', (pack.PAGE / "keys.js").read_text(), re.MULTILINE)
+    assert len(handlers) > 25
+    assert page.count("\n|") == len(handlers) + 2
+    assert "|Shift A|approve, next undecided|decide|" in page
