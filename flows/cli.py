@@ -144,9 +144,10 @@ def _leave_at_once(code: int) -> NoReturn:
     A normal exit could abort: native threads of engines may still run while the interpreter shuts
     down, after the work is done and reported.
     """
-    with contextlib.suppress(BrokenPipeError):  # nobody reads our output any more
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # the shell may have closed it
+            with contextlib.suppress(BrokenPipeError):  # nobody reads our output any more
+                stream.flush()
     atexit._run_exitfuncs()
     os._exit(code)
 

@@ -209,7 +209,6 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
         "flows/render.py",
         "flows/verbs/production.py",
         "flows/view/plan.py",
-        "flows/view/screen.py",
         "flows/view/status.py",
     ),
     "tested through tests/flows/test_lease.py": (

@@ -18,6 +18,7 @@ from flows.ledger.direction import apply_direction
 from flows.ledger.shot_diff import describe_reviewed_take
 from flows.ledger.shot_state import ShotState
 from manifests.errors import InputError, Problem
+from manifests.plain_text import require_fit
 from manifests.rows import Shot
 from manifests.run_rows import Event
 from pipeline.render.slate import SLATE
@@ -135,6 +136,7 @@ def add_note(states: Sequence[ShotState], text: str, *, by: str) -> DecisionDraf
     """Add a note to shots. Raises InputError when it is empty."""
     if not text.strip():
         raise InputError(Problem(file="--text", message="the note is empty"))
+    require_fit(text, file="--text")
     return _draft("note", states, by=by, words=f"noted: {text.strip()}", text=text.strip())
 
 

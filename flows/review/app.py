@@ -7,7 +7,6 @@ Everything that is sent is looked up by id through the record, never by a path f
 from __future__ import annotations
 
 import asyncio
-import json
 import mimetypes
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +27,7 @@ from flows.review.review_session import ReviewSession
 from flows.review.snapshot import Snapshot, read_log
 from manifests.errors import InputError, Problem, ToolError
 from manifests.identity import digest
+from manifests.plain_text import parse_json
 from pipeline.deliver import dailies
 
 PAGE = Path(str(resources.files("flows.review") / "page"))
@@ -123,7 +123,7 @@ async def _read_json(request: Request) -> object:
     try:
         if kind != "application/json":
             raise ValueError(f"content-type {kind or 'missing'}")
-        return json.loads(data)
+        return parse_json(data)
     except (ValueError, RecursionError) as error:
         message, got = "the decision is not JSON", str(error)[:100]
         raise _refuse(message, expected="application/json", got=got) from error

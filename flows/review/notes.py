@@ -7,7 +7,6 @@ Every problem is reported before anything is written.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from flows.review.snapshot import Snapshot, read_snapshot
 from flows.who import LONGEST_NAME
 from manifests.errors import InputError, Problem
 from manifests.identity import digest_file
+from manifests.plain_text import parse_json
 from manifests.run_rows import Event, new_event
 
 IMPORTED = "imported"
@@ -98,7 +98,7 @@ def _read_notes(path: Path) -> Mapping[str, Any]:
     if path.stat().st_size > LARGEST_BYTES:
         raise refuse("the file is too large", expected=f"at most {LARGEST_BYTES >> 20} MB")
     try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
+        notes = parse_json(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise refuse("not a JSON file", got=str(error)[:200]) from error
     if not isinstance(notes, dict):

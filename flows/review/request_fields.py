@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manifests.errors import Problem, find_nearest
+from manifests.errors import InputError, Problem, find_nearest
+from manifests.plain_text import require_fit
 
 LONGEST_VALUE = 40  # characters of a wrong value that are shown
 
@@ -51,7 +52,11 @@ class FieldChecker:
                 expected=f"{int(needed)} to {longest} characters",
             )
             return ""
-        return value.strip()
+        try:
+            return require_fit(value.strip(), file="decision", column=key)
+        except InputError as error:
+            self.problems += error.problems
+            return ""
 
     def read_integer(
         self, fields: Mapping[str, Any], key: str, least: int, most: int, *, or_else: str = ""

@@ -15,6 +15,7 @@ from flows.trust import consents
 from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError, Problem, find_nearest
+from manifests.plain_text import require_fit
 from manifests.run_rows import Event, new_event
 from manifests.store import Store
 from pipeline.checks import qc
@@ -74,6 +75,7 @@ def waive_check(
             )
         )
     chosen = _select_checks(rows, check, version)
+    require_fit(reason, file="--reason")
     if not reason.strip() or len(reason) > LONGEST_REASON:
         expected = f"1 to {LONGEST_REASON} characters"
         raise InputError(

@@ -9,24 +9,41 @@ from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from manifests.plain_text import escape_unfit
 
 DONE, SOME_FAILED, BAD_INPUT, TOOL_FAILED, STOPPED = 0, 1, 2, 3, 130  # exit codes
 
 
 def say(text: str) -> None:
     """Print a line of a result on stdout."""
-    sys.stdout.write(text + "\n")
+    _write(sys.stdout, text)
 
 
 def complain(text: str) -> None:
     """Print a line that is not a result on stderr."""
-    sys.stderr.write(text + "\n")
+    _write(sys.stderr, text)
 
 
 def say_json(value: object) -> None:
-    """Print a result for programs, as JSON."""
-    say(json.dumps(value, indent=1, default=_make_plain, ensure_ascii=False))
+    """Print a result for programs, as JSON; numbers that JSON does not know become null."""
+    text = json.dumps(value, default=_make_plain)
+    known = json.loads(text, parse_constant=lambda _: None)
+    say(json.dumps(known, indent=1, ensure_ascii=not _speaks_unicode(sys.stdout)))
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write a line that no terminal obeys; nothing when the shell closed the stream."""
+    if stream is None:
+        return
+    line = escape_unfit(text) + "\n"
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _speaks_unicode(stream: TextIO | None) -> bool:
+    return stream is not None and (stream.encoding or "").lower().startswith("utf")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -34,6 +34,9 @@ def parse_toml(text: str) -> dict[str, Any]:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(_describe_syntax_error(str(error), text)) from error
+    except ValueError as error:  # a number of thousands of digits
+        message, expected = "holds a number that is too long", "numbers of ordinary size"
+        raise InputError(Problem(file=FILE, message=message, expected=expected)) from error
     except RecursionError as error:
         expected = "tables of plain values"
         raise InputError(

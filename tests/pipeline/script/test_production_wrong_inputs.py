@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from manifests.errors import InputError, Problem
-from pipeline.script import cast, consent, emotion_synonyms, production, script
+from pipeline.script import cast, consent, emotion_synonyms, production, script, settings_problems
 from tests.data import bad_inputs
 
 TODAY = date(2026, 11, 22)
@@ -93,3 +93,8 @@ def test_mistakes_in_all_files_are_told_at_once(copy: Path) -> None:
 def test_one_mistake_makes_one_problem_in_its_own_file(copy: Path) -> None:
     bad_inputs.change("cast.csv", "portraits/mara.png", "portraits/marra.png")(copy)
     assert len(problems_of(copy)) == 1
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(InputError, match="a number that is too long"):
+        settings_problems.parse_toml(f"title = {'9' * 5000}")
