@@ -29,7 +29,7 @@ def require_fit(text: str, *, file: str, column: str | None = None) -> str:
     )
 
 
-def parse_json(data: str | bytes) -> Any:
+def parse_json(data: str | bytes | bytearray) -> Any:
     """Parse JSON from outside. Raises ValueError also for halves of surrogate pairs in its texts.
 
     No file, answer or log could hold them afterwards.
