@@ -23,7 +23,35 @@ from model.previs.landmarks import Face, Landmarker
 from model.previs.rig import HEAD
 
 INNER_BROWS, OUTER_BROWS = (107, 336, 55, 285), (70, 300, 63, 293)
-MOST_LOST = 0.2  # share of frames without a face that can be bridged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmTuning:
+    """Numbers of a filmed performance.
+
+    Sizes of units are what `expression` moves at weight 1, in IOD; the rest is by eye.
+    """
+
+    most_lost: float = 0.2  # share of frames without a face that can be bridged
+    least_confidence: float = 0.5  # of a face that is followed; below it the face is found anew
+    smooth_frames: float = 0.8
+    inner_brow: float = 0.125  # AU1
+    inner_with_outer: float = 0.4  # AU1 that a raised outer brow explains
+    outer_brow: float = 0.11  # AU2
+    brow_down: float = 0.082  # AU4
+    brows_together: float = 0.21  # AU4
+    corner_up: float = 0.115  # AU12
+    corner_down: float = 0.10  # AU15
+    wider: float = 0.24  # AU20
+    smiling: float = -0.02  # IOD; corners above this are a smile, not a stretch
+    strongest: float = 1.8  # weight of any unit
+    # right and down in IOD, roll, yaw and pitch in radians
+    head_limits: tuple[float, ...] = (0.05, 0.05, 0.12, 0.20, 0.15)
+    open_percentile: float = 70  # of the film's openings: an open eye
+    closing: tuple[float, float] = (0.12, 0.5)  # share less open: where closing begins, and range
+
+
+TUNING = FilmTuning()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +109,7 @@ def measure_film(
 def _check_rows(rows: np.ndarray, name: str) -> None:
     """Refuse a film in which the face is lost for too long."""
     lost = np.isnan(rows).any(axis=-1).sum() / max(len(rows), 1)
-    if len(rows) and lost <= MOST_LOST:
+    if len(rows) and lost <= TUNING.most_lost:
         return
     message = "no face can be followed in this film" if len(rows) else "the film has no frames"
     expected, got = "one face in every frame", f"{100 * lost:.0f} % lost"
@@ -93,7 +121,7 @@ def _follow_face(frames: Iterable[np.ndarray], landmarker: Landmarker) -> Iterat
     rest: Face | None = None
     for frame in frames:
         face = landmarker.follow(frame, face, rest) if face is not None else None
-        if face is None or face.confidence < 0.5:
+        if face is None or face.confidence < TUNING.least_confidence:
             detections = landmarker.detect(frame)
             rest = face = (
                 landmarker.fit_mesh(frame, max(detections, key=lambda detection: detection.size))
@@ -129,36 +157,37 @@ def _measure_face(face: Face) -> np.ndarray:
 
 def _bridge_gaps(column: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(~np.isnan(column))
-    return np.asarray(
-        gaussian_filter1d(np.interp(np.arange(len(column)), known, column[known]), 0.8)
-    )
+    bridged = np.interp(np.arange(len(column)), known, column[known])
+    return np.asarray(gaussian_filter1d(bridged, TUNING.smooth_frames))
 
 
 def _estimate_units(change: np.ndarray) -> np.ndarray:
     """Estimate how much of each unit gives the measured change: the inverse of its size."""
     units = np.zeros((len(change), len(expression.UNITS)))
     inner, outer, together, corner, width = change[:, :5].T
+    raised, t = np.maximum(-outer, 0), TUNING
     taken = {
-        "AU1": np.maximum(-inner, 0) / 0.125 - np.maximum(-outer, 0) / 0.4,
-        "AU2": np.maximum(-outer, 0) / 0.11,
-        "AU4": np.maximum(inner, 0) / 0.082 + np.maximum(together, 0) / 0.21,
-        "AU12": np.maximum(-corner, 0) / 0.115,
-        "AU15": np.maximum(corner, 0) / 0.10,
-        "AU20": np.where(corner > -0.02, np.maximum(width, 0) / 0.24, 0),
+        "AU1": np.maximum(-inner, 0) / t.inner_brow - raised / t.inner_with_outer,
+        "AU2": raised / t.outer_brow,
+        "AU4": np.maximum(inner, 0) / t.brow_down + np.maximum(together, 0) / t.brows_together,
+        "AU12": np.maximum(-corner, 0) / t.corner_up,
+        "AU15": np.maximum(corner, 0) / t.corner_down,
+        "AU20": np.where(corner > t.smiling, np.maximum(width, 0) / t.wider, 0),
     }
     for name, weight in taken.items():
-        units[:, INDEX[name]] = np.clip(weight, 0, 1.8)
+        units[:, INDEX[name]] = np.clip(weight, 0, t.strongest)
     return units
 
 
 def _limit_head(change: np.ndarray) -> np.ndarray:
     head = np.zeros((len(change), len(HEAD)))
-    limits = np.array([0.05, 0.05, 0.12, 0.20, 0.15])
+    limits = np.array(TUNING.head_limits)
     head[:, :5] = np.clip(change[:, 7:12], -limits, limits)
     return head
 
 
 def _estimate_closure(rows: np.ndarray) -> np.ndarray:
     opening = rows[:, 5:7]
-    wide = np.percentile(opening, 70, axis=0)
-    return np.asarray(np.clip((1 - opening / np.maximum(wide, 1e-3) - 0.12) / 0.5, 0, 1))
+    wide = np.percentile(opening, TUNING.open_percentile, axis=0)
+    begins, reach = TUNING.closing
+    return np.asarray(np.clip((1 - opening / np.maximum(wide, 1e-3) - begins) / reach, 0, 1))
