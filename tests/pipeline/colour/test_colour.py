@@ -63,6 +63,12 @@ def test_lab_and_srgb_come_back(rgb: np.ndarray) -> None:
     assert np.allclose(colour.linear_to_srgb(colour.srgb_to_linear(rgb)), rgb, atol=1e-6)
 
 
+def test_srgb_is_decoded_on_both_sides_of_the_edge_of_the_standard() -> None:
+    edge = np.array([0.04045, np.nextafter(0.04045, 1)])
+    expected = [0.04045 / 12.92, ((0.04045 + 0.055) / 1.055) ** 2.4]
+    assert np.abs(colour.srgb_to_linear(edge) - expected).max() < 1e-12
+
+
 def test_white_is_exactly_neutral() -> None:
     assert np.allclose(colour.rgb_to_lab(np.ones(3)), [100, 0, 0], atol=1e-9)
 
