@@ -18,6 +18,7 @@ from flows.doctor.finding import Finding, report_failure, report_ok, report_warn
 from flows.inputs import list_weights_used, read_inputs
 from flows.project import Project, open_project
 from manifests.errors import InputError, ToolError
+from manifests.plurals import count_nouns
 from model import weights
 
 LEAST_FREE_GIB = 5
@@ -191,10 +192,11 @@ def _check_inputs(project: Project) -> Finding:
         count = len(error.problems)
         advice = "run `callsheet plan --inputs` to see all of them"
         return report_failure(
-            "inputs", f"{_count(count, 'problem')}; the first: {error.problems[0]}", advice
+            "inputs", f"{count_nouns(count, 'problem')}; the first: {error.problems[0]}", advice
         )
     return report_ok(
-        "inputs", f"{_count(len(inputs.lines), 'line')}, {_count(len(inputs.actors), 'actor')}"
+        "inputs",
+        f"{count_nouns(len(inputs.lines), 'line')}, {count_nouns(len(inputs.actors), 'actor')}",
     )
 
 
@@ -220,8 +222,4 @@ def _check_licence_profile(project: Project) -> Finding:
         )
     kind = "commercial" if licences.commercial else "not commercial"
     rest = f"; not clear for commercial use: {', '.join(unclear)}" if unclear else ""
-    return report_ok("licence profile", f"{kind}, {_count(len(used), 'weight file')}{rest}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return report_ok("licence profile", f"{kind}, {count_nouns(len(used), 'weight file')}{rest}")

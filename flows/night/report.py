@@ -13,6 +13,7 @@ from flows.version import Version
 from manifests import layout
 from manifests.delivery_rows import Check
 from manifests.errors import InputError
+from manifests.plurals import count_nouns
 from manifests.rows import Cue, Shot, Take
 from manifests.run_rows import Reject
 
@@ -31,8 +32,7 @@ OTHER_ADVICE = "run `callsheet render` to retry it, or skip the shot"
 
 def report_refusal(known: ProductionReport, error: InputError) -> ProductionReport:
     """Report a production whose inputs cannot be used; each problem becomes advice."""
-    count = len(error.problems)
-    reason = f"{count} problem{'' if count == 1 else 's'} in its inputs"
+    reason = f"{count_nouns(len(error.problems), 'problem')} in its inputs"
     return replace(
         known, state="refused", reason=reason, advice=[str(problem) for problem in error.problems]
     )
@@ -77,9 +77,8 @@ def _report_version(
         place = version.folder.relative_to(project.folder.resolve())
         look = [f"{place}/{name}" for name in _list_previews(project, version.name)]
     report = replace(report, version=version.name, look=look)
-    count = len(version.failed)
-    if count:
-        failed = f"{count} failed check{'' if count == 1 else 's'}"
+    if version.failed:
+        failed = count_nouns(len(version.failed), "failed check")
         reason = f"{version.name} has {failed}; `latest` was not moved to it"
         advice = [_describe_check(check) for check in version.failed]
         return replace(report, state="failed", reason=reason, advice=advice)

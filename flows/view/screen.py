@@ -48,10 +48,12 @@ def _speaks_unicode(stream: TextIO | None) -> bool:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows under their column names, aligned, as plain text that pipes well."""
+    from rich.cells import cell_len, set_cell_size  # letters of some scripts are two cells wide
+
     texts = [list(columns), *([_format_cell(value) for value in row] for row in rows)]
-    widths = [max(len(row[i]) for row in texts) for i in range(len(columns))]
+    widths = [max(cell_len(row[i]) for row in texts) for i in range(len(columns))]
     for row in texts:
-        say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(map(set_cell_size, row, widths)).rstrip())
 
 
 def _format_cell(value: object) -> str:

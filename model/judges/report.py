@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manifests.corpus_rows import Judgement, Score
+from manifests.plurals import count_nouns
 from model.emotion import LABELS
 from model.judges import intervals
 from model.judges.identity import PORTRAITS
@@ -193,10 +194,10 @@ def _format_table(rows: Sequence[Score]) -> list[str]:
             references = _format_references(list(scores.values()), digits)
             lines.append(f"| {text} | {' | '.join(cells)} | {references} |")
     counts = [
-        f"{subject}: {_count(max(r.clips for r in rows if r.subject == subject), 'clip', 'clips')}"
+        f"{subject}: {count_nouns(max(r.clips for r in rows if r.subject == subject), 'clip')}"
         for subject in subjects
     ]
-    identities = _count(max(row.identities for row in rows), "identity", "identities")
+    identities = count_nouns(max(row.identities for row in rows), "identity", "identities")
     return [*lines, "", f"{', '.join(counts)}; {identities}; 95 % intervals in brackets."]
 
 
@@ -229,14 +230,10 @@ def _format_references(rows: Sequence[Score], digits: int) -> str:
 def _describe_origin(origin: JudgeOrigin) -> str:
     score = ", ".join(f"{name} {value:.3f}" for name, value in origin.scores.items())
     source = f"{origin.corpus} corpus, split {origin.split}"
-    clips = _count(origin.clips, "clip", "clips")
-    data = f"{clips} of {_count(origin.identities, 'identity', 'identities')} ({source})"
+    clips = count_nouns(origin.clips, "clip")
+    data = f"{clips} of {count_nouns(origin.identities, 'identity', 'identities')} ({source})"
     version = f"{origin.judge} {origin.version}"
     return f"{version}: {data}, seed {origin.seed}, data {origin.data[:12]}; {score}"
-
-
-def _count(number: int, singular: str, plural: str) -> str:
-    return f"{number} {singular if number == 1 else plural}"
 
 
 def _collect_values(rows: Sequence[Judgement]) -> np.ndarray:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from flows.view.screen import complain, say, say_json
+from flows.view.screen import complain, print_table, say, say_json
 
 VERSION = [sys.executable, "-m", "flows", "--version"]
 
@@ -20,6 +20,14 @@ def test_no_terminal_obeys_what_is_printed(capsys: pytest.CaptureFixture[str]) -
     printed = capsys.readouterr()
     assert printed.out == "\\u001b[31mNADIA\\ud800\n"
     assert printed.err == "\\u009b2Jgone\n"
+
+
+def test_columns_of_a_table_align_whatever_the_script_and_have_no_borders(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("who", "is", ""), [("NADIA", True, 1.5), ("田中", False, None)])
+    printed = capsys.readouterr().out
+    assert printed == "who    is\nNADIA  yes  1.500\n田中   no\n"
 
 
 def test_numbers_that_json_does_not_know_become_null(capsys: pytest.CaptureFixture[str]) -> None:
