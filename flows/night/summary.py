@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,27 +167,26 @@ def write_summary(summary: NightSummary, folder: Path) -> None:
 
 def render_page(summary: NightSummary, folder: Path) -> str:
     """Render the page; links are relative to `folder`, where it is written."""
-    title = f"Night of {summary.night}: {format_headline(summary)}"
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     order: list[State] = ["failed", "refused", "left", "busy", "done", "standing"]
-    reports = sorted(summary.reports, key=lambda report: order.index(report.state))
-    sections = [
-        _render_section(report, base=_relative_path(summary.root / report.name, folder))
-        for report in reports
-    ]
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            _render_facts(summary),
-            _render_table(reports),
-            *sections,
-            "</body></html>",
-            "",
-        ]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("summary.html").render(
+        title=f"Night of {summary.night}: {format_headline(summary)}",
+        facts=_list_facts(summary),
+        columns=COLUMNS,
+        reports=sorted(summary.reports, key=lambda report: order.index(report.state)),
+        states=STATES,
+        shown=SHOWN,
+        cells=_list_cells,
+        has_section=_has_section,
+        anchor=_make_anchor,
+        base=lambda report: _relative_path(summary.root / report.name, folder),
     )
 
 
@@ -208,7 +205,7 @@ def format_headline(summary: NightSummary) -> str:
     return ", ".join(f"{number} {word}" for number, word in parts if number)
 
 
-def _render_facts(summary: NightSummary) -> str:
+def _list_facts(summary: NightSummary) -> list[str]:
     limits = summary.limits
     facts = [
         f"Began {_format_moment(summary.began)}"
@@ -225,19 +222,12 @@ def _render_facts(summary: NightSummary) -> str:
         facts.append(f"budget {format_duration(limits.worker_seconds)}")
     if summary.message and summary.reports:
         facts.append(summary.message)
-    return f"<p>{escape('; '.join(facts))}.</p>"
+    return facts
 
 
-def _render_table(reports: Sequence[ProductionReport]) -> str:
-    if not reports:
-        return ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    rows = "".join(map(_render_row, reports))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-def _render_row(report: ProductionReport) -> str:
-    cells: tuple[object, ...] = (
+def _list_cells(report: ProductionReport) -> tuple[object, ...]:
+    """List what stands in the columns of numbers; empty rather than zero."""
+    return (
         report.version,
         report.shots or "",
         report.made or "",
@@ -246,46 +236,10 @@ def _render_row(report: ProductionReport) -> str:
         len(report.ear) or "",
         len(report.eye) or "",
     )
-    name = escape(report.title or report.name)
-    link = f'<a href="#{escape(_make_anchor(report))}">{name}</a>' if _has_section(report) else name
-    return (
-        f'<tr><th scope="row">{link}</th>'
-        f'<td><span class="{report.state}">{STATES[report.state]}</span></td>'
-        + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-        + "</tr>"
-    )
-
-
-def _render_section(report: ProductionReport, *, base: str) -> str:
-    if not _has_section(report):
-        return ""
-    lists = [("To do", report.advice), ("Check by ear", report.ear), ("Check by eye", report.eye)]
-    since = f" Work waits since {report.waiting_since}." if report.waiting_since else ""
-    links = " ".join(
-        f'<a href="{_quote_href(f"{base}/{path}")}">{escape(Path(path).name)}</a>'
-        for path in report.look
-    )
-    return "".join(
-        [
-            f'<section id="{escape(_make_anchor(report))}">',
-            f"<h2>{escape(report.title or report.name)}</h2>",
-            f"<p><code>{escape(report.name)}</code>: ",
-            f'<span class="{report.state}">{STATES[report.state]}</span>',
-            f"{escape(': ' + report.reason) if report.reason else ''}.{escape(since)} {links}</p>",
-            *(_render_list(title, lines) for title, lines in lists if lines),
-            "</section>",
-        ]
-    )
 
 
 def _has_section(report: ProductionReport) -> bool:
     return report.state != "standing" or bool(report.ear or report.eye)
-
-
-def _render_list(title: str, lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines[:SHOWN])
-    rest = f"<li>and {len(lines) - SHOWN} more (summary.json)</li>" if len(lines) > SHOWN else ""
-    return f"<h3>{title} ({len(lines)})</h3><ul>{items}{rest}</ul>"
 
 
 def format_duration(seconds: float) -> str:
@@ -312,10 +266,6 @@ def _relative_path(place: Path, folder: Path) -> str:
     return Path(os.path.relpath(place, folder)).as_posix()
 
 
-def _quote_href(path: str) -> str:
-    return escape(urllib.parse.quote(path))
-
-
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
@@ -324,18 +274,3 @@ def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return [_map_strings(inner, change) for inner in value]
     return value
-
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:"
-_STYLE = """
-:root{color-scheme:light dark;--line:#8884;--good:#18794e;--bad:#c62a2f;--wait:#915907}
-@media (prefers-color-scheme:dark){:root{--good:#4cc38a;--bad:#ff6369;--wait:#f1a10d}}
-body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin:2rem 0 .25rem}h3{font-size:1rem;margin:.75rem 0 0}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line)}
-td{font-variant-numeric:tabular-nums}section{border-top:1px solid var(--line);margin-top:1.5rem}
-ul{margin:.25rem 0 0;padding-left:1.2rem}
-li{overflow-wrap:anywhere}.done,.standing{color:var(--good)}
-.failed,.refused{color:var(--bad);font-weight:600}.left,.busy{color:var(--wait)}
-"""
