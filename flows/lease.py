@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lease on a build folder: one run at a time on one production.
 
-The lease is filelock's `SoftFileLease`: the file `BUILD/lease/held.lock` with a heartbeat. A holder
-on this machine is gone when its process is. Any holder is gone when its heartbeat did not change
-for as long as we watched it, measured with our own clock: clocks of two machines are never
-compared. What people want to know of a holder stands beside it, in `holder.json`.
+The lease has a heartbeat and can be taken over when its holder is gone. It is a sequence of
+numbered files in `BUILD/lease`; whoever creates the next number holds it. Creating a file that must
+not exist is the one atomic step that shared file systems promise, so nothing is ever renamed away
+under a holder. A holder on this machine is gone when its process is. A holder on another machine is
+gone when its heartbeat did not change for as long as we watched it, measured with our own clock:
+clocks of two machines are never compared.
 
 The lease keeps runs from doing the same work twice. It does not guard the record, to which several
 writers may append at any time.
@@ -17,29 +19,28 @@ import json
 import logging
 import os
 import socket
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flows.leftovers import remove_leftovers
 from manifests import layout
+from manifests.atomic_write import atomic_write
 from manifests.errors import ToolError
-
-if TYPE_CHECKING:
-    from filelock import LeaseCompromise, SoftFileLease
 
 log = logging.getLogger(__name__)
 
-MARKER, NOTE = "held.lock", "holder.json"
+KEPT = 8  # earlier numbers that stay, for those who still look at an old listing of the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasePace:
-    """Timing of a lease, the same for all who ask for it.
+    """Timing of a lease.
 
     `beat_seconds`: interval of the heartbeat. `patience_seconds`: how long a holder may be silent.
     """
@@ -50,19 +51,21 @@ class LeasePace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseNote:
-    """Who holds a lease, or held it last.
+    """Content of a lease file.
 
-    `token` names the claim. `machine` and `born` (seconds since the machine booted) tell a process
-    from a later one with the same number; `since` is for people.
+    `machine` and `born` tell a process from a later one with the same number; `since` is for
+    people.
     """
 
-    token: str = ""
+    run_id: str = ""
     purpose: str = ""
     host: str = ""
     machine: str = ""
     pid: int = 0
-    born: float | None = None
+    born: str = ""
     since: str = ""
+    beat: int = 0
+    released: bool = False
 
     def __str__(self) -> str:
         """Describe the holder for people: who holds the lease, where and since when."""
@@ -70,30 +73,64 @@ class LeaseNote:
         return f"{place} (process {self.pid}, since {self.since})"
 
 
+def _ignore_holder(_holder: LeaseNote) -> None:
+    """Do nothing with the holder (wait silently)."""
+
+
 class BusyError(ToolError):
     """Another run works on this production, or took it over from this one."""
 
 
 class Lease:
-    """A lease that is held; filelock keeps its heartbeat.
+    """A lease that is held; a thread keeps its heartbeat until `release`.
 
     `waited`: another run held the lease when this one asked for it.
     """
 
-    def __init__(self, lock: SoftFileLease, note: LeaseNote, *, waited: bool) -> None:
-        """Describe what `hold_lease` acquired."""
-        self.waited = waited
-        self._token = note.token
-        self._lock = lock
+    def __init__(self, folder: Path, number: int, note: LeaseNote, *, pace: LeasePace) -> None:
+        """Start the heartbeat; `acquire_lease` creates leases."""
+        self.number = number
+        self.note = note
+        self.taken_over: LeaseNote | None = None
+        self.waited = False
+        self._path = _path(folder, number)
+        self._folder = folder
+        self._over = threading.Event()
+        self._thread = threading.Thread(
+            target=self._beat, args=(pace.beat_seconds,), name="lease", daemon=True
+        )
+        self._thread.start()
 
     @property
-    def taken_over(self) -> LeaseNote | None:
-        """Who took over because this run was silent for too long; None while nobody did.
+    def lost(self) -> bool:
+        """Whether another run took over, because this one was silent for too long.
 
         A machine may have slept, or its storage may have hung.
         """
-        holder = _read_holder(self._lock)
-        return holder if holder.token not in ("", self._token) else None
+        return self.taken_over is not None
+
+    def release(self) -> None:
+        """Let the next run in; does nothing to a lease that was taken over."""
+        self._over.set()
+        self._thread.join()
+        if not self.lost and _read_newest(self._folder)[0] == self.number:
+            _write(self._path, replace(self.note, released=True))
+
+    def _beat(self, seconds: float) -> None:
+        while not self._over.wait(seconds):
+            try:
+                number, newest = _read_newest(self._folder)
+                if number > self.number:
+                    self.taken_over = newest or LeaseNote()
+                    log.warning(
+                        "the lease on %s was taken over by %s", self._folder.parent, self.taken_over
+                    )
+                    return
+                self.note = replace(self.note, beat=self.note.beat + 1)
+                _write(self._path, self.note)
+            # storage that is away for a moment; the next beat may reach it
+            except OSError as error:
+                log.warning("the lease on %s could not be renewed: %s", self._folder.parent, error)
 
 
 @contextmanager
@@ -103,7 +140,7 @@ def hold_lease(
     purpose: str,
     wait_seconds: float = 0.0,
     pace: LeasePace = LeasePace(),
-    on_wait: Callable[[LeaseNote], None] = lambda _holder: None,
+    on_wait: Callable[[LeaseNote], None] = _ignore_holder,
 ) -> Iterator[Lease]:
     """Hold the lease on a build folder while the block runs.
 
@@ -114,36 +151,53 @@ def hold_lease(
         BusyError: The holder is still there after the wait; or, at the end of the block, the lease
             was lost meanwhile. Results are then kept, but another run works on them too.
     """
-    lock = _open_lock(root / layout.LEASE, pace)
-    watch = _Watch(lock, wait_seconds, on_wait)
-    _acquire(lock, watch)
+    lease = acquire_lease(
+        root, purpose=purpose, wait_seconds=wait_seconds, pace=pace, on_wait=on_wait
+    )
     try:
-        lease = Lease(lock, _write_note(lock, purpose), waited=watch.waited)
         remove_leftovers(root)
         yield lease
-        if lease.taken_over is not None:
-            raise BusyError(
-                f"this run was silent for too long and was taken over by {lease.taken_over}; "
-                "what it made is kept"
-            )
     finally:
-        lock.release()
-
-
-def _acquire(lock: SoftFileLease, watch: _Watch) -> None:
-    from filelock import LeaseSettingsMismatch, Timeout
-
-    patience = lock.lease_duration
-    try:
-        lock.acquire(
-            timeout=watch.wait_seconds + 2 * patience,
-            poll_interval=patience / 80,
-            cancel_check=watch.is_over,
+        lease.release()
+    if lease.lost:
+        raise BusyError(
+            f"this run was silent for too long and was taken over by {lease.taken_over}; "
+            "what it made is kept"
         )
-    except (Timeout, LeaseSettingsMismatch) as error:
-        holder = _read_holder(lock)
-        message = f"held by {holder}; wait for it with --wait, or stop it first"
-        raise BusyError(message) from error
+
+
+def acquire_lease(
+    root: Path,
+    *,
+    purpose: str,
+    wait_seconds: float = 0.0,
+    pace: LeasePace = LeasePace(),
+    on_wait: Callable[[LeaseNote], None] = _ignore_holder,
+) -> Lease:
+    """Acquire the lease as `hold_lease` does; the caller releases it.
+
+    Raises:
+        BusyError: The holder is still there after `wait_seconds`.
+    """
+    folder = root / layout.LEASE
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    watch = _Watch(pace.patience_seconds)
+    waited = False
+    while True:
+        number, holder = _read_newest(folder)
+        if number == 0 or watch.is_gone(number, holder):
+            lease = _create_lease(folder, number + 1, purpose=purpose, pace=pace)
+            if lease is not None:
+                lease.waited = waited
+                return lease
+            continue
+        if watch.lives and time.monotonic() - began >= wait_seconds:
+            raise BusyError(f"held by {holder}; wait for it with --wait, or stop it first")
+        if not waited:
+            on_wait(holder or LeaseNote())
+            waited = True
+        time.sleep(min(pace.beat_seconds, 1.0) / 4)
 
 
 def is_abandoned(root: Path, *, since: str) -> bool:
@@ -152,72 +206,42 @@ def is_abandoned(root: Path, *, since: str) -> bool:
     It is gone when its lease was released, went to another run, or was held by a process of this
     machine that has ended.
     """
-    folder = root / layout.LEASE
-    note = _read_note(folder)
-    if note is None:
+    number, holder = _read_newest(root / layout.LEASE)
+    if number == 0 or holder is None:
         return False
-    is_released = not (folder / MARKER).exists()
-    is_later = datetime.fromisoformat(note.since) > datetime.fromisoformat(since)
-    return is_released or is_later or (_is_of_this_machine(note) and not _is_running(note))
-
-
-class _Watch:
-    """Watches who holds a lease while we wait for it, and says when waiting is over."""
-
-    def __init__(
-        self, lock: SoftFileLease, wait_seconds: float, on_wait: Callable[[LeaseNote], None]
-    ) -> None:
-        self.wait_seconds = wait_seconds
-        self.waited = False
-        self._lock = lock
-        self._began = time.monotonic()
-        self._on_wait = on_wait
-        self._seen: tuple[int, int] | None = None
-        self._beats = False
-
-    def is_over(self) -> bool:
-        """Tell whether the holder lives and our time is up; calls `on_wait` when we go on."""
-        holder = _read_holder(self._lock)
-        self._look_for_beat()
-        lives = self._beats or (_is_of_this_machine(holder) and _is_running(holder))
-        if lives and time.monotonic() - self._began >= self.wait_seconds:
-            return True
-        if not self.waited:
-            self._on_wait(holder)
-        self.waited = True
-        return False
-
-    def _look_for_beat(self) -> None:
-        """Note whether the same file has a new time: its holder's heartbeat sets it."""
-        with contextlib.suppress(OSError):
-            marker = Path(self._lock.lock_file).stat()
-            now, before = (marker.st_ino, marker.st_mtime_ns), self._seen
-            self._beats = (
-                before is not None and before[0] == now[0] and (self._beats or before != now)
-            )
-            self._seen = now
-
-
-def _open_lock(folder: Path, pace: LeasePace) -> SoftFileLease:
-    from filelock import SoftFileLease
-
-    def warn(loss: LeaseCompromise) -> None:
-        log.warning("the lease on %s could not be renewed: %s", folder.parent, loss.reason)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return SoftFileLease(
-        folder / MARKER,
-        lease_duration=pace.patience_seconds,
-        heartbeat_interval=pace.beat_seconds,
-        on_compromise=warn,
-        thread_local=False,
+    gone = holder.released or datetime.fromisoformat(holder.since) > datetime.fromisoformat(since)
+    return gone or (
+        holder.machine == _identify_machine() and _read_start_time(holder.pid) != holder.born
     )
 
 
-def _write_note(lock: SoftFileLease, purpose: str) -> LeaseNote:
-    """Write beside the lease who holds it."""
+class _Watch:
+    """Watches holders, and tells the living from the dead."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self.lives = False
+        self._patience = patience_seconds
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
+
+    def is_gone(self, number: int, holder: LeaseNote | None) -> bool:
+        """Tell whether the lease may be taken; sets `lives` when the holder shows a heartbeat."""
+        if holder is not None and holder.released:
+            return True
+        if holder is not None and holder.machine == _identify_machine():
+            self.lives = _read_start_time(holder.pid) == holder.born
+            return not self.lives
+        beat = -1 if holder is None else holder.beat
+        if self._seen is None or self._seen != (number, beat):
+            self.lives = self._seen is not None and self._seen[0] == number
+            self._seen, self._since = (number, beat), time.monotonic()
+        return time.monotonic() - self._since >= self._patience
+
+
+def _create_lease(folder: Path, number: int, *, purpose: str, pace: LeasePace) -> Lease | None:
+    """Create the next number; returns None when another run was faster."""
     note = LeaseNote(
-        token=lock.token or "",
+        run_id=uuid.uuid4().hex,
         purpose=purpose,
         host=socket.gethostname(),
         machine=_identify_machine(),
@@ -225,34 +249,63 @@ def _write_note(lock: SoftFileLease, purpose: str) -> LeaseNote:
         born=_read_start_time(os.getpid()),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    # whoever meets a note that is half written sees the process that the lease itself names
-    Path(lock.lock_file).with_name(NOTE).write_text(json.dumps(asdict(note)))
-    return note
-
-
-def _read_note(folder: Path) -> LeaseNote | None:
-    try:
-        return LeaseNote(**json.loads((folder / NOTE).read_text()))
-    except (OSError, ValueError, TypeError):
+    if not _write_first(_path(folder, number), note):
         return None
+    # we looked at an old listing: the number had been used and tidied away
+    if _read_newest(folder)[0] > number:
+        _path(folder, number).unlink(missing_ok=True)
+        return None
+    _remove_old_files(folder, number)
+    return Lease(folder, number, note, pace=pace)
 
 
-def _read_holder(lock: SoftFileLease) -> LeaseNote:
-    """Read who holds the lease, or held it last; of a holder without a note only the process."""
-    note, owner = _read_note(Path(lock.lock_file).parent) or LeaseNote(), lock.owner
-    if owner is None or owner.token == note.token:
-        return note
-    host = owner.hostname.partition("?")[0]
-    return LeaseNote(token=owner.token or "", host=host, pid=owner.pid)
+def _write_first(path: Path, note: LeaseNote) -> bool:
+    """Create the lease file; returns False when it exists already."""
+    try:
+        with path.open("x") as file:
+            json.dump(asdict(note), file)
+    except FileExistsError:
+        return False
+    return True
 
 
-def _is_of_this_machine(note: LeaseNote) -> bool:
-    return note.machine == _identify_machine()
+def _remove_old_files(folder: Path, number: int) -> None:
+    """Remove lease files that nobody reads any more, and heartbeats that were cut short."""
+    for old in _numbers(folder):
+        if old <= number - KEPT:
+            _path(folder, old).unlink(missing_ok=True)
+    for half in folder.glob(".*"):
+        if int(half.name[1:9]) < number:
+            half.unlink(missing_ok=True)
 
 
-def _is_running(note: LeaseNote) -> bool:
-    started = _read_start_time(note.pid)
-    return started is not None and started == note.born
+def _read_newest(folder: Path) -> tuple[int, LeaseNote | None]:
+    """Read the highest number and its note.
+
+    The number is 0 when there is none; the note is None when it cannot be read (yet).
+    """
+    number = max(_numbers(folder), default=0)
+    if number == 0:
+        return 0, None
+    try:
+        return number, LeaseNote(**json.loads(_path(folder, number).read_text()))
+    except (OSError, ValueError, TypeError):
+        return number, None
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(path.stem) for path in folder.glob("*.json") if path.stem.isdigit()]
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:08d}.json"
+
+
+def _write(path: Path, note: LeaseNote) -> None:
+    if not path.parent.is_dir():  # deleted, or on storage that is away: not ours to make anew
+        raise FileNotFoundError(path.parent)
+    with atomic_write(path) as partial:
+        partial.write_text(json.dumps(asdict(note)))
 
 
 def _identify_machine() -> str:
@@ -264,13 +317,21 @@ def _identify_machine() -> str:
     return " ".join(parts)
 
 
-def _read_start_time(pid: int) -> float | None:
-    """Read when a process began, in seconds since this machine did; None when it has ended."""
-    import psutil
+def _read_start_time(pid: int) -> str:
+    """Read the start time of a process of this machine, in the kernel's clock ticks.
 
+    Returns "" when there is no such process, or only a zombie. Without /proc, the process number of
+    a living process stands in.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    if not Path("/proc/self/stat").is_file():  # not Linux: a living process of that number must do
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return ""
+        return str(pid)
     try:
-        process = psutil.Process(pid)
-        has_ended = process.status() == psutil.STATUS_ZOMBIE
-        return None if has_ended else round(process.create_time() - psutil.boot_time(), 2)
-    except psutil.NoSuchProcess:
-        return None
+        state, *rest = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if state in "ZX" else rest[18]

@@ -173,7 +173,7 @@ def is_known(path: str) -> bool:
     if path.startswith(f"{RECORD}/") or path == CUE_SHEET:
         return True
     if folder == LEASE:
-        return _matches(name, ("*.json", "*.lock"))
+        return fnmatchcase(name, "*.json")
     if path.startswith(f"{DELIVERABLES}/"):
         inside = path.split("/", 2)[2:]
         return _matches(inside[0], VERSION_FILES) if inside else name == LATEST

