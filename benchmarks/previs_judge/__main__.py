@@ -6,7 +6,7 @@
 The judges are networks that had no part in making the talker. Run it in the environment that
 `infra/judge.sh` makes (`make judge-previs`). Without portraits it judges the example's cast and the
 heads of tests/data/heads, one after the other. The judges' weights are fetched once into the cache
-folder and checked. docs/how-it-works/measurements/previs.md describes the method.
+folder and checked. Results are in docs/how-it-works/measurements/previs.md.
 """
 
 from __future__ import annotations
