@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -78,13 +79,16 @@ def kill_processes(pids: Iterable[int]) -> None:
 
 
 def keep_to_loopback() -> None:
-    """Make a Ray that this process starts listen on loopback only. Call it before importing Ray.
+    """Make a Ray that this process starts listen on loopback only.
 
     Ray does so where it cannot form clusters (macOS, Windows), and this variable tells it that it
     cannot here either. Without it, every port is open on all interfaces, protected by the token
-    alone.
+    alone. Ray reads the variable when it is imported, which any library may have done already.
     """
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    constants = sys.modules.get("ray._private.ray_constants")
+    if constants is not None:
+        setattr(constants, "ENABLE_RAY_CLUSTER", False)  # noqa: B010 - Ray's own name for it
 
 
 def _restore_sigterm(handler: Any) -> None:
