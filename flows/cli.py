@@ -2,8 +2,9 @@
 """Run the command line: results on stdout, the rest on stderr, `--json` everywhere.
 
 Exit codes: 0 done, 1 some items failed (they are named), 2 bad input, 3 a tool is missing or
-failed, 130 stopped with Ctrl-C. The verbs are in `flows.verbs`. They import heavy engines only when
-they need them, so that planning and queries stay quick.
+failed; stopped: 130 by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal. The verbs are in
+`flows.verbs`. They import heavy engines only when they need them, so that planning and queries
+stay quick.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flows.engines import configure_engines
+from flows.stop_signals import describe_stop, stop_on_signals
 from flows.verbs import (
     checks,
     clip,
@@ -105,6 +107,7 @@ app.add_typer(corpus.app, name="corpus")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the `callsheet` command, and exit."""
+    stop_on_signals()
     configure_engines()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
@@ -153,8 +156,9 @@ def _leave_at_once(code: int) -> NoReturn:
 
 
 def _report_stop() -> int:
-    complain("Stopped. Finished work is kept; run the same command again to continue.")
-    return STOPPED
+    reason, code = describe_stop()
+    complain(f"Stopped: {reason}. Finished work is kept; run the same command again to continue.")
+    return code
 
 
 def _report_tool_failure(error: ToolError | OSError, as_json: bool) -> int:

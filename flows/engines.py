@@ -10,15 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import signal
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from manifests.errors import ToolError
-from model.weights import cache_folder
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -38,6 +31,7 @@ QUIET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+USER_HOME = "CALLSHEET_USER_HOME"  # from the driver to its workers
 
 
 def configure_engines() -> None:
@@ -46,7 +40,7 @@ def configure_engines() -> None:
         os.environ.setdefault(name, value)
     _protect_ray()
     _protect_prefect()
-    os.environ.setdefault("PREFECT_HOME", str(cache_folder() / "prefect"))
+    _restore_home()
     warnings.filterwarnings(
         "ignore", module=r"(pyannote|torch|torchaudio|lightning|pytorch_lightning)(\.|$)"
     )
@@ -54,12 +48,20 @@ def configure_engines() -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 
+def _restore_home() -> None:
+    """Give a worker of our own Ray the user's home folder: Ray itself has another."""
+    if USER_HOME in os.environ:
+        os.environ["HOME"] = os.environ.pop(USER_HOME)
+
+
 def _protect_ray() -> None:
     """Set a token for Ray's ports, unless the user has one."""
-    if not (
-        {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
-        or (Path.home() / ".ray/auth_token").exists()
-    ):
+    if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+        return
+    own = Path.home() / ".ray/auth_token"
+    if own.exists():
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(own)
+    else:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
@@ -71,50 +73,3 @@ def _protect_prefect() -> None:
         os.environ.setdefault(
             "PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"]
         )
-
-
-@contextmanager
-def run_prefect_server() -> Iterator[None]:
-    """Run Prefect's own server while the block runs, unless another is configured.
-
-    Raises:
-        ToolError: The server does not start, for example on an overloaded machine.
-    """
-    try:
-        _serve()
-        yield
-    except RuntimeError as error:
-        if "Prefect API server" not in str(error):
-            raise
-        raise ToolError(
-            f"Prefect's server did not start ({error}); try again when the machine has less to do, "
-            "or see `callsheet doctor --deep`"
-        ) from error
-
-
-def _serve() -> None:
-    """Start the server, unless another is configured, out of reach of Ctrl-C.
-
-    A terminal sends Ctrl-C to all processes of a command. If the server died of it first, the run
-    would retry for more than a minute and end in a traceback. A process inherits the signals that
-    its starting thread blocks; the main thread waits and can be stopped.
-    """
-    from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import get_current_settings
-
-    if get_current_settings().api.url:
-        return
-    failed = list[BaseException]()
-
-    def start() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            SubprocessASGIServer().start()
-        except RuntimeError as error:
-            failed.append(error)
-
-    starting = threading.Thread(target=start, daemon=True)
-    starting.start()
-    starting.join()
-    if failed:
-        raise failed[0]

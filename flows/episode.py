@@ -8,8 +8,10 @@ runs with a Prefect server of its own or with a configured one.
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import functools
+import logging
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,13 +30,17 @@ from flows.generate import GenerationResult
 from flows.inputs import Inputs
 from flows.ledger import marks, record
 from flows.ledger.live_decisions import watch_decisions
+from flows.prefect_server import watch_cancelling
 from flows.progress import get_reporter
 from flows.project import Project, open_project
+from flows.stop_signals import keep_stopping_on_signals
 from flows.version import Version, VersionInputs
-from manifests.errors import ToolError
+from manifests.errors import InputError, ToolError
 from manifests.rows import Cue, Recording, Shot
 from manifests.run_rows import Event, ModelFile, Reject, Run, new_event
 from manifests.upkeep import maintain_tables
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +116,40 @@ match_colours = step("Colour")(finishing.match_colours)
 make_version = step("Assembly and delivery")(finishing.make_version)
 
 
+@dataclass(slots=True)
+class _FlowEnd:
+    """How the body of a flow ended, whatever Prefect makes of it."""
+
+    outcome: Outcome | None = None
+    error: Exception | None = None
+
+
+_END = contextvars.ContextVar[_FlowEnd | None]("flow_end", default=None)
+
+
+def run_episode(folder: str, **options: Any) -> Outcome:
+    """Run the flow `episode`; a film that is finished stays so if Prefect's server then fails.
+
+    Raises what the flow raises, and ToolError when Prefect itself fails before the film is done.
+    """
+    end = _FlowEnd()
+    before = _END.set(end)
+    try:
+        outcome: Outcome = episode(folder, **options)
+        return outcome
+    except (InputError, ToolError):
+        raise
+    except Exception as error:
+        if end.outcome is not None:
+            log.warning("Prefect did not record the end of this run: %s", error)
+            return end.outcome
+        if end.error is not None:
+            raise end.error from error
+        raise ToolError(f"Prefect failed: {type(error).__name__}: {error}") from error
+    finally:
+        _END.reset(before)
+
+
 @flow(name="episode", validate_parameters=False, persist_result=False)
 def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     folder: str,
@@ -129,9 +169,17 @@ def episode(  # noqa: PLR0913 - each is a parameter that people see in Prefect
     Raises:
         InputError: With all problems of the inputs, before anything is made.
     """
-    project = open_project(Path(folder), Path(out) if out else None)
-    with detect_full_disk(project):
-        return _run_steps(project, address=ray, workers=workers, until=until, budget=budget)
+    keep_stopping_on_signals()  # Prefect has just taken SIGTERM
+    project, end = open_project(Path(folder), Path(out) if out else None), _END.get() or _FlowEnd()
+    try:
+        with detect_full_disk(project), watch_cancelling():
+            end.outcome = _run_steps(
+                project, address=ray, workers=workers, until=until, budget=budget
+            )
+    except Exception as error:
+        end.error = error
+        raise
+    return end.outcome
 
 
 def _run_steps(

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import cut_from_record
-from flows.engines import run_prefect_server
 from flows.inputs import Inputs, open_inputs
 from flows.lease import LeaseNote, hold_lease
 from flows.plan import find_standing_version
+from flows.prefect_server import run_prefect_server
 from flows.progress import get_reporter, show_progress
 from flows.project import Project
 from flows.version import Version
@@ -49,14 +49,20 @@ def render(  # noqa: PLR0913 - each is an option of the verb
         if standing is not None:
             return _show_standing_version(project, standing, as_json=as_json)
         get_reporter().step("Starting the orchestrator")
-        from flows.episode import episode
-        from flows.finishing.recorded import list_damaged_deliverables
-
-        for path in list_damaged_deliverables(project):
-            complain(f"damaged: {path}; the next version replaces it")
-        with run_prefect_server():
-            outcome = episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
+        outcome = _run_flow(project, folder, out=out, ray=ray, workers=workers)
     return _show_outcome(project, outcome, as_json=as_json)
+
+
+def _run_flow(project: Project, folder: Path, *, out: Path | None, ray: str, workers: int) -> Any:
+    """Run the flow with a Prefect server, and return its outcome."""
+    from flows.finishing.recorded import list_damaged_deliverables
+
+    for path in list_damaged_deliverables(project):
+        complain(f"damaged: {path}; the next version replaces it")
+    with run_prefect_server(project.root):
+        from flows.episode import run_episode
+
+        return run_episode(str(folder), out=str(out) if out else None, ray=ray, workers=workers)
 
 
 def _find_standing_version(project: Project, inputs: Inputs) -> list[Deliverable] | None:

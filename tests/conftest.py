@@ -15,9 +15,12 @@ import pytest
 from hypothesis import settings
 
 from flows.engines import configure_engines
-from flows.farm.cluster import keep_to_loopback
+from flows.farm.cluster import keep_to_loopback, start_ray
+from flows.prefect_server import run_prefect_server
 
-configure_engines()  # before any test module imports an engine: some read their environment then
+# before any test module imports an engine: some read their environment then
+configure_engines()
+keep_to_loopback()
 
 # A property is about results; how long one example takes on a busy machine is not a finding. CI
 # draws the same examples every time: it tells what a change did, not what luck found. Everybody
@@ -86,29 +89,17 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Ray with two CPUs and a Prefect server on loopback, started once; flows of this process find
     both by themselves."""
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-    configure_engines()
-    keep_to_loopback()
     import ray
-    from prefect.server.api.server import SubprocessASGIServer
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import get_current_settings
 
-    ray.init(
-        address="local",  # not one that somebody else has running on this machine
-        num_cpus=2,
-        num_gpus=2,  # logical ones: they show that talkers do not share
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=128 * 1024**2,
-        _node_ip_address="127.0.0.1",
-    )
-    server = SubprocessASGIServer()
-    server.start()
+    # Two GPUs are logical ones: they show that talkers do not share.
+    start_ray(ray, cpus=2, num_gpus=2)
     try:
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
-            yield Engines(ray=ray.get_runtime_context().gcs_address, prefect=server.api_url)
+        with run_prefect_server(tmp_path_factory.mktemp("nights")):
+            url = get_current_settings().api.url
+            assert url
+            yield Engines(ray=ray.get_runtime_context().gcs_address, prefect=url)
     finally:
-        server.stop()
         ray.shutdown()
 
 

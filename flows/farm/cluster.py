@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connect to Ray: to the one in this process, to a cluster by address, or to one started here.
 
-A Ray started here listens on loopback only. Inside a cluster (`ray job submit`), RAY_ADDRESS names
-it. A cluster's token comes from the environment, as Ray wants it.
+A Ray started here listens on loopback only. Inside a job of a cluster (`ray job submit`),
+RAY_ADDRESS names that cluster; elsewhere it is not used. A cluster's token comes from the
+environment, as Ray wants it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows.engines import configure_engines
+import psutil
+
+from flows.engines import USER_HOME, configure_engines
+from flows.run_folder import open_ray_folder, open_ray_home
+from flows.watchdog import end_processes
 from manifests.errors import ToolError
 
+ANSWER_SECONDS = 5.0
+JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for the driver of a job
 OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 
 
@@ -32,7 +39,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     answer.
     """
     configure_engines()
-    address = address or os.environ.get("RAY_ADDRESS", "")
+    address = address or _find_job_address()
     if not address:
         keep_to_loopback()
     import ray
@@ -40,42 +47,85 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    where = f"Ray at {address}" if address else "Ray"
-    on_sigterm = signal.getsignal(signal.SIGTERM)
-    before = list_children()
     try:
-        _connect(ray, address, cpus)
+        join_cluster(ray, address) if address else start_ray(ray, cpus=cpus)
     except Exception as error:
         ray.shutdown()
-        kill_processes(list_children() - before)
+        where = f"Ray at {address}" if address else "Ray"
         # Ray raises plain Exceptions too
         raise ToolError(f"{where} does not start or answer: {error}") from error
-    _restore_sigterm(on_sigterm)
     try:
         yield ray
     except ray.exceptions.RayError as error:
-        raise ToolError(f"{where} failed: {error}") from error
+        raise ToolError(f"Ray failed: {error}") from error
     finally:
         ray.shutdown()
 
 
-def list_children() -> set[int]:
-    """List the living child processes of this process; an empty set where there is no /proc."""
-    found = set[int]()
-    for path in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
-            found.update(map(int, path.read_text().split()))
-    return found
+def start_ray(ray: Any, *, cpus: int, **more: Any) -> None:
+    """Start a Ray of our own on loopback, private to this user, that ends with this process.
 
-
-def kill_processes(pids: Iterable[int]) -> None:
-    """Kill processes that a failed start of Ray left behind.
-
-    Otherwise they run until this process ends, and on a slow machine the next try is slower still.
+    `more`: other options of `ray.init`. Ray runs with a home folder of ours (`open_ray_home`).
     """
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    handler, before = signal.getsignal(signal.SIGTERM), _list_children()
+    sessions = open_ray_folder()
+    try:
+        with _use_ray_home():
+            ray.init(
+                address="local",
+                num_cpus=cpus or os.cpu_count(),
+                include_dashboard=False,
+                log_to_driver=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=str(sessions),
+                **more,
+            )
+    except BaseException as error:  # what a failed start leaves running slows the next one down
+        end_processes({pid: child for pid, child in _list_children().items() if pid not in before})
+        if isinstance(error, SystemExit) and callable(handler):  # Ray's own handler exits
+            handler(signal.SIGTERM, None)
+        raise
+    finally:
+        _restore_sigterm(handler)
+
+
+@contextmanager
+def _use_ray_home() -> Iterator[None]:
+    """Let Ray's processes have a home folder of ours; workers get the user's back."""
+    home = os.environ.get("HOME")
+    os.environ |= {"HOME": str(open_ray_home()), USER_HOME: str(Path.home())}
+    try:
+        yield
+    finally:
+        del os.environ[USER_HOME], os.environ["HOME"]
+        os.environ |= {} if home is None else {"HOME": home}
+
+
+def _list_children() -> dict[int, psutil.Process]:
+    return {child.pid: child for child in psutil.Process().children()}
+
+
+def join_cluster(ray: Any, address: str) -> None:
+    """Connect to a running Ray. Raises OSError or ValueError where nothing can answer."""
+    before = signal.getsignal(signal.SIGTERM)
+    _check_address(address)
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    _restore_sigterm(before)
+
+
+def _find_job_address() -> str:
+    """Find the address of the cluster whose job this process is (`ray job submit`)."""
+    return os.environ.get("RAY_ADDRESS", "") if JOB in os.environ else ""
+
+
+def _check_address(address: str) -> None:
+    """Try the port of an address: Ray itself would try it for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS):
+            pass
 
 
 def keep_to_loopback() -> None:
@@ -95,18 +145,3 @@ def _restore_sigterm(handler: Any) -> None:
     """Restore our handler of SIGTERM, which says why a run ended: that of Ray exits silently."""
     if threading.current_thread() is threading.main_thread() and handler is not None:
         signal.signal(signal.SIGTERM, handler)
-
-
-def _connect(ray: Any, address: str, cpus: int) -> None:
-    if address:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-        return
-    ray.init(
-        address="local",
-        num_cpus=cpus or os.cpu_count(),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=OBJECT_STORE_BYTES,
-        _node_ip_address="127.0.0.1",
-    )

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run nights on a Prefect schedule: the flows to deploy, and one command that serves them.
 
-Schedules, the number of nights at once and the work pool are set in `infra/prefect.yaml`.
+Schedules, the number of nights at once and the work pool are set in `prefect.yaml` beside this
+module.
 `serve_nights` deploys that file to the Prefect server that `PREFECT_API_URL` names, or to a server
 of its own on loopback, and works until it is stopped. Every server, also our own, asks for the
 authentication string (`PREFECT_SERVER_API_AUTH_STRING`).
@@ -12,9 +13,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,16 +25,17 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed
 
-from flows.episode import Outcome, episode
+from flows.episode import Outcome, run_episode
 from flows.lease import hold_lease
 from flows.night.nightly import DONE, SOME_LEFT, NightOptions, run_night
 from flows.night.summary import format_headline
+from flows.prefect_server import run_prefect_server, start_server
 from flows.project import open_project
 from manifests.errors import InputError, Problem, ToolError
 
 POOL = "callsheet"
-START_SECONDS = 120
 STOP_SECONDS = 30
+SCHEDULE = Path(__file__).parent / "prefect.yaml"
 
 
 @flow(name="nightly", persist_result=False)
@@ -78,7 +77,7 @@ def nightly(  # noqa: PLR0913 - each is a parameter that people see in Prefect
 def render(folder: str, *, ray: str = "", workers: int = 0) -> Outcome:
     """Run `callsheet render` as a deployment: one whole production, under its lease."""
     with hold_lease(open_project(Path(folder)).root, purpose="render, by Prefect"):
-        return episode(folder, ray=ray, workers=workers)
+        return run_episode(folder, ray=ray, workers=workers)
 
 
 def serve_nights(
@@ -91,13 +90,15 @@ def serve_nights(
     if not file.is_file():
         raise InputError(
             Problem(
-                file=str(file), message="no such file", expected="infra/prefect.yaml of a checkout"
+                file=str(file),
+                message="no such file",
+                expected="a prefect.yaml; without --file, the one that Callsheet brings",
             )
         )
     os.environ["CALLSHEET_ROOT"] = str(root.resolve())
     os.environ.setdefault("CALLSHEET_TIMEZONE", "UTC")
     os.environ.setdefault("CALLSHEET_RAY", "")
-    with _run_server(port):
+    with _run_server(root, port):
         deploy_flows(file)
         announce(os.environ["PREFECT_API_URL"])
         options = f"--pool {POOL} --type process --limit {runs_at_once}"
@@ -138,35 +139,18 @@ def _run_until_stopped(worker: list[str]) -> int:
 
 
 @contextmanager
-def _run_server(port: int) -> Iterator[None]:
+def _run_server(root: Path, port: int) -> Iterator[None]:
     """Use the Prefect server that is set, or run one on loopback while the block runs."""
     if os.environ.get("PREFECT_API_URL"):
-        yield
+        with run_prefect_server(root):
+            yield
         return
-    command = [*_prefect_command("server", "start"), "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+    with start_server(root, port=port, page=True) as url:
+        os.environ["PREFECT_API_URL"] = url
         try:
-            os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-            _wait_for_server(server, os.environ["PREFECT_API_URL"])
             yield
         finally:
-            os.environ.pop("PREFECT_API_URL", None)
-            server.terminate()
-
-
-def _wait_for_server(server: subprocess.Popen[bytes], url: str) -> None:
-    ends = time.monotonic() + START_SECONDS
-    while time.monotonic() < ends and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own address
-                return
-        except urllib.error.HTTPError as error:
-            if error.code == 401:  # it is up, and asks who we are
-                return
-        except OSError:
-            pass
-        time.sleep(0.5)
-    raise ToolError(f"the Prefect server did not start at {url}", code=server.poll())
+            del os.environ["PREFECT_API_URL"]
 
 
 def _prefect_command(*verb: str) -> list[str]:

@@ -9,6 +9,7 @@ next night reads what is done in each production's record.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -21,7 +22,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.engines import run_prefect_server
 from flows.lease import BusyError, hold_lease
 from flows.night.budget import NightLimits, read_limits
 from flows.night.pending import DEPTH, examine_production, find_productions
@@ -34,6 +34,7 @@ from flows.night.summary import (
     write_summary,
 )
 from flows.night.webhook import Webhook, post_message, read_webhook
+from flows.prefect_server import run_prefect_server
 from flows.progress import get_reporter
 from flows.project import open_project
 from manifests import layout
@@ -127,6 +128,7 @@ class _RunningNight:
     def __init__(self, root: Path, options: NightOptions, limits: NightLimits) -> None:
         self._root = root
         self._options = options
+        self._engines = contextlib.ExitStack()  # Prefect's server, from the first production on
         self._ends = _to_monotonic(limits.ends_at)
         self._place = _create_night_folder(root)
         self._before = _read_waiting_since(root, self._place)
@@ -142,11 +144,12 @@ class _RunningNight:
         for candidate in candidates:
             if candidate not in waiting:
                 self._record_report(candidate.report)
-        for candidate in sort_candidates(waiting):
-            why = self._find_reached_limit()
-            self._record_report(
-                replace(candidate.report, reason=why) if why else self._render(candidate)
-            )
+        with self._engines:
+            for candidate in sort_candidates(waiting):
+                why = self._find_reached_limit()
+                self._record_report(
+                    replace(candidate.report, reason=why) if why else self._render(candidate)
+                )
 
     def end(self, outcome: str, code: int) -> None:
         """Write the final summary."""
@@ -188,22 +191,22 @@ class _RunningNight:
         return self._run_guarded(candidate.report, lambda: self._render_locked(candidate))
 
     def _render_locked(self, candidate: Candidate) -> ProductionReport:
-        from flows.episode import episode
-
         project = open_project(candidate.folder)
         budget = self._remaining_budget()
         with hold_lease(project.root, purpose="nightly"):
             now = examine_production(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # another run rendered it since the night began
                 return now
-            with run_prefect_server():
-                outcome: Outcome = episode(
-                    str(candidate.folder),
-                    ray=self._options.ray,
-                    workers=self._options.workers,
-                    until=self._find_end(),
-                    budget=0.0 if math.isinf(budget) else budget,
-                )
+            self._engines.enter_context(run_prefect_server(self._root))
+            from flows.episode import run_episode
+
+            outcome: Outcome = run_episode(
+                str(candidate.folder),
+                ray=self._options.ray,
+                workers=self._options.workers,
+                until=self._find_end(),
+                budget=0.0 if math.isinf(budget) else budget,
+            )
         return report_outcome(project, outcome, candidate.report)
 
     def _find_end(self) -> float:

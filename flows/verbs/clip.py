@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,8 +82,6 @@ def talk(
     from flows.progress import show_progress
     from flows.talk import make_clip
 
-    # when stopped from outside, leave nothing unfinished behind
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     request = ClipRequest(
         portrait=portrait,
         speech=speech,

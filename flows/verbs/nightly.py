@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -59,8 +58,6 @@ def nightly(
     from flows.night.nightly import NightOptions, run_night
     from flows.progress import show_progress
 
-    # when a service manager stops it, the summary still says so
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = NightOptions(
         deadline=deadline,
         hours=hours,
@@ -88,24 +85,25 @@ def nightly(
     return summary.exit_code
 
 
-Schedule = Annotated[Path, typer.Option("--file", help="the schedule")]
+Schedule = Annotated[
+    Path | None, typer.Option("--file", help="another schedule, as a prefect.yaml")
+]
 Port = Annotated[
     int, typer.Option(min=1, max=65535, help="port of its own Prefect server, on loopback")
 ]
 
 
 @app.command()
-def serve(
-    root: Root,
-    file: Schedule = Path("infra/prefect.yaml"),
-    port: Port = 4200,
-    as_json: Json = False,
-) -> int:
+def serve(root: Root, file: Schedule = None, port: Port = 4200, as_json: Json = False) -> int:
     """Render the productions below ROOT every night, on a schedule.
 
     Uses the Prefect server at PREFECT_API_URL, or starts its own.
     """
-    from flows.night.deployments import serve_nights
+    from flows.prefect_server import bypass_proxies, choose_prefect_home
+
+    choose_prefect_home()
+    bypass_proxies()
+    from flows.night.deployments import SCHEDULE, serve_nights
 
     def announce(url: str) -> None:
         facts = {"root": root.resolve(), "prefect": url}
@@ -113,6 +111,5 @@ def serve(
             f"Serving {root}; Prefect runs at {url}. Press Ctrl-C to stop."
         )
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    serve_nights(root, file, port=port, announce=announce)
+    serve_nights(root, file or SCHEDULE, port=port, announce=announce)
     return DONE

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 INFRA = Path(__file__).parents[2] / "infra"
+SCHEDULE = INFRA.parent / "flows/night/prefect.yaml"
 KUBERNETES = "1.37"
 TEMPLATES = {"cluster.yaml": ("spec",), "night.yaml": ("spec", "rayClusterSpec")}
 
@@ -187,7 +188,7 @@ def test_ray_up_would_take_the_autoscaler_file_and_ask_for_spot_workers_only() -
 def test_prefect_can_read_what_runs_when() -> None:
     from prefect.cli.deploy._models import PrefectYamlModel
 
-    read = PrefectYamlModel.model_validate(documents("prefect.yaml")[0])
+    read = PrefectYamlModel.model_validate(yaml.safe_load(SCHEDULE.read_text()))
     names = {deployment.name: deployment for deployment in read.deployments}
     assert names.keys() == {"every-night", "now"}
     assert names["every-night"].work_pool is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nights on a real Prefect server: deployed from infra/prefect.yaml; started by their schedule, on
+"""Nights on a real Prefect server: deployed from its prefect.yaml; started by their schedule, on
 PostgreSQL."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import pytest
 from manifests import layout
 from tests.conftest import Engines, Rendered
 
-INFRA = Path(__file__).parents[2] / "infra"
+SCHEDULE = Path(__file__).parents[2] / "flows/night/prefect.yaml"
 CALLSHEET = [sys.executable, "-m", "flows"]
 
 
@@ -49,7 +49,7 @@ def test_nights_are_deployed_with_schedule_and_limit_and_run_as_flows(
     monkeypatch.setenv("CALLSHEET_ROOT", str(root))
     monkeypatch.setenv("CALLSHEET_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("CALLSHEET_RAY", "")
-    deploy_flows(INFRA / "prefect.yaml")
+    deploy_flows(SCHEDULE)
     with get_client(sync_client=True) as client:
         deployed = client.read_deployment_by_name("nightly/every-night")
         (schedule,) = deployed.schedules
@@ -184,7 +184,7 @@ def test_one_command_serves_nights_on_their_schedule_on_postgresql(
     postgres: Postgres, root: Path, tmp_path: Path
 ) -> None:
     every_minute = tmp_path / "prefect.yaml"
-    every_minute.write_text((INFRA / "prefect.yaml").read_text().replace("0 22 * * *", "* * * * *"))
+    every_minute.write_text((SCHEDULE).read_text().replace("0 22 * * *", "* * * * *"))
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")
     } | {

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep what a run needs for itself in one private folder, and leave nothing of it behind.
+
+The folder holds temporary files, Ray's session and a home folder for Ray. A watchdog process
+(`flows.watchdog`) removes it, and ends all child processes, as soon as this process is gone,
+whatever ended it: its own end, a signal or SIGKILL.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from flows import watchdog
+from manifests.errors import ToolError
+
+LONGEST_RAY_PATH = 40  # of 107 bytes that a socket's path may have, Ray's own part needs 65
+RAY_CONFIG = "provider:\n  type: local\n"
+
+
+def open_run_folder() -> Path:
+    """Return the folder of this process, created with its watchdog at the first call.
+
+    Temporary files of this process and its children go there from then on. Only this user can look
+    into it (mode 0700).
+    """
+    return _open(os.getpid())
+
+
+def open_ray_folder() -> Path:
+    """Return the folder for Ray's sessions: in the run's folder, or where paths are short."""
+    return _open_ray_folder(os.getpid())
+
+
+def open_ray_home() -> Path:
+    """Return a home folder that stops Ray from asking the network in which cloud it runs.
+
+    Ray's dashboard asks the metadata addresses of three clouds, unless this file in its home folder
+    names a provider (`ray._common.usage.usage_lib.get_cluster_config_to_report`, Ray 2.60).
+    """
+    home = open_run_folder() / "home"
+    home.mkdir(exist_ok=True)
+    (home / "ray_bootstrap_config.yaml").write_text(RAY_CONFIG)
+    return home
+
+
+@functools.cache
+def _open(_pid: int) -> Path:
+    folder = Path(_make_private_folder(tempfile.gettempdir()))
+    _start_watchdog(folder)
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None  # so that it looks again
+    return folder
+
+
+@functools.cache
+def _open_ray_folder(_pid: int) -> Path:
+    folder = open_run_folder()
+    if _suits_ray(folder):
+        return folder
+    for place in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm", "/tmp"):  # noqa: S108 - made private below
+        if place and os.access(place, os.W_OK) and _suits_ray(Path(place) / folder.name):
+            short = Path(_make_private_folder(place))
+            _start_watchdog(short)
+            return short
+    raise ToolError(
+        f"Ray needs a temporary folder with a short path without spaces, not {folder}: set TMPDIR"
+    )
+
+
+def _suits_ray(folder: Path) -> bool:
+    return len(os.fsencode(folder)) <= LONGEST_RAY_PATH and not set(str(folder)) & set(" '\"\\")
+
+
+def _make_private_folder(place: str) -> str:
+    try:
+        return tempfile.mkdtemp(prefix="callsheet-", dir=place)
+    except OSError as error:
+        raise ToolError(f"cannot create a temporary folder in {place}: {error.strerror}") from error
+
+
+def _start_watchdog(folder: Path) -> None:
+    """Start the process that waits for the end of this one. It holds the other end of a pipe.
+
+    Our end is never closed, so that the kernel closes it when this process ends.
+    """
+    theirs, _ours = os.pipe()
+    subprocess.Popen(
+        [sys.executable, "-I", watchdog.__file__, str(os.getpid()), str(folder)],
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={},  # nothing that marks it as a child of the run
+        start_new_session=True,  # signals of a terminal are for the run
+    )
+    os.close(theirs)
