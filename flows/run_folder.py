@@ -19,6 +19,7 @@ from flows import watchdog
 from manifests.errors import ToolError
 
 LONGEST_RAY_PATH = 40  # of 107 bytes that a socket's path may have, Ray's own part needs 65
+_watchdogs = list[subprocess.Popen[bytes]]()  # they outlive this process: nobody waits for them
 RAY_CONFIG = "provider:\n  type: local\n"
 
 
@@ -89,7 +90,7 @@ def _start_watchdog(folder: Path) -> None:
     Our end is never closed, so that the kernel closes it when this process ends.
     """
     theirs, _ours = os.pipe()
-    subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-I", watchdog.__file__, str(os.getpid()), str(folder)],
         stdin=theirs,
         stdout=subprocess.DEVNULL,
@@ -99,3 +100,4 @@ def _start_watchdog(folder: Path) -> None:
         start_new_session=True,  # signals of a terminal are for the run
     )
     os.close(theirs)
+    _watchdogs.append(process)

@@ -24,7 +24,7 @@ def start_engines() -> Iterator[Finding]:
     yield _try_engine(
         "prefect starts",
         _run_a_flow,
-        advice=f"{SETUP}, which pins FastAPI; if Prefect is only slow, raise its start-up time-out",
+        advice=f"{SETUP}, which pins FastAPI; with PREFECT_API_URL, look whether that server runs",
     )
 
 
@@ -59,10 +59,14 @@ def _work_on_ray() -> str:
 
 
 def _run_a_flow() -> str:
-    import prefect
+    from flows.prefect_server import run_prefect_server
+    from flows.run_folder import open_run_folder
 
-    @prefect.flow(name="doctor", persist_result=False)
-    def doctor() -> int:
-        return 3
+    with run_prefect_server(open_run_folder()):
+        import prefect
 
-    return f"Prefect {prefect.__version__} ran a flow: {doctor()}"
+        @prefect.flow(name="doctor", persist_result=False)
+        def doctor() -> int:
+            return 3
+
+        return f"Prefect {prefect.__version__} ran a flow: {doctor()}"

@@ -47,6 +47,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         join_cluster(ray, address) if address else start_ray(ray, cpus=cpus)
     except Exception as error:
@@ -60,6 +61,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
         raise ToolError(f"Ray failed: {error}") from error
     finally:
         ray.shutdown()
+        _restore_sigterm(handler)
 
 
 def start_ray(ray: Any, *, cpus: int, **more: Any) -> None:
@@ -136,9 +138,9 @@ def keep_to_loopback() -> None:
     alone. Ray reads the variable when it is imported, which any library may have done already.
     """
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-    constants = sys.modules.get("ray._private.ray_constants")
+    constants: Any = sys.modules.get("ray._private.ray_constants")
     if constants is not None:
-        setattr(constants, "ENABLE_RAY_CLUSTER", False)  # noqa: B010 - Ray's own name for it
+        constants.ENABLE_RAY_CLUSTER = False
 
 
 def _restore_sigterm(handler: Any) -> None:

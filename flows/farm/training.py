@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from flows.engines import configure_engines
 from flows.farm.cluster import connect_ray
 from manifests.errors import InputError, ToolError
 from model.training.workers import Workers
@@ -54,6 +55,7 @@ def _find_cause(error: Any) -> Exception:
 
 
 def _run_worker(config: dict[str, Any]) -> None:
+    configure_engines()
     from ray import train
 
     place = train.get_context()

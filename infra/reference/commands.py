@@ -140,7 +140,9 @@ _SHARED_TEXT = f"""{NOTE} `--help`. `callsheet --version` prints the version.
 | 1 | some items failed; the output names them |
 | 2 | an input is wrong; nothing was rendered |
 | 3 | a tool is missing or failed |
-| 130 | stopped with Ctrl-C; the same command continues |"""
+| 129 | stopped because the terminal was closed (SIGHUP); the same command continues |
+| 130 | stopped with Ctrl-C; the same command continues |
+| 143 | stopped with SIGTERM, or cancelled in Prefect; the same command continues |"""
 
 
 def _describe_verb(verb: list[str]) -> list[str]:

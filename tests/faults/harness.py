@@ -140,9 +140,9 @@ class Render:
             "PREFECT_API_URL": server.url,
             "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
         }
-        environment |= {"RAY_ADDRESS": ray} if ray else {}  # as inside a cluster
         self._said = (folder / "render.log").open("ab")
         command = [*RENDER, str(folder), "--workers", "2", "--json"]
+        command += ["--ray", ray] if ray else []
         self.process = subprocess.Popen(
             command, env=environment, stdout=self._said, stderr=self._said, start_new_session=True
         )

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full disk is one error whoever meets it, told in a line; so is an orchestrator that does not
-start."""
+"""A full disk is one error whoever meets it, told in a line."""
 
 from __future__ import annotations
 
@@ -8,10 +7,9 @@ import logging
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.disk import FullDiskError, detect_full_disk
-from flows.engines import configure_engines, run_prefect_server
+from flows.engines import configure_engines
 from flows.episode import _is_tool_error
 from flows.project import Project
 from manifests.errors import InputError, Problem, ToolError
@@ -74,15 +72,3 @@ def test_settling_again_does_not_let_prefect_print_tracebacks(
     caplog.set_level(logging.CRITICAL, "prefect")  # as Prefect sets it from PREFECT_LOGGING_LEVEL
     configure_engines()
     assert logging.getLogger("prefect").level == logging.CRITICAL
-
-
-def test_an_orchestrator_that_does_not_start_is_a_tool_that_failed() -> None:
-    with temporary_settings(
-        {PREFECT_API_URL: "http://127.0.0.1:1/api"}
-    ):  # another server is named: none is started here
-        with pytest.raises(ToolError, match=r"did not start .*doctor --deep"), run_prefect_server():
-            raise RuntimeError(
-                "Timed out while attempting to connect to ephemeral Prefect API server."
-            )
-        with pytest.raises(RuntimeError, match="a bug"), run_prefect_server():
-            raise RuntimeError("a bug")
