@@ -12,7 +12,7 @@ ONLY ?=
 NUMERIC := $(BIN)/python -m pytest -m numeric
 FFMPEG ?= /usr/bin/ffmpeg
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-faults test-ffmpeg test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
+.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-environments test-faults test-ffmpeg test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-listening: $(READY) ## listening on a corpus that it makes itself, in the 
 
 bench-listening-long: $(READY) ## two hours of that corpus through listening: memory, time (about 40 minutes)
 	@$(BIN)/python -m benchmarks.listening_long $(CORPUS)
+
+test-environments: $(READY) ## renders with unusual settings, users, folders and proxies, and without a network
+	@$(BIN)/python -m pytest -m environments tests/environments
 
 test-faults: $(READY) ## kill what can be killed, at random moments, until nothing is lost (at most 45 minutes)
 	@$(BIN)/python -m pytest -m faults tests/faults

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cut import cut_from_record
+from flows.farm.cluster import check_cluster
 from flows.inputs import Inputs, open_inputs
 from flows.lease import LeaseNote, hold_lease
 from flows.plan import find_standing_version
@@ -48,6 +49,7 @@ def render(  # noqa: PLR0913 - each is an option of the verb
         standing = _find_standing_version(project, inputs) if lease.waited else None
         if standing is not None:
             return _show_standing_version(project, standing, as_json=as_json)
+        check_cluster(ray)
         get_reporter().step("Starting the orchestrator")
         outcome = _run_flow(project, folder, out=out, ray=ray, workers=workers)
     return _show_outcome(project, outcome, as_json=as_json)

@@ -24,7 +24,6 @@ QUIET_LOOKS = 3  # looks without a living child, one after another, that end the
 
 def watch(pid: int, folders: Sequence[str]) -> None:
     """Wait until the process ends, then clean up after it."""
-    itself = {psutil.Process().pid}
     known = dict[int, psutil.Process]()
     with contextlib.suppress(psutil.Error):
         watched = psutil.Process(pid)
@@ -34,7 +33,7 @@ def watch(pid: int, folders: Sequence[str]) -> None:
                 _wait(watched)
                 break
     _note_marked(folders, known)
-    end_processes({number: child for number, child in known.items() if number not in itself})
+    end_processes({number: child for number, child in known.items() if not _is_watchdog(child)})
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -57,6 +56,14 @@ def _is_alive(process: psutil.Process) -> bool:
     """Tell whether a process runs; one of the same number that came later does not count."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _is_watchdog(process: psutil.Process) -> bool:
+    """Tell whether a process is this one or its like: each has a folder to remove, then ends."""
+    try:
+        return __file__ in process.cmdline()
     except psutil.Error:
         return False
 

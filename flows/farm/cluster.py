@@ -39,6 +39,7 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     answer.
     """
     configure_engines()
+    check_cluster(address)
     address = address or _find_job_address()
     if not address:
         keep_to_loopback()
@@ -110,9 +111,8 @@ def _list_children() -> dict[int, psutil.Process]:
 
 
 def join_cluster(ray: Any, address: str) -> None:
-    """Connect to a running Ray. Raises OSError or ValueError where nothing can answer."""
+    """Connect to a running Ray."""
     before = signal.getsignal(signal.SIGTERM)
-    _check_address(address)
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     _restore_sigterm(before)
 
@@ -122,12 +122,20 @@ def _find_job_address() -> str:
     return os.environ.get("RAY_ADDRESS", "") if JOB in os.environ else ""
 
 
-def _check_address(address: str) -> None:
-    """Try the port of an address: Ray itself would try it for minutes."""
+def check_cluster(address: str) -> None:
+    """Try the port of a cluster, before anything is started: Ray itself would try for minutes.
+
+    `address`: of `--ray`; "" for that of the job, if this is one. Raises ToolError.
+    """
+    address = address or _find_job_address()
     host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon:
+    if not colon:
+        return
+    try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS):
             pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise ToolError(f"no Ray answers at {address}: {error}") from error
 
 
 def keep_to_loopback() -> None:

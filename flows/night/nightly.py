@@ -22,6 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.farm.cluster import check_cluster
 from flows.lease import BusyError, hold_lease
 from flows.night.budget import NightLimits, read_limits
 from flows.night.pending import DEPTH, examine_production, find_productions
@@ -197,6 +198,7 @@ class _RunningNight:
             now = examine_production(candidate.folder, candidate.report, root=self._root)
             if now.state != "left":  # another run rendered it since the night began
                 return now
+            check_cluster(self._options.ray)
             self._engines.enter_context(run_prefect_server(self._root))
             from flows.episode import run_episode
 

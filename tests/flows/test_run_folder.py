@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a run is private, in the place that the user chose, and usable by Ray."""
+"""The folder of a run is private, in the place that the user chose, and usable by Ray; both go."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,8 @@ def test_ray_gets_a_short_path_without_spaces_where_the_users_is_neither(tmp_pat
     assert run.parent == place
     assert " " not in str(ray)
     assert ray.name.startswith("callsheet-")
+    until = time.monotonic() + 20
+    while (run.exists() or ray.exists()) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not run.exists()
+    assert not ray.exists()

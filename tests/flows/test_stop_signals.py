@@ -68,9 +68,7 @@ def test_a_signal_that_nohup_ignores_stays_ignored() -> None:
 
 
 def test_another_thread_asks_for_the_end_with_a_reason_for_people() -> None:
-    asks = (
-        "from threading import Timer; Timer(0.5, stop_signals.request_stop, ['cancelled']).start()"
-    )
+    asks = "import threading as t; t.Timer(0.5, stop_signals.request_stop, ['cancelled']).start()"
     with subprocess.Popen(
         [sys.executable, "-c", WAIT.format(before=asks, stopped=IN_ORDER)],
         stdout=subprocess.PIPE,

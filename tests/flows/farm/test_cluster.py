@@ -41,7 +41,7 @@ def test_a_cluster_that_does_not_answer_is_one_error_that_names_it(way: str, now
         timeout=60,
         check=True,
     )
-    assert tried.stdout.startswith(f"Ray at {nowhere} does not start or answer: ")
+    assert tried.stdout.startswith(f"no Ray answers at {nowhere}: ")
     assert "refused" in tried.stdout
     assert tried.stdout.count("\n") == 1
 

@@ -28,6 +28,20 @@ def test_the_key_is_private_and_made_once(keys: Path) -> None:
     assert key.read_bytes() == before
 
 
+def test_where_the_configuration_cannot_be_written_a_run_has_a_key_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("a file, below which even root can make nothing")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("CALLSHEET_SIGNING", raising=False)
+    folder = signing_key.ensure_signing_key(signing_key.find_key_folder())
+    signing_key.check_key(folder)
+    assert signing_key.ensure_signing_key(signing_key.find_key_folder()) == folder
+    monkeypatch.setenv("CALLSHEET_SIGNING", str(tmp_path / "config" / "key"))
+    with pytest.raises(OSError, match="config"):
+        signing_key.ensure_signing_key(signing_key.find_key_folder())
+
+
 def test_processes_that_make_the_key_at_once_get_the_same_one(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         folders = list(threads.map(signing_key.ensure_signing_key, [tmp_path / "signing"] * 4))
