@@ -32,7 +32,7 @@ LOOK_SECONDS = 2.0
 WORKER_RUN = "PREFECT__FLOW_RUN_ID"  # set for a run that a worker of Prefect started
 KEPT_DAYS = 30
 LARGEST_BYTES = 64 * 1024**2  # of a database; Prefect never removes old runs from it
-TRIES = 3
+TRIES = 2
 STOP_SECONDS = 5.0
 LOG = "prefect.log"
 ANSWERS = (200, 401)  # 401: it is up, and asks who we are
@@ -67,14 +67,20 @@ def run_prefect_server(subject: Path) -> Iterator[None]:
     """
     choose_prefect_home()
     bypass_proxies()
-    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_CLIENT_MAX_RETRIES,
+        get_current_settings,
+        temporary_settings,
+    )
 
     configured = get_current_settings().api.url
     if configured and not (configured in _started and not answers(configured)):
         _check_server(configured)
         yield
         return
-    with start_server(subject) as url, temporary_settings({PREFECT_API_URL: url}):
+    own = {PREFECT_CLIENT_MAX_RETRIES: TRIES}  # one of ours that died does not come back
+    with start_server(subject) as url, temporary_settings({PREFECT_API_URL: url, **own}):
         _started.add(url)
         yield
 

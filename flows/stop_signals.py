@@ -25,7 +25,7 @@ REASONS = {
 }
 _ours = set[int]()
 _received = list[int]()
-_requests = list[str]()
+_requests = list[tuple[str, int]]()
 
 
 def stop_on_signals() -> None:
@@ -44,25 +44,34 @@ def keep_stopping_on_signals() -> None:
         stop_on_signals()
 
 
-def request_stop(reason: str) -> None:
-    """Stop this command from another thread, as SIGTERM does, with a reason for people."""
-    _requests.append(reason)
+def request_stop(reason: str, *, code: int = 128 + signal.SIGTERM) -> None:
+    """Stop this command from another thread, as SIGTERM does, with a reason for people.
+
+    `code`: the exit code.
+    """
+    _requests.append((reason, code))
+    _limit_the_rest()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def describe_stop() -> tuple[str, int]:
     """Return why this command stopped, and its exit code: 128 and the number of the signal."""
+    if _requests:
+        return _requests[-1]
     number = _received[-1] if _received else signal.SIGINT
-    reason = _requests[-1] if _requests else REASONS[signal.Signals(number)]
-    return reason, 128 + number
+    return REASONS[signal.Signals(number)], 128 + number
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     _received.append(number)
+    _limit_the_rest()
+    raise KeyboardInterrupt
+
+
+def _limit_the_rest() -> None:
     timer = threading.Timer(GRACE_SECONDS, _end_at_once)
     timer.daemon = True
     timer.start()
-    raise KeyboardInterrupt
 
 
 def _end_at_once() -> NoReturn:

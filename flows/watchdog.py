@@ -27,7 +27,7 @@ def watch(pid: int, folders: Sequence[str]) -> None:
     known = dict[int, psutil.Process]()
     with contextlib.suppress(psutil.Error):
         watched = psutil.Process(pid)
-        while _is_alive(watched):
+        while is_alive(watched):
             _note_children(watched, known)
             if select.select([0], [], [], LOOK_SECONDS)[0]:
                 _wait(watched)
@@ -42,7 +42,7 @@ def end_processes(known: dict[int, psutil.Process]) -> None:
     """Kill processes and all that they start meanwhile."""
     until, quiet = time.monotonic() + END_SECONDS, 0
     while quiet < QUIET_LOOKS and time.monotonic() < until:
-        alive = [child for child in known.values() if _is_alive(child)]
+        alive = [child for child in known.values() if is_alive(child)]
         quiet = 0 if alive else quiet + 1
         for child in alive:
             _note_children(child, known)
@@ -52,7 +52,7 @@ def end_processes(known: dict[int, psutil.Process]) -> None:
         time.sleep(0.05)
 
 
-def _is_alive(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     """Tell whether a process runs; one of the same number that came later does not count."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
@@ -85,7 +85,7 @@ def _note_marked(folders: Sequence[str], known: dict[int, psutil.Process]) -> No
 def _wait(process: psutil.Process) -> None:
     """Wait for the end of a process that has closed its pipe: it is about to end."""
     until = time.monotonic() + END_SECONDS
-    while _is_alive(process) and time.monotonic() < until:
+    while is_alive(process) and time.monotonic() < until:
         time.sleep(0.02)
 
 

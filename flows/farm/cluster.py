@@ -23,10 +23,15 @@ import psutil
 
 from flows.engines import USER_HOME, configure_engines
 from flows.run_folder import open_ray_folder, open_ray_home
-from flows.watchdog import end_processes
+from flows.stop_signals import request_stop
+from flows.watchdog import end_processes, is_alive
 from manifests.errors import ToolError
 
 ANSWER_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+DEAD_LOOKS = 20
+SERVICES = ("gcs_server", "raylet")
+TOOL_FAILED = 3  # the exit code of a tool that failed
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for the driver of a job
 OBJECT_STORE_BYTES = 128 * 1024**2  # rows only: frames never travel
 
@@ -48,6 +53,11 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    with _watch_services():
+        yield from _connect(ray, address, cpus)
+
+
+def _connect(ray: Any, address: str, cpus: int) -> Iterator[Any]:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         join_cluster(ray, address) if address else start_ray(ray, cpus=cpus)
@@ -95,6 +105,36 @@ def start_ray(ray: Any, *, cpus: int, **more: Any) -> None:
 
 
 @contextmanager
+def _watch_services() -> Iterator[None]:
+    """Stop this command when a service of its own Ray has been dead for some seconds.
+
+    What can start Ray again does so before. Otherwise Ray would wait for a minute, and then end
+    this process without a word.
+    """
+    over, before = threading.Event(), set(_list_children())
+
+    def watch() -> None:
+        dead = dict[int, int]()
+        while not over.wait(LOOK_SECONDS):
+            children = _list_children().items()
+            services = [
+                (p, child) for p, child in children if p not in before and _is_service(child)
+            ]
+            dead = {pid: dead.get(pid, 0) + 1 for pid, child in services if not is_alive(child)}
+            if max(dead.values(), default=0) >= DEAD_LOOKS:
+                request_stop("a service of Ray died", code=TOOL_FAILED)
+                return
+
+    watching = threading.Thread(target=watch, name="ray services", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
+@contextmanager
 def _use_ray_home() -> Iterator[None]:
     """Let Ray's processes have a home folder of ours; workers get the user's back."""
     home = os.environ.get("HOME")
@@ -108,6 +148,13 @@ def _use_ray_home() -> Iterator[None]:
 
 def _list_children() -> dict[int, psutil.Process]:
     return {child.pid: child for child in psutil.Process().children()}
+
+
+def _is_service(process: psutil.Process) -> bool:
+    try:
+        return process.name() in SERVICES
+    except psutil.Error:
+        return False
 
 
 def join_cluster(ray: Any, address: str) -> None:

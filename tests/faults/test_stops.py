@@ -73,6 +73,11 @@ class Stop:
         return f"{name} to the {self.target}, {self.delay:.2f} s into {self.stage!r}"
 
 
+def list_shared() -> set[Path]:
+    """List the folders of runs in shared memory, where Ray's may be."""
+    return set(Path("/dev/shm").glob("callsheet-*"))
+
+
 @dataclass(slots=True)
 class Case:
     """A command whose processes and temporary files can be found afterwards."""
@@ -81,6 +86,8 @@ class Case:
     log: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     temporary: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="f", dir="/tmp")))
+
+    others: set[Path] = field(default_factory=list_shared)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it."""
@@ -109,7 +116,7 @@ class Case:
 
     def leftovers(self) -> list[str]:
         """List what is left of it: processes and temporary files."""
-        shared = Path("/dev/shm").glob("callsheet-*")
+        shared = list_shared() - self.others
         running = [" ".join(process.cmdline())[:120] for process in self.processes()]
         return [*running, *map(str, (*self.temporary.rglob("*"), *shared))]
 
@@ -118,7 +125,8 @@ class Case:
         until = time.monotonic() + CLEAN_SECONDS
         while self.leftovers() and time.monotonic() < until:
             time.sleep(0.1)
-        assert self.leftovers() == []
+        left = self.leftovers()
+        assert left == [], left
 
     def clear(self) -> None:
         """End what is left, so that one case does not disturb the next."""
