@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,7 +24,10 @@ from flows.prefect_server import (
     start_server,
 )
 from manifests.errors import ToolError
+from model.weights import cache_folder
+from tests.conftest import Engines
 
+USUAL_CACHE = {"CALLSHEET_CACHE": str(cache_folder())}  # weights are there
 AWAY = {"ALL_PROXY": "socks5://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 
 
@@ -113,3 +118,33 @@ def test_a_server_of_ours_that_died_is_started_again(
         assert url
         assert url != dead
         assert answers(url)
+
+
+@pytest.mark.proof
+def test_cancelling_on_prefects_page_stops_a_render_in_order(
+    engines: Engines, production: Path, tmp_path: Path
+) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.states import Cancelling
+
+    said = tmp_path / "said.txt"
+    with said.open("w") as log:
+        command = [sys.executable, "-m", "flows", "render", str(production)]
+        render = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**engines.environment, **USUAL_CACHE}
+        )
+    with get_client(sync_client=True) as client:
+        while "Takes" not in said.read_text() and render.poll() is None:
+            time.sleep(0.2)
+        (run,) = (run for run in client.read_flow_runs() if run.state and run.state.is_running())
+        client.set_flow_run_state(run.id, Cancelling(), force=True)
+        assert render.wait(timeout=60) == 143
+        assert (
+            said.read_text()
+            .strip()
+            .splitlines()[-1]
+            .startswith("Stopped: cancelled in Prefect. Finished work is kept")
+        )
+        state = client.read_flow_run(run.id).state
+        assert state is not None
+        assert state.is_final()
