@@ -197,10 +197,9 @@ def _unusable_ffmpeg(project: Project) -> list[Problem]:
     needed = {BASICS, *project.production.delivery.profiles}
     return [
         Problem(
-            file=f"${ffmpeg_binary.NAME}",
+            file=ffmpeg_binary.ffmpeg_path(),
             message=f"this ffmpeg cannot make {name}: {problem}",
-            expected="another ffmpeg; or unset it, and the packaged one runs",
-            got=ffmpeg_binary.ffmpeg_path(),
+            expected="another ffmpeg; or name none, and the packaged one runs",
         )
         for name, problem in try_ffmpeg().items()
         if name in needed

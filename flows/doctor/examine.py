@@ -99,7 +99,7 @@ def _check_ffmpeg() -> Finding:
     from pipeline.ffmpeg_binary import ffmpeg_path
     from pipeline.ffmpeg_trial import try_ffmpeg
 
-    advice = "unset CALLSHEET_FFMPEG to use the packaged ffmpeg"
+    advice = "name no ffmpeg in CALLSHEET_FFMPEG or settings.toml: the packaged one then runs"
     try:
         path, problems = ffmpeg_path(), try_ffmpeg()
     except InputError as error:

@@ -35,6 +35,48 @@ def test_an_ffmpeg_that_is_named_comes_before_the_packaged_one(
     assert ffmpeg_binary.ffmpeg_path.__wrapped__() == str(tmp_path / "mine")
 
 
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's settings, which nothing in the environment outranks."""
+    monkeypatch.delenv("CALLSHEET_FFMPEG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "callsheet").mkdir()
+    return tmp_path / ffmpeg_binary.SETTINGS
+
+
+def test_the_users_settings_name_one_and_the_environment_outranks_them(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PACKAGED is not None
+    for name in ("mine", "other"):
+        (tmp_path / name).symlink_to(PACKAGED)
+    settings.write_text(f'ffmpeg = "{tmp_path / "mine"}"\n')
+    assert ffmpeg_binary.ffmpeg_path.__wrapped__() == str(tmp_path / "mine")
+    assert ffmpeg_binary.is_named()
+    monkeypatch.setenv("CALLSHEET_FFMPEG", str(tmp_path / "other"))
+    assert ffmpeg_binary.ffmpeg_path.__wrapped__() == str(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ""),
+        ('ffmpeg = "/nowhere/ffmpeg"', "settings.toml names no program"),
+        ('ffmepg = "x"', "unknown key ffmepg"),
+        ("ffmpeg = 5", "ffmpeg is not a text"),
+        ("ffmpeg = ", "cannot be read"),
+        ("ffmpeg = " + "9" * 5000, "cannot be read"),
+    ],
+)
+def test_settings_that_are_wrong_are_one_error(settings: Path, text: str, message: str) -> None:
+    settings.write_text(text)
+    if not message:
+        assert ffmpeg_binary.ffmpeg_path.__wrapped__() == str(PACKAGED)
+        return
+    with pytest.raises(InputError, match=message):
+        ffmpeg_binary.ffmpeg_path.__wrapped__()
+
+
 @pytest.mark.parametrize("name", ["/nowhere/ffmpeg", "no-such-program", "."])
 def test_a_named_program_that_does_not_exist_is_an_error(name: str) -> None:
     with pytest.raises(InputError, match="CALLSHEET_FFMPEG names no program"):
