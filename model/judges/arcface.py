@@ -57,6 +57,7 @@ class OnnxGraph:
         import onnxruntime  # type: ignore[import-untyped]
 
         path = self._path = external.locate_weights(name)
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4

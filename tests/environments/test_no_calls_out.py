@@ -25,13 +25,11 @@ CALLSHEET = f"{sys.executable} -m flows"
 NAMED = re.compile(r'inet_(?:addr|pton)\((?:AF_INET6?, )?"([^"]+)"')
 LOOPBACK = re.compile(r"127\.|::1$|::ffff:127\.")
 REVIEW = f"""
-{CALLSHEET} review film --no-browser > link 2>&1 &
+{CALLSHEET} review film --no-browser > link 2>&1 & review=$!
+trap 'kill $review' EXIT
 for second in $(seq 60); do grep -q http link && break; sleep 1; done
-{sys.executable} -c "import httpx, re; link = re.search('http[^ ]+', open('link').read())[0]; \\
+{sys.executable} -c "import httpx; link = open('link').read().split()[0]; \
     client = httpx.Client(follow_redirects=True); assert client.get(link).status_code == 200"
-kill -INT %1
-wait %1
-test $? = 130 -o $? = 0
 """
 
 
@@ -42,7 +40,7 @@ def trace(script: str, folder: Path) -> list[str]:
             absent(program)
     log = folder / "trace"
     calls = "trace=connect,sendto,sendmsg,sendmmsg"
-    traced = ["strace", "-f", "--seccomp-bpf", "-e", calls, "-o", str(log), "bash", "-emc", script]
+    traced = ["strace", "-f", "--seccomp-bpf", "-e", calls, "-o", str(log), "bash", "-ec", script]
     alone = ["unshare", "--net", "bash", "-c", 'ip link set lo up && exec "$@"', "bash"]
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     python = [os.environ.get("PYTHONPATH", ""), str(Path(__file__).parents[2])]
