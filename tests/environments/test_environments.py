@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,9 +111,6 @@ def give_away(*folders: Path, read_only: Path | None) -> None:
     for path in (read_only, *read_only.rglob("*")) if read_only else ():
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o555)
-    for parent in folders[0].parents:
-        if parent.owner() == "root" and parent != Path("/") and parent.stat().st_mode & 0o077 == 0:
-            parent.chmod(0o711)  # folders of pytest, which are for one user
 
 
 def call(
@@ -132,21 +130,27 @@ def wait_until_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that another user can reach: not below pytest's, which are for one user."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_machines_settings_do_not_change_the_film(
-    name: str, prepared: Path, truth: Result, tmp_path: Path
+    name: str, prepared: Path, truth: Result, place: Path
 ) -> None:
     machine = MACHINES[name]
     if machine.as_other_user and (os.getuid() or not shutil.which("setpriv")):
         absent("setpriv (util-linux), run as root,")
-    (tmp_path / "production").mkdir()
-    folder = fresh_copy(prepared, tmp_path / "production" / "film")
-    (tmp_path / "place").mkdir()
-    made = call("render", folder, machine, tmp_path / "place")
+    folder = fresh_copy(prepared, place / "production" / "film")
+    made = call("render", folder, machine, place)
     assert made.returncode == 0, made.stderr
     assert "Traceback" not in made.stderr
     assert result_of(folder) == truth
-    assert wait_until_empty(tmp_path / "place" / (machine.temporary or "t"))
+    assert wait_until_empty(place / (machine.temporary or "t"))
     writable = [path for path in (folder / "build").rglob("*") if path.lstat().st_mode & 0o002]
     assert machine.umask == 0 or [path for path in writable if not path.is_symlink()] == []
 
