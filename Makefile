@@ -9,17 +9,18 @@ SOURCES := manifests model pipeline flows tests benchmarks examples infra
 FIXTURES ?= tests/model/dice/fixtures
 CORPUS ?= .cache/listening
 ONLY ?=
+UPGRADE ?=
 NUMERIC := $(BIN)/python -m pytest -m numeric
 FFMPEG ?= /usr/bin/ffmpeg
 FACES ?= .cache/corpus
-.PHONY: help setup demo test check format docs bench bench-listening bench-listening-long bench-farm bench-record test-environments test-faults test-ffmpeg test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
+.PHONY: help setup demo test check format lock sbom docs bench bench-listening bench-listening-long bench-farm bench-record test-environments test-faults test-ffmpeg test-nights test-processors numeric-here numeric-avx2 numeric-sse4 numeric-mixed judge-previs corpus corpus-probes parity proof proof-dice site pictures clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## a virtual environment with the pinned packages, and the default weights
 
-$(READY): locks/cpu.txt pyproject.toml infra/setup.sh infra/fix_torchaudio.py
+$(READY): locks/cpu.txt locks/cuda.txt locks/torch-cpu.txt pyproject.toml infra/setup.sh infra/fix_torchaudio.py
 	@PYTHON=$(PYTHON) VENV=$(VENV) bash infra/setup.sh
 	@touch $(READY)
 
@@ -48,12 +49,13 @@ numeric-sse4: # any x86-64 since 2009
 numeric-mixed: # kernels of torch and oneDNN that disagree
 	@ATEN_CPU_CAPABILITY=avx2 $(NUMERIC) tests/model/dice
 
-check: $(READY) ## format, lint, types, layers, unused code, the site and its links
+check: $(READY) ## format, lint, types, layers, unused code, licences, the site and its links
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/vulture
+	@$(BIN)/python -m infra.licences
 	@$(MAKE) --no-print-directory site
 
 format: $(READY) ## format the sources
@@ -111,6 +113,12 @@ proof: $(READY) ## the longer proofs (at most 45 minutes)
 
 proof-dice: $(READY) ## the whole example through the farm with tiny random DICE-Talk weights
 	@$(BIN)/python -m pytest -m proof tests/flows/farm/test_dice_on_the_farm.py
+
+lock: $(READY) ## write locks/ again, with the digests of all published files: make lock [UPGRADE=PACKAGE]
+	@$(BIN)/python -m infra.lock $(if $(UPGRADE),--upgrade $(UPGRADE))
+
+sbom: $(READY) ## a CycloneDX list of packages, weights and programs, in dist/
+	@$(BIN)/python -m infra.sbom dist/callsheet.cdx.json
 
 docs: $(READY) ## write the generated pages
 	@$(BIN)/python -m infra.generated_docs

@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 place=.cache/color-matcher
 if [ ! -f "$place/.ready" ]; then
     .venv/bin/python -m venv "$place"
-    "$place/bin/python" -m pip install --quiet --disable-pip-version-check color-matcher==0.6.0
+    "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        --require-hashes -r locks/color-matcher.txt
     touch "$place/.ready"
 fi
 "$place/bin/python" benchmarks/color_matcher_pairs.py "$1" "$2"

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -88,9 +89,35 @@ def measure_speed(root: Path, rounds: int) -> None:
 
 def measure_drift(root: Path, minutes: float) -> None:
     """Measure drift and memory over three hundred shots that begin with a flash and a click."""
-    rate, count = Fraction(25), 300
+    count = 300
     frames = round(minutes * 60 * 25 / count)
-    film = TinyFilm(root, rate=rate)
+    starts = np.arange(count) * frames * 1920
+    film, cuts = make_flashing_film(root, count, frames)
+    sound = clicks(count * frames * 1920, starts.tolist())
+    job = _make_job(film, (640, 360), sound, samples=count * frames * 1920)
+    with _MemoryWatch() as memory:
+        seconds = _measure_cpu(lambda: deliver.render_profiles(cuts, job, folder=root / "o"))
+    seen, flashes = find_flashes(root / "o" / "web.mp4")
+    samples, onsets = find_onsets(root / "o" / "web.mp4", starts)
+    print(
+        f"{minutes:g} minutes, {count} shots: {seen} frames of "
+        f"{edit_list.count_frames(cuts)}, {len(flashes)} flashes"
+    )
+    print(f"picture off by {np.abs(flashes - np.arange(count) * frames).max()} frames at most")
+    print(
+        f"sound off by {np.abs(onsets - starts).max() / 48:.2f} ms at most; last "
+        f"{(onsets[-1] - starts[-1]) / 48:.2f} ms"
+    )
+    print(f"sound is {samples} samples for {count * frames * 1920} of picture; {seconds:.0f} s CPU")
+    print(
+        f"memory of all processes: {memory.early:.0f} MB in the first tenth, {memory.late:.0f} "
+        "MB in the last"
+    )
+
+
+def make_flashing_film(root: Path, count: int, frames: int) -> tuple[TinyFilm, list[Cut]]:
+    """Make a film whose one take begins with two white frames, and an edit of `count` times it."""
+    film = TinyFilm(root, rate=Fraction(25))
     random = np.random.default_rng(0)
     dark = random.integers(20, 60, (360, 640, 3)).astype(np.uint8)
     film.add(
@@ -99,44 +126,27 @@ def measure_drift(root: Path, minutes: float) -> None:
         label="DICE-Talk",
     )
     (cut,) = assemble.build_cuts(film.shots, film.takes, [], version="v", size=(640, 360))
-    cuts = [
+    return film, [
         dataclasses.replace(
             cut, order=n, number=f"sh{n:03}", start_frame=n * frames, end_frame=(n + 1) * frames
         )
         for n in range(count)
     ]
-    starts = [n * frames * 1920 for n in range(count)]
-    job = _make_job(
-        film, (640, 360), clicks(count * frames * 1920, starts), samples=count * frames * 1920
-    )
-    with _MemoryWatch() as memory:
-        seconds = _measure_cpu(lambda: deliver.render_profiles(cuts, job, folder=root / "o"))
-    path = root / "o" / "web.mp4"
+
+
+def find_flashes(path: Path) -> tuple[int, Any]:
+    """Count the frames of a film, and find those that are the first of a flash."""
     seen = np.array([frame.mean() for frame in media.read_frames(path, width=32, height=18)])
-    sound = np.concatenate(
-        [np.abs(block[:, 0]) for block in media.read_audio(path, hz=48000, channels=1)]
-    )
-    flashes = np.flatnonzero(np.diff((seen > 150).astype(int), prepend=0) == 1)
-    onsets = [
-        start - 960 * (start > 0) + int(np.argmax(sound[max(start - 960, 0) : start + 960] > 0.2))
-        for start in starts
-    ]
-    print(
-        f"{minutes:g} minutes, {count} shots: {len(seen)} frames of "
-        f"{edit_list.count_frames(cuts)}, {len(flashes)} flashes"
-    )
-    print(f"picture off by {np.abs(flashes - np.arange(count) * frames).max()} frames at most")
-    print(
-        f"sound off by {np.abs(np.array(onsets) - starts).max() / 48:.2f} ms at most; last "
-        f"{(onsets[-1] - starts[-1]) / 48:.2f} ms"
-    )
-    print(
-        f"sound is {len(sound)} samples for {count * frames * 1920} of picture; {seconds:.0f} s CPU"
-    )
-    print(
-        f"memory of all processes: {memory.early:.0f} MB in the first tenth, {memory.late:.0f} "
-        "MB in the last"
-    )
+    return len(seen), np.flatnonzero(np.diff((seen > 150).astype(int), prepend=0) == 1)
+
+
+def find_onsets(path: Path, starts: Any) -> tuple[int, Any]:
+    """Count the samples of a film, and find where the click near each start begins."""
+    blocks = media.read_audio(path, hz=48000, channels=1)
+    sound = np.concatenate([np.abs(block[:, 0]) for block in blocks])
+    early = np.maximum(starts - 960, 0)
+    near = [int(np.argmax(sound[a : b + 960] > 0.2)) for a, b in zip(early, starts, strict=True)]
+    return len(sound), early + np.array(near)
 
 
 def measure_masters(root: Path) -> None:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare our `.cube` files with those of colour-science: text, speed, what damage is noticed.
 
-`python -m benchmarks.libraries_colour` prints both sides in one run.
+`python -m benchmarks.libraries_colour [FORMER]` prints both sides in one run. FORMER is a
+`colour.py` from before the library came in (`git show 73e3d95:pipeline/colour/colour.py`); its
+arithmetic is then compared with today's.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,43 @@ def main() -> None:
     print(f"import of colour-science: {measure_import():.2f} s")
     cube = ours.sample_cube(lambda colours: colours**1.1)
     compare_files(library, cube, library.LUT3D(np.moveaxis(cube, (0, 1, 2), (2, 1, 0))))
+    if len(sys.argv) > 1:
+        compare_with_former(Path(sys.argv[1]), cube)
+
+
+def compare_with_former(path: Path, cube: Any, *, count: int = 200_000) -> None:
+    """Compare results and speed with those of a former `colour.py`."""
+    former = load_module(path)
+    random = np.random.default_rng(0)
+    first, second = random.random((2, count, 3))
+    lab = ours.rgb_to_lab(first), ours.rgb_to_lab(second)
+    arguments: dict[str, tuple[Any, ...]] = {
+        "rgb_to_lab": (first,),
+        "delta_e": lab,
+        "linear_to_srgb": (first,),
+        "srgb_to_linear": (first,),
+        "apply_cube": (cube, first),
+    }
+    for name, given in arguments.items():
+        before, slow = time_best(lambda n=name, g=given: getattr(former, n)(*g))
+        today, quick = time_best(lambda n=name, g=given: getattr(ours, n)(*g))
+        apart = np.abs(today - before).max()
+        per_megapixel = 1e6 / count
+        print(
+            f"{name}: {apart:.0e} apart; today {quick * per_megapixel:.2f}, former "
+            f"{slow * per_megapixel:.2f} s a megapixel"
+        )
+
+
+def load_module(path: Path) -> Any:
+    """Load a module from a file."""
+    specification = importlib.util.spec_from_file_location("former_colour", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
 
 
 def time_best(work: Callable[[], Any]) -> tuple[Any, float]:

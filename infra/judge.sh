@@ -9,6 +9,6 @@ judge=.cache/judge
 .venv/bin/python -m venv "$judge"
 packages=$("$judge/bin/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 .venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" >"$packages/callsheet.pth"
-"$judge/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed ai-edge-litert==2.3.0 \
-    backports.strenum==1.2.8 flatbuffers==25.12.19 protobuf==7.36.2 tqdm==4.70.1
+"$judge/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --ignore-installed --only-binary :all: \
+    --require-hashes -r locks/judge.txt
 touch "$judge/.ready"

@@ -40,7 +40,7 @@ def plan_passes(
     wanted = _list_profiles(project)
     wanted.sort(key=lambda profile: (profile.transparent, profile.tall))
     passes = []
-    for _, group in itertools.groupby(wanted, key=lambda profile: profile.kind):
+    for _, group in itertools.groupby(wanted, key=lambda profile: profile.picture_variant):
         same = tuple(group)
         size = (project.production.width, project.production.height)
         size = framing.upright_size(size) if same[0].tall else size

@@ -150,7 +150,7 @@ class Ladder:
 
     @property
     def problems(self) -> list[str]:
-        """All problems."""
+        """Every problem found: of the playlists, then of the segments, then of the attributes."""
         return [*self.playlists, *self.segments, *self.attributes]
 
 

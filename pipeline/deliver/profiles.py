@@ -44,8 +44,8 @@ class Profile:
     size: tuple[int, int] | None = None
 
     @property
-    def kind(self) -> tuple[bool, bool]:
-        """What the picture shows; profiles of one kind share one decode."""
+    def picture_variant(self) -> tuple[bool, bool]:
+        """Whether the picture is upright, and whether transparent; equal ones share one decode."""
         return self.tall, self.transparent
 
     def plain(self) -> list[object]:

@@ -54,7 +54,7 @@ def selected(page: Any) -> str:
     return str(page.locator("[role=option][data-active=true] b").first.inner_text())
 
 
-def said(page: Any) -> str:
+def status_text(page: Any) -> str:
     return str(page.locator("[role=status]").inner_text())
 
 
@@ -65,7 +65,7 @@ def cpu_seconds(meter: Any) -> float:
     return float(told["ProcessTime"])
 
 
-def kept(page: Any) -> list[dict[str, Any]]:
+def stored_notes(page: Any) -> list[dict[str, Any]]:
     """The notes that the browser keeps."""
     return list(
         json.loads(page.evaluate("localStorage.getItem('callsheet-notes:made-up-1000') || '[]'"))
@@ -205,7 +205,7 @@ def test_what_is_decided_from_disk_is_kept_and_saved_as_notes(
 ) -> None:
     page = opened(made_up.as_uri())
     page.keyboard.press("a")
-    assert said(page) == "sc01_sh010 approved"
+    assert status_text(page) == "sc01_sh010 approved"
     page.keyboard.press("ArrowDown")
     page.keyboard.press("r")
     page.keyboard.type("smaller")
@@ -252,15 +252,18 @@ def test_several_shots_are_marked_and_decided_about_at_once(opened: Opened, made
     for _ in range(3):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("h")
-    assert kept(page)[-1]["shots"] == [
+    assert stored_notes(page)[-1]["shots"] == [
         "id-sc01_sh010",
         "id-sc01_sh020",
         "id-sc01_sh030",
         "id-sc01_sh040",
     ]
-    assert said(page) == "4 shots held"
+    assert status_text(page) == "4 shots held"
     page.keyboard.press("h")
-    assert (kept(page)[-1]["name"], kept(page)[-1]["shots"]) == ("release", ["id-sc01_sh040"])
+    assert (stored_notes(page)[-1]["name"], stored_notes(page)[-1]["shots"]) == (
+        "release",
+        ["id-sc01_sh040"],
+    )
 
 
 def test_a_check_is_waived_with_a_reason_and_not_without(opened: Opened, made_up: Path) -> None:
@@ -272,7 +275,7 @@ def test_a_check_is_waived_with_a_reason_and_not_without(opened: Opened, made_up
     page.keyboard.type("a quiet film")
     page.get_by_role("button", name="Waive", exact=True).click()
     until(page, "!document.querySelector('dialog')")
-    assert kept(page)[-1]["words"] == {"check": "web: loudness", "reason": "a quiet film"}
+    assert stored_notes(page)[-1]["words"] == {"check": "web: loudness", "reason": "a quiet film"}
     assert page.locator("#checks .row.waived").count() == 1
 
 
@@ -301,7 +304,7 @@ def test_dialogs_hold_the_focus_and_give_it_back(opened: Opened, made_up: Path) 
     page.keyboard.press("Escape")
     until(page, "!document.querySelector('dialog')")
     assert page.evaluate("document.activeElement.id") == "shots"
-    assert kept(page) == []
+    assert stored_notes(page) == []
 
 
 def test_single_keys_can_be_switched_off(opened: Opened, made_up: Path) -> None:
@@ -311,7 +314,7 @@ def test_single_keys_can_be_switched_off(opened: Opened, made_up: Path) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     page.keyboard.press("h")
-    assert kept(page) == []
+    assert stored_notes(page) == []
     page.keyboard.press("?")
     page.locator("dialog input[type=checkbox]").check()
 
@@ -328,7 +331,7 @@ def test_keys_work_after_a_click_and_belong_to_fields_that_were_tabbed_to(
     page.locator("select[aria-label='Which shots']").click()
     page.keyboard.press("Escape")
     page.keyboard.press("a")
-    assert len(kept(page)) == 1
+    assert len(stored_notes(page)) == 1
     page.keyboard.press("2")
     page.locator(".check input").focus()
     page.keyboard.press("Tab")
@@ -410,7 +413,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways_and_with_targets_for
     come_to(page, 8)
     assert page.get_by_role("tab", selected=True).inner_text() == "Shot"
     page.get_by_role("button", name="Approve").tap()
-    assert kept(page)[-1]["shots"] == ["id-sc01_sh030"]
+    assert stored_notes(page)[-1]["shots"] == ["id-sc01_sh030"]
     small = page.evaluate("""[...document.querySelectorAll('button, select, input')]
       .filter((control) => control.checkVisibility())
       .filter((control) => {

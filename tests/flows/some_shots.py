@@ -64,7 +64,7 @@ def cut(*lines: str, **changes: Any) -> list[Shot]:
     ]
 
 
-def said(name: str, subject: str, at: int, *, detail: str = "", run: str = "r1") -> Event:
+def build_event(name: str, subject: str, at: int, *, detail: str = "", run: str = "r1") -> Event:
     """An event at a second of an hour."""
     moment = f"2026-11-22T10:{at // 60:02}:{at % 60:02}.000000+00:00"
     return Event(

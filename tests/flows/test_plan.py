@@ -13,7 +13,7 @@ from flows.ledger.decisions import fold_decisions
 from flows.ledger.shot_state import compute_states
 from flows.plan import Terms, plan_shots
 from tests.flows.ledger.test_shot_state import decided
-from tests.flows.some_shots import cut, ids, said, shot, take_of
+from tests.flows.some_shots import build_event, cut, ids, shot, take_of
 
 TERMS = Terms(workers=2)
 
@@ -30,7 +30,7 @@ def test_a_plan_says_what_changed_what_waits_and_what_failed() -> None:
         shot("rewritten", character="MARA"),
     ]
     people = fold_decisions([decided("held", now[2], 1)])
-    farm = [said("failed", now[3].shot_id, 2, detail="input: no face")]
+    farm = [build_event("failed", now[3].shot_id, 2, detail="input: no face")]
     ledger = compute_states(now, done=ids(before[:1]), farm=farm, decisions=people)
     planned = plan_shots(ledger, before=before, history=[], terms=TERMS)
     assert [(entry.state, entry.why) for entry in planned.shots] == [

@@ -48,7 +48,7 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
-def problems_of(folder: Path) -> list[str]:
+def collect_problems(folder: Path) -> list[str]:
     """What `plan --inputs` would say."""
     try:
         read_inputs(open_project(folder))
@@ -62,7 +62,7 @@ def test_a_hostile_production_is_refused_clearly_or_taken_as_text(bad: Bad, tmp_
     folder = starter(tmp_path / "home" / "production")
     bad.spoil(folder)
     before, memory, began = tree(tmp_path), peak(), time.process_time()
-    said = problems_of(folder)
+    said = collect_problems(folder)
     assert time.process_time() - began < SECONDS
     assert peak() - memory < MEBIBYTES
     assert tree(tmp_path) == before

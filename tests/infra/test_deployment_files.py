@@ -140,7 +140,7 @@ def test_pods_are_not_root_and_have_limits(name: str) -> None:
 
 
 def test_ray_clusters_ask_for_the_token_and_are_of_our_version() -> None:
-    locked = re.search(r"^ray==(.+)$", (INFRA.parent / "locks" / "cpu.txt").read_text(), flags=re.M)
+    locked = re.search(r"^ray==(\S+)", (INFRA.parent / "locks" / "cpu.txt").read_text(), flags=re.M)
     assert locked is not None
     cluster = documents("kuberay/cluster.yaml")[0]
     night = documents("kuberay/night.yaml")[0]

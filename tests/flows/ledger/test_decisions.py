@@ -16,7 +16,7 @@ from flows.ledger.decisions import (
 )
 from flows.ledger.shot_state import compute_states
 from tests.flows.ledger.test_shot_state import decided
-from tests.flows.some_shots import cut, said, shot
+from tests.flows.some_shots import build_event, cut, shot
 
 DETAIL = {"priority": {"priority": 3}, "note": {"text": "n"}, "seed": {"seed": 9, "was": 1}}
 
@@ -25,14 +25,14 @@ def test_a_decision_follows_a_rewritten_line_and_comes_back_with_it() -> None:
     before, after = cut("a", "b", "c"), cut("a", "rewritten", "c")
     events = [decided("held", before[1], 1)]
     events += [
-        replace(one, happened_at=said("", "", 2).happened_at)
+        replace(one, happened_at=build_event("", "", 2).happened_at)
         for one in carry_decisions_over(events, now=after, before=before)
     ]
     assert [
         entry.state for entry in compute_states(after, done=(), decisions=fold_decisions(events))
     ] == ["new", "held", "new"]
     events += [
-        replace(one, happened_at=said("", "", 3).happened_at)
+        replace(one, happened_at=build_event("", "", 3).happened_at)
         for one in carry_decisions_over(events, now=before, before=after)
     ]
     assert [

@@ -14,7 +14,7 @@ from manifests.run_rows import new_event
 from manifests.store import Store
 from pipeline.script.production import Production
 from tests.flows.ledger.test_shot_state import decided
-from tests.flows.some_shots import cut, ids, said
+from tests.flows.some_shots import build_event, cut, ids
 
 DETAIL = {"priority": {"priority": 3}, "note": {"text": "n"}, "seed": {"seed": 9, "was": 1}}
 
@@ -32,7 +32,7 @@ def test_a_run_holds_changed_shots_and_retries_what_was_cleared_since_it_began()
     wanted = compute_steering(
         dict(zip(identify_places(shots), shots, strict=True)),
         people,
-        began=said("", "", 10).happened_at,
+        began=build_event("", "", 10).happened_at,
     )
     assert wanted.held == ids(shots[:2])
     assert wanted.priority == {shots[3].shot_id: 7}

@@ -16,7 +16,7 @@ from flows.ledger.shot_matching import identify_places
 from flows.ledger.shot_state import STATES, compute_states
 from manifests.rows import Shot
 from manifests.run_rows import Event
-from tests.flows.some_shots import cut, ids, said, shot
+from tests.flows.some_shots import build_event, cut, ids, shot
 
 names = st.sampled_from(["queued", "running", "done", "failed", "retried", "stopped"])
 stories = st.lists(st.tuples(names, st.integers(0, 3), st.sampled_from(["r1", "r2"])), max_size=12)
@@ -35,7 +35,7 @@ def decided(name: str, made: Shot, at: int, **detail: object) -> Event:
     one = new_decision(
         name, identify_places([made])[0], made, by="Anna", **(detail or DETAIL.get(name, {}))
     )
-    return replace(one, happened_at=said(name, "", at).happened_at, event_id=f"{at:06}")
+    return replace(one, happened_at=build_event(name, "", at).happened_at, event_id=f"{at:06}")
 
 
 @given(story=stories, choices=decisions, done=st.sets(st.integers(0, 3)), seed=st.integers())
@@ -44,7 +44,8 @@ def test_every_shot_has_one_state_whatever_happened_in_whatever_order_it_is_told
 ) -> None:
     shots = cut("a", "b", "c", "d")
     farm = [
-        said(name, shots[index].shot_id, at, run=run) for at, (name, index, run) in enumerate(story)
+        build_event(name, shots[index].shot_id, at, run=run)
+        for at, (name, index, run) in enumerate(story)
     ]
     people = [decided(name, shots[index], at + 30) for at, (name, index) in enumerate(choices)]
     made = {shots[index].shot_id for index in done}
@@ -68,9 +69,9 @@ def test_a_shot_lives_through_its_states() -> None:
     (one,) = shots = cut("a")
     story = [
         ("new", None),
-        ("queued", said("queued", one.shot_id, 1)),
-        ("running", said("running", one.shot_id, 2, detail="host/7")),
-        ("failed", said("failed", one.shot_id, 3, detail="memory: it did not fit")),
+        ("queued", build_event("queued", one.shot_id, 1)),
+        ("running", build_event("running", one.shot_id, 2, detail="host/7")),
+        ("failed", build_event("failed", one.shot_id, 3, detail="memory: it did not fit")),
     ]
     farm: list[Event] = []
     for state, told in story:
@@ -88,7 +89,7 @@ def test_a_shot_lives_through_its_states() -> None:
 
 def test_who_makes_a_shot_and_since_when_is_known_until_its_run_is_over() -> None:
     (one,) = shots = cut("a")
-    farm = [said("running", one.shot_id, 62, detail="host/7")]
+    farm = [build_event("running", one.shot_id, 62, detail="host/7")]
     (entry,) = compute_states(shots, done=(), farm=farm)
     assert (entry.worker, entry.since) == ("host/7", "2026-11-22T10:01:02.000000+00:00")
     (entry,) = compute_states(shots, done=(), farm=farm, over={"r1"})

@@ -17,7 +17,7 @@ from tests.data import bad_inputs
 TODAY = date(2026, 11, 22)
 
 
-def problems_of(folder: Path) -> list[Problem]:
+def collect_problems(folder: Path) -> list[Problem]:
     """Everything that is wrong with a production, as `plan --inputs` gathers it."""
     problems: list[Problem] = []
 
@@ -57,13 +57,13 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_the_example_itself_has_no_problem(copy: Path) -> None:
-    assert problems_of(copy) == []
+    assert collect_problems(copy) == []
 
 
 @pytest.mark.parametrize("bad", bad_inputs.BAD, ids=lambda bad: bad.name)
 def test_a_wrong_input_is_one_clear_error(bad: Any, copy: Path) -> None:
     bad.spoil(copy)
-    found = [str(problem) for problem in problems_of(copy)]
+    found = [str(problem) for problem in collect_problems(copy)]
     assert any(all(text in line for text in bad.says) for line in found), "\n".join(found)
 
 
@@ -79,7 +79,8 @@ def test_mistakes_in_all_files_are_told_at_once(copy: Path) -> None:
     bad_inputs.change("cast.csv", ",13,", ",x,")(copy)
     bad_inputs.change("consents.csv", "2099-12-31", "never")(copy)
     places = [
-        (problem.file, problem.line or problem.row, problem.column) for problem in problems_of(copy)
+        (problem.file, problem.line or problem.row, problem.column)
+        for problem in collect_problems(copy)
     ]
     assert places == [
         ("script.fountain", 13, None),
@@ -92,7 +93,7 @@ def test_mistakes_in_all_files_are_told_at_once(copy: Path) -> None:
 
 def test_one_mistake_makes_one_problem_in_its_own_file(copy: Path) -> None:
     bad_inputs.change("cast.csv", "portraits/mara.png", "portraits/marra.png")(copy)
-    assert len(problems_of(copy)) == 1
+    assert len(collect_problems(copy)) == 1
 
 
 def test_a_number_of_thousands_of_digits_is_refused() -> None:

@@ -21,7 +21,7 @@ def lines_of(folder: Path, text: str) -> list[Line]:
     return script.read(path, words=WORDS)
 
 
-def problems_of(folder: Path, text: str) -> list[tuple[int | None, str]]:
+def collect_problems(folder: Path, text: str) -> list[tuple[int | None, str]]:
     with pytest.raises(InputError) as caught:
         lines_of(folder, text)
     return [(problem.line, problem.message) for problem in caught.value.problems]
@@ -85,7 +85,7 @@ def test_a_mute_reaction_is_no_line(tmp_path: Path) -> None:
 def test_every_wrong_note_of_a_script_is_reported_with_its_line(tmp_path: Path) -> None:
     stray = "MARA\nA. [[emotion: hapy]]\n\n[[emotion: sad]]\n\n"
     text = stray + "JONAS\n[[emotoin: sad]]\nB.\n\nMARA\nC. [[emotion: sad]] [[emotion: fear 2]]\n"
-    assert problems_of(tmp_path, text) == [
+    assert collect_problems(tmp_path, text) == [
         (2, "unknown emotion 'hapy'"),
         (4, "this emotion note is outside any speech"),
         (7, "this note looks like a misspelt emotion note"),
