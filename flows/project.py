@@ -114,6 +114,19 @@ def list_take_files(take: Take) -> tuple[str, str]:
     return take.path, layout.matte_file(take.shot_id)
 
 
+def adopt_orphans(project: Project) -> int:
+    """Commit the rows of all takes whose row lies beside the file only; return how many.
+
+    Only the run that holds the production may call this.
+    """
+    keys = {layout.identity_of(file.name) for file in (project.root / layout.TAKES).glob("*.json")}
+    keys -= project.store.find_keys(Take, "shot_id", keys)
+    found = (render.adopt_take(key, root=project.root) for key in sorted(keys))
+    takes = {take.shot_id: take for take in found if take is not None}
+    commit_orphans(project, takes)
+    return len(takes)
+
+
 def commit_orphans(project: Project, takes: Mapping[str, Take]) -> None:
     """Commit the rows of takes that have none.
 

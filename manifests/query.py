@@ -53,27 +53,36 @@ def run_query(store: Store, sql: str, parameters: Sequence[object] = ()) -> Quer
     with duckdb.connect(
         config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     ) as connection:
-        _create_views(connection, store, sql)
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        _require_select(connection, sql)
         try:
-            cursor = connection.execute(sql, list(parameters))
-            columns = tuple(column[0] for column in cursor.description or ())
-            rows = tuple(cursor.fetchmany(MAX_ROWS + 1))
+            result = _answer(connection, store, sql, parameters)
         except duckdb.Error as error:
+            for kind in _find_named_tables(sql):
+                store.check_table(kind)
             raise _query_error(str(error)) from error
-    if len(rows) > MAX_ROWS:
+    if len(result.rows) > MAX_ROWS:
         raise _query_error(f"the answer has more than {MAX_ROWS} rows; count, group or limit them")
-    return QueryResult(columns, rows)
+    return result
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, store: Store, sql: str, parameters: Sequence[object]
+) -> QueryResult:
+    _create_views(connection, store, sql)
+    connection.execute("SET python_enable_replacements = false")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    _require_select(connection, sql)
+    cursor = connection.execute(sql, list(parameters))
+    columns = tuple(column[0] for column in cursor.description or ())
+    return QueryResult(columns, tuple(cursor.fetchmany(MAX_ROWS + 1)))
+
+
+def _find_named_tables(sql: str) -> list[type[Row]]:
+    return [kind for kind in ROW_TYPES if table_name(kind) in sql.casefold()]
 
 
 def _require_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    try:
-        statements = connection.extract_statements(sql)
-    except duckdb.Error as error:
-        raise _query_error(str(error)) from error
+    statements = connection.extract_statements(sql)
     kinds = [statement.type.name for statement in statements]
     if kinds != ["SELECT"]:
         raise _query_error("only one SELECT is allowed", got=", ".join(kinds) or "nothing")
@@ -89,12 +98,11 @@ def _query_error(message: str, *, got: str | None = None) -> InputError:
 def _create_views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:
     """Create a view for every table that the SQL names; do not open the others."""
     asked, readable = sql.casefold(), list[str]()
-    for kind in ROW_TYPES:
+    for kind in _find_named_tables(sql):
         name = table_name(kind)
         if f"all_{name}" in asked:
             readable += _create_view(connection, store, kind, name=f"all_{name}")
-        if name in asked:
-            readable += _create_current_view(connection, store, kind)
+        readable += _create_current_view(connection, store, kind)
     connection.execute("SET allowed_paths = $paths", {"paths": readable})
 
 

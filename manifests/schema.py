@@ -122,11 +122,17 @@ def from_record(kind: type[R], record: Record) -> R:
 
 
 def from_table(kind: type[R], table: pa.Table) -> list[R]:
-    """Read all rows of a stored table; column by column where all are of today's version."""
+    """Read all rows of a stored table; column by column where all are of today's version.
+
+    Raises ValueError when the rows are not of this type.
+    """
     if pc.unique(table["schema_version"]).to_pylist() != [VERSIONS[kind.__name__]]:
         return [from_record(kind, record) for record in table.to_pylist()]
     needed, others = _FIELD_NAMES[kind]
     columns = {name: table[name].to_pylist() for name in needed}
+    for name in needed:
+        if table[name].null_count and not arrow_schema(kind).field(name).nullable:
+            raise ValueError(f"rows without {name}")
     for name, default in others.items():
         if name in table.column_names:
             column = table[name].to_pylist()

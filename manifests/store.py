@@ -11,11 +11,12 @@ twice. Several writers may work at once: conflicting commits are retried.
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +26,7 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
+from manifests.damage import RecordError, check_log, check_sizes, is_lost, report_damage
 from manifests.delta_log import (
     PARTITIONS,
     compact_table,
@@ -41,8 +43,20 @@ from manifests.run_rows import Event, new_event
 from manifests.schema import VERSIONS, arrow_schema, from_table, table_name, to_record
 
 R = TypeVar("R", bound=Row)
+Method = TypeVar("Method", bound=Callable[..., Any])
 NOTHING_MORE = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 HANDLE_COMMITS = 8  # with one opened table: its state is a list that grows with each
+
+
+def _report_damage(method: Method) -> Method:
+    """Let a method that reads a table of a row type raise RecordError when it is damaged."""
+
+    @functools.wraps(method)
+    def guarded(store: Store, kind: type[Row], *arguments: Any, **named: Any) -> Any:
+        with report_damage(table_name(kind), store.root):
+            return method(store, kind, *arguments, **named)
+
+    return cast(Method, guarded)
 
 
 class Store:
@@ -141,10 +155,17 @@ class Store:
         )
 
     def read_current(self, kind: type[R]) -> list[R]:
-        """Read the rows of the current snapshot, in the order in which they were written."""
-        snapshot = self.current_snapshot(kind)
-        return [] if snapshot is None else self.read(kind, snapshot=snapshot)
+        """Read the rows of the current snapshot, in the order in which they were written.
 
+        Raises RecordError when none of them is left.
+        """
+        snapshot = self.current_snapshot(kind)
+        rows = [] if snapshot is None else self.read(kind, snapshot=snapshot)
+        if not rows and snapshot not in (None, digest([])):
+            raise RecordError(table_name(kind), self.root, "the rows of the current set are gone")
+        return rows
+
+    @_report_damage
     def read(self, kind: type[R], *, since: str = "", **equals: Value) -> list[R]:
         """Read all rows with these values, oldest commit first, upgraded to today's type.
 
@@ -154,6 +175,7 @@ class Store:
         table = self._read_table(kind, equals, since=since)
         return [] if table is None else from_table(kind, table)
 
+    @_report_damage
     def has(self, kind: type[Row], **equals: Value) -> bool:
         """Tell whether at least one row with these values is committed."""
         dataset = self._open_dataset(kind, equals)
@@ -161,6 +183,7 @@ class Store:
             dataset.head(1, columns=[], filter=build_filter(equals)).num_rows
         )
 
+    @_report_damage
     def find_rows(self, kind: type[R], column: str, keys: Iterable[str]) -> list[R]:
         """Find the rows whose `column` is among many keys.
 
@@ -172,12 +195,14 @@ class Store:
             for row in from_table(kind, files.to_table(filter=ds.field(column).isin(list(found))))
         ]
 
+    @_report_damage
     def find_keys(self, kind: type[Row], column: str, keys: Iterable[str]) -> set[str]:
         """Find those of many keys that a column holds."""
         return {
             key for _, found in self._iterate_holding_files(kind, column, keys) for key in found
         }
 
+    @_report_damage
     def read_newest(self, kind: type[R], count: int) -> list[R]:
         """Read at least the last `count` rows: all rows of the newest files, newest files first."""
         rows: list[R] = []
@@ -187,6 +212,12 @@ class Store:
                 break
         return rows
 
+    @_report_damage
+    def check_table(self, kind: type[Row]) -> None:
+        """Read a whole table. Raises RecordError when it is damaged."""
+        self._read_table(kind, {})
+
+    @_report_damage
     def open_dataset(self, kind: type[Row], **equals: Value) -> ds.Dataset | None:
         """Open a table as an Arrow dataset for pandas, DuckDB and others; None before any row.
 
@@ -195,20 +226,21 @@ class Store:
         """
         return self._open_dataset(kind, equals)
 
+    @_report_damage
     def list_files(self, kind: type[Row], **equals: Value) -> list[str]:
         """List the Parquet files of a table that may hold rows with these values."""
         table = self._get_table(kind)
-        uris = (
-            []
-            if table is None
-            else list(table.file_uris(file_pruning_predicate=build_file_predicate(equals)))
-        )
+        if table is None:
+            return []
+        uris = list(table.file_uris(file_pruning_predicate=build_file_predicate(equals)))
         if not self.is_local:
             return uris
         # the folder is percent-encoded in the URIs, the rest is not
         folder = Path(self.table_uri(kind))
+        check_sizes(folder, pa.table(table.get_add_actions(flatten=True)))
         return [str(folder.absolute() / uri.rpartition(f"/{folder.name}/")[2]) for uri in uris]
 
+    @_report_damage
     def count_small_files(self, kind: type[Row], limit: int) -> int:
         """Count the files of a table that are smaller than `limit` bytes."""
         table = self._get_table(kind)
@@ -228,6 +260,7 @@ class Store:
         keep the version that they opened; writers go on.
         """
         self._refuse_unwritable()
+        self._open_table(kind)
         retry_commit(lambda: compact_table(self._load_table(kind), file_bytes))
         return 0 if vacuum_hours is None else vacuum_table(self._load_table(kind), vacuum_hours)
 
@@ -238,7 +271,8 @@ class Store:
     def _list_snapshots(self, kind: type[Row]) -> list[str]:
         """List the ids of all snapshots that were current, oldest first."""
         where = {"name": "snapshot", "subject": table_name(kind)}
-        pointers = self._read_table(Event, where, columns=["happened_at", "detail"])
+        with report_damage(table_name(Event), self.root):
+            pointers = self._read_table(Event, where, columns=["happened_at", "detail"])
         found = [] if pointers is None else pointers.to_pylist()
         return [
             pointer["detail"]
@@ -278,10 +312,16 @@ class Store:
         return opened, commits
 
     def _open_table(self, kind: type[Row]) -> DeltaTable | None:
-        try:
-            return self._load_table(kind)
-        except TableNotFoundError:
-            return None
+        with report_damage(table_name(kind), self.root):
+            try:
+                if self.is_local:
+                    check_log(Path(self.table_uri(kind)))
+                return self._load_table(kind)
+            except TableNotFoundError:
+                if self.is_local and is_lost(Path(self.table_uri(kind))):
+                    reason = "its log is missing or empty"
+                    raise RecordError(table_name(kind), self.root, reason) from None
+                return None
 
     def _load_table(self, kind: type[Row]) -> DeltaTable:
         return DeltaTable(self.table_uri(kind), storage_options=self.options)
@@ -317,6 +357,8 @@ class Store:
         if table is None:
             return
         added = pa.table(table.get_add_actions(flatten=True))
+        if self.is_local:
+            check_sizes(Path(self.table_uri(kind)), added)
         order = (
             pc.sort_indices(added, [("max.committed_at", "descending")])
             if "max.committed_at" in added.schema.names

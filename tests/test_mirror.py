@@ -27,6 +27,7 @@ TESTED_ELSEWHERE: dict[str, tuple[str, ...]] = {
     "a count with its noun, read in printed texts such as those of tests/flows/test_cli.py": (
         "manifests/plurals.py",
     ),
+    "tested through tests/manifests/test_repair.py": ("manifests/damage.py",),
     "tested through tests/manifests/test_store.py": ("manifests/row_filters.py",),
     "tested through tests/pipeline/speech/test_audio_digests.py": ("manifests/identity.py",),
     "tested through tests/flows/trust/test_purge_walk.py, which walks a whole build": (

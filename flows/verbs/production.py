@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the verbs about a production: init, plan, listen, render, status, drain, maintain, query.
+"""Run the verbs about a production, from init and plan to maintain, repair and query.
 
 Engines are imported inside the verbs that need them.
 """
@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from flows.verbs.options import Folder, Json, Out, Ray, Workers, group
-from flows.view.screen import DONE, print_table, say, say_json
+from flows.view.damage import say_damage
+from flows.view.screen import DONE, SOME_FAILED, print_table, say, say_json
 from manifests.plurals import count_nouns
 
 app = group()
@@ -151,6 +152,35 @@ def maintain(
             say(f"{row.table}: {files}, now {row.after}; {row.deleted} deleted")
         say("the record is compact" if kept else "nothing to join: every table has few files")
     return DONE
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="repair; otherwise only tell what is damaged")]
+
+
+@app.command()
+def repair(folder: Folder, out: Out = None, yes: Yes = False, as_json: Json = False) -> int:
+    """Restore a damaged record: the newest state that can still be read.
+
+    Lists what is lost, and keeps damaged tables aside. Takes come back from the rows that lie
+    beside their files.
+    """
+    from flows.lease import hold_lease
+    from flows.project import adopt_orphans, open_project
+    from manifests.repair import examine_record, repair_record
+
+    project = open_project(folder, out)
+    if yes:
+        with hold_lease(project.root, purpose="repair"):
+            damaged = repair_record(project.store)
+            adopted = adopt_orphans(open_project(folder, out))
+    else:
+        adopted = 0
+        damaged = examine_record(project.store)
+    if as_json:
+        say_json({"repaired": yes, "tables": damaged, "adopted_takes": adopted})
+    else:
+        say_damage(damaged, repaired=yes, adopted=adopted)
+    return SOME_FAILED if damaged and not yes else DONE
 
 
 Select = Annotated[

@@ -18,7 +18,7 @@ THEMES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "production": (
         "Commands: make a film",
         "These commands make a production, render it, and show its state.",
-        ("init", "plan", "listen", "render", "status", "drain", "query", "maintain"),
+        ("init", "plan", "listen", "render", "status", "drain", "query", "maintain", "repair"),
     ),
     "review": (
         "Commands: review and finish",
