@@ -9,6 +9,7 @@ manifests anything, and the machine nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,16 @@ from manifests.store import Store
 
 SNAPSHOTS: tuple[type[Row], ...] = (Line, Actor, Consent, Recording, Cue, Shot, ModelFile)
 MAX_ROWS = 1_000_000
+MAX_BYTES = 256 * 1024**2  # of texts in an answer
+MAX_SECONDS = 60.0
+PART_ROWS = 4096
+MEMORY = "2GB"
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "memory_limit": MEMORY,
+    "temp_directory": "",  # nothing is written, not even what does not fit into memory
+}
 _SECONDS = (
     'start / 48000.0 AS start_seconds, "end" / 48000.0 AS end_seconds,'
     ' ("end" - start) / 48000.0 AS seconds'
@@ -44,23 +55,31 @@ class QueryResult:
     rows: tuple[tuple[Any, ...], ...]
 
 
-def run_query(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResult:
-    """Run one SELECT over the record.
+def run_query(
+    store: Store, sql: str, parameters: Sequence[object] = (), *, seconds: float = MAX_SECONDS
+) -> QueryResult:
+    """Run one SELECT over the record, for at most `seconds`.
 
-    Raises InputError for anything else, for SQL that does not parse or bind, and for more than
-    `MAX_ROWS` rows, which nobody reads and no memory holds.
+    Raises InputError for anything else, for SQL that does not parse or bind, and for an answer that
+    takes more time, more memory than `MEMORY`, or more than `MAX_ROWS` rows or `MAX_BYTES`, which
+    nobody reads and no memory holds.
     """
-    with duckdb.connect(
-        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    ) as connection:
+    with duckdb.connect(config=CONFIG) as connection, ThreadPoolExecutor(1) as aside:
+        asked = aside.submit(_answer, connection, store, sql, parameters)
         try:
-            result = _answer(connection, store, sql, parameters)
+            result = asked.result(timeout=seconds)
+        except TimeoutError as error:
+            raise _refuse(f"took more than {seconds:g} s", "less, or more --seconds") from error
+        except duckdb.OutOfMemoryException as error:
+            raise _refuse(f"needs more than {MEMORY} of memory", "less, or in parts") from error
         except duckdb.Error as error:
             for kind in _find_named_tables(sql):
                 store.check_table(kind)
             raise _query_error(str(error)) from error
+        finally:
+            connection.interrupt()  # Ctrl-C too; DuckDB itself does not always notice it
     if len(result.rows) > MAX_ROWS:
-        raise _query_error(f"the answer has more than {MAX_ROWS} rows; count, group or limit them")
+        raise _refuse(f"returns more than {MAX_ROWS} rows", "count, group or limit them")
     return result
 
 
@@ -74,7 +93,13 @@ def _answer(
     _require_select(connection, sql)
     cursor = connection.execute(sql, list(parameters))
     columns = tuple(column[0] for column in cursor.description or ())
-    return QueryResult(columns, tuple(cursor.fetchmany(MAX_ROWS + 1)))
+    rows, held = list[tuple[Any, ...]](), 0
+    while len(rows) <= MAX_ROWS and (part := cursor.fetchmany(PART_ROWS)):
+        rows += part
+        held += sum(len(value) for row in part for value in row if isinstance(value, str | bytes))
+        if held > MAX_BYTES:
+            raise _refuse(f"returns more than {MAX_BYTES // 1024**2} MB", "fewer rows or columns")
+    return QueryResult(columns, tuple(rows))
 
 
 def _find_named_tables(sql: str) -> list[type[Row]]:
@@ -93,6 +118,10 @@ def _query_error(message: str, *, got: str | None = None) -> InputError:
     return InputError(
         Problem(file="query", message=message, got=got, expected=f"a SELECT over {known}")
     )
+
+
+def _refuse(what: str, expected: str) -> InputError:
+    return InputError(Problem(file="query", message=f"the query {what}", expected=expected))
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, store: Store, sql: str) -> None:

@@ -188,13 +188,23 @@ Select = Annotated[
 ]
 
 
+Seconds = Annotated[
+    float, typer.Option(min=0.1, max=86400.0, help="stop a query that takes longer")
+]
+
+
 @app.command()
-def query(folder: Folder, sql: Select, out: Out = None, as_json: Json = False) -> int:
-    """Query the record with SQL, read-only."""
+def query(
+    folder: Folder, sql: Select, out: Out = None, seconds: Seconds = 60.0, as_json: Json = False
+) -> int:
+    """Query the record with SQL, read-only.
+
+    SQL cannot read other files or reach a network. An answer has at most a million rows.
+    """
     from flows.project import open_project
     from manifests.query import run_query as ask
 
-    answer = ask(open_project(folder, out).store, sql)
+    answer = ask(open_project(folder, out).store, sql, seconds=seconds)
     if as_json:
         say_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     else:

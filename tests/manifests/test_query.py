@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +48,12 @@ def test_a_query_sees_the_current_set_and_all_history(tmp_path: Path) -> None:
         "select 1; select 2",
         "export database 'OUT'",
         "select getenv('HOME')",
+        "select * from read_parquet('https://192.0.2.1/x.parquet')",
+        "copy (select 1) to 'OUT'",
+        "attach 'OUT'",
+        "install httpfs",
+        "load httpfs",
+        "select 1; copy (select 1) to 'OUT'",
         "call pragma_version()",
         "",
         "select * from no_such_table",
@@ -78,3 +88,36 @@ def test_a_record_is_asked_and_kept_in_a_folder_of_any_name(tmp_path: Path, name
 def test_an_answer_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="more than 1000000 rows"):
         query.run_query(Store(tmp_path), "select 1 from range(3000000000)")
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", "took more"),
+        ("SELECT list(range) FROM range(2000000000)", "needs more than 2GB of memory"),
+        ("SELECT repeat('x', 1000000) FROM range(300)", "returns more than 256 MB"),
+    ],
+)
+def test_a_query_has_limits(sql: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        query.run_query(Store(tmp_path), sql, seconds=1.0 if message == "took more" else 60.0)
+
+
+def test_ctrl_c_stops_a_query(tmp_path: Path) -> None:
+    ask = (
+        "import sys; from pathlib import Path; from manifests.query import run_query;"
+        "from manifests.store import Store; print('ready', flush=True);"
+        "run_query(Store(Path(sys.argv[1])), 'SELECT sum(a.range * b.range) FROM "
+        "range(10000000) a, range(10000000) b')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", ask, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(1.0)  # until DuckDB is at work
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate(timeout=30)[1]
