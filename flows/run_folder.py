@@ -18,8 +18,9 @@ from pathlib import Path
 from flows import watchdog
 from manifests.errors import ToolError
 
-LONGEST_RAY_PATH = 40  # of 107 bytes that a socket's path may have, Ray's own part needs 65
+LONGEST_RAY_PATH = 42  # of 107 bytes that a socket's path may have, Ray's own part needs 65
 _watchdogs = list[subprocess.Popen[bytes]]()  # they outlive this process: nobody waits for them
+RAY = "r"
 RAY_CONFIG = "provider:\n  type: local\n"
 
 
@@ -60,14 +61,18 @@ def _open(_pid: int) -> Path:
 
 @functools.cache
 def _open_ray_folder(_pid: int) -> Path:
-    folder = open_run_folder()
+    folder = open_run_folder() / RAY  # Ray lets everybody into its folder, nobody into ours
     if _suits_ray(folder):
         return folder
     for place in (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm", "/tmp"):  # noqa: S108 - made private below
-        if place and os.access(place, os.W_OK) and _suits_ray(Path(place) / folder.name):
+        if (
+            place
+            and os.access(place, os.W_OK)
+            and _suits_ray(Path(place) / folder.parent.name / RAY)
+        ):
             short = Path(_make_private_folder(place))
             _start_watchdog(short)
-            return short
+            return short / RAY
     raise ToolError(
         f"Ray needs a temporary folder with a short path without spaces, not {folder}: set TMPDIR"
     )

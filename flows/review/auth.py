@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_SESSIONS = 64  # links that may be open at once; the oldest is closed
@@ -43,6 +43,13 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 READING = ("GET", "HEAD")
+OWN_SITE = ("none", "same-origin")
+# A page of our own leads on: after a redirect, the browser would still count as sent by the page
+# that held the link, and would not send the cookie.
+ENTRANCE = (
+    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
+    '<title>Callsheet</title><a href="/">Open the review</a>\n'
+)
 
 
 class Gate:
@@ -74,18 +81,22 @@ class Gate:
             self._sessions = [*self._sessions, session][-MOST_SESSIONS:]
             return session
 
-    def find_refusal(self, method: str, headers: Headers) -> str:
+    def find_refusal(self, method: str, headers: Headers, *, with_token: bool = False) -> str:
         """Find why a request is refused whoever sends it; "" when it is not.
+
+        `with_token`: it brings the token of a link.
 
         The reasons are a wrong host, another site's page, and a missing origin.
         """
         if len(headers.getlist("host")) != 1 or headers.get("host", "").lower() not in self.hosts:
             return "this server answers only to its own address"
+        if method == "GET" and headers.get("sec-fetch-mode") == "navigate" and with_token:
+            return ""  # a link may be clicked anywhere; who has the token may come in
         origins = [f"http://{host}" for host in self.hosts]
         origin = headers.get("origin")
         if origin not in (None, *origins) or (origin is None and method not in READING):
             return "only this server's own page may send requests"
-        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        if headers.get("sec-fetch-site", "none") not in OWN_SITE:
             return "another site may not ask for this"
         return ""
 
@@ -128,10 +139,11 @@ class Guard:
 
     def _answer(self, request: Request) -> Response | None:
         """Answer in place of the app; None to let a request through."""
-        refusal = self.gate.find_refusal(request.method, request.headers)
+        token = request.query_params.get("token")
+        with_token = request.url.path == "/" and token is not None
+        refusal = self.gate.find_refusal(request.method, request.headers, with_token=with_token)
         if refusal:
             return PlainTextResponse(f"{refusal}\n", status_code=403)
-        token = request.query_params.get("token")
         if request.url.path == "/" and token is not None and request.method in READING:
             return self._answer_token(token, request)
         if not self.gate.has_session(request.headers):
@@ -148,7 +160,8 @@ class Guard:
                 " press Enter where `callsheet review` runs to get a new one\n"
             )
             return PlainTextResponse(message, status_code=403)
-        answer = RedirectResponse("/", status_code=303)
+        came_from_elsewhere = request.headers.get("sec-fetch-site", "none") not in OWN_SITE
+        answer = HTMLResponse(ENTRANCE) if came_from_elsewhere else RedirectResponse("/", 303)
         answer.set_cookie(self.gate.cookie, session, httponly=True, samesite="strict", path="/")
         return answer
 

@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
@@ -17,6 +18,7 @@ from flows.project import Project
 from flows.review.app import make_app
 from flows.review.auth import Gate
 from flows.review.review_session import ReviewSession
+from flows.run_folder import open_run_folder
 from manifests.errors import InputError, Problem
 
 LOOPBACK = "127.0.0.1"
@@ -68,9 +70,19 @@ def hand_out_links(reviewing: ReviewServer, *, show: Callable[[str], None], brow
     link = reviewing.gate.make_link()
     show(link)
     if browser:
-        webbrowser.open(link)
+        webbrowser.open(_write_entrance(link).as_uri())
     if sys.stdin.isatty():
         threading.Thread(target=_show_more_links, args=(reviewing.gate, show), daemon=True).start()
+
+
+def _write_entrance(link: str) -> Path:
+    """Write a page that leads to a link, for the browser: all users can read its command line."""
+    page = open_run_folder() / "review.html"
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+        f'<meta http-equiv="refresh" content="0; url={link}"><title>Callsheet</title>\n'
+    )
+    return page
 
 
 def _show_more_links(gate: Gate, show: Callable[[str], None]) -> None:

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import http.client
 import json
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from flows import cli
 from flows.project import open_project
-from flows.review.serve import ReviewServer, prepare_server
+from flows.review.serve import ReviewServer, hand_out_links, prepare_server
 from flows.selection import select_shots
 from manifests.run_rows import Event
 from manifests.store import Store
@@ -218,6 +219,23 @@ def test_the_film_steps_by_exact_frames_from_the_server(
         until(page, f"document.getElementById('frame').dataset.frame === '{frame}'")
     page.keyboard.press("b")
     until(page, "document.querySelector('.decoded')?.textContent === '298'")
+
+
+def test_the_browser_finds_the_link_in_a_private_file_not_in_its_command_line(
+    serve: Serve, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reviewing = serve("Kim")
+    asked, shown = list[str](), list[str]()
+    monkeypatch.setattr("webbrowser.open", asked.append)
+    hand_out_links(reviewing, show=shown.append, browser=True)
+    token = shown[0].partition("token=")[2]
+    assert token
+    assert token not in asked[0]
+    file = Path(unquote(urlsplit(asked[0]).path))
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    page = opened(asked[0], wait=False)
+    page.wait_for_url(f"http://{reviewing.gate.hosts[0]}/")  # without the token
+    until(page, f"document.querySelector('#shots-{FIRST}')")
 
 
 def test_another_token_host_or_origin_is_refused(serve: Serve, folder: Path) -> None:

@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(2700)]
 SEED = int(os.environ.get("CALLSHEET_FAULTS_SEED", "20261201"))
 LOG = Path(os.environ["CALLSHEET_FAULTS_LOG"]) if "CALLSHEET_FAULTS_LOG" in os.environ else None
 CALLSHEET = [sys.executable, "-m", "flows"]
+HEEDFUL = ["env", "--default-signal=HUP,INT"]  # whoever runs the tests may ignore them
 STAGES = (
     "Starting the orchestrator",
     "Script, cast and consents",
@@ -94,7 +95,7 @@ class Case:
         environment = {**os.environ, MARK: self.mark, "TMPDIR": str(self.temporary)}
         with self.log.open("wb") as log:
             return subprocess.Popen(
-                [*CALLSHEET, *self.arguments],
+                [*HEEDFUL, *CALLSHEET, *self.arguments],
                 stdout=log,
                 stderr=log,
                 env=environment,

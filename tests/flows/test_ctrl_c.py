@@ -23,7 +23,15 @@ def test_ctrl_c_of_a_terminal_stops_a_render_without_a_traceback(tmp_path: Path)
     told = tmp_path / "told.txt"
     with told.open("w") as stderr:
         render = subprocess.Popen(
-            [sys.executable, "-m", "flows", "render", str(tmp_path / "film")],
+            [
+                "env",
+                "--default-signal=INT",
+                sys.executable,
+                "-m",
+                "flows",
+                "render",
+                tmp_path / "film",
+            ],
             stderr=stderr,
             start_new_session=True,
         )

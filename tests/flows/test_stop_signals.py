@@ -13,6 +13,8 @@ WAIT = """
 import signal, sys, time
 from flows import stop_signals
 stop_signals.GRACE_SECONDS = 0.2
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore them
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {before}
 stop_signals.stop_on_signals()
 signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as a library does

@@ -105,7 +105,8 @@ def test_a_query_has_limits(sql: str, message: str, tmp_path: Path) -> None:
 
 def test_ctrl_c_stops_a_query(tmp_path: Path) -> None:
     ask = (
-        "import sys; from pathlib import Path; from manifests.query import run_query;"
+        "import signal, sys; from pathlib import Path; from manifests.query import run_query;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from manifests.store import Store; print('ready', flush=True);"
         "run_query(Store(Path(sys.argv[1])), 'SELECT sum(a.range * b.range) FROM "
         "range(10000000) a, range(10000000) b')"

@@ -47,7 +47,7 @@ def test_a_cluster_that_does_not_answer_is_one_error_that_names_it(way: str, now
 
 
 @pytest.mark.proof
-def test_an_address_outside_a_job_is_not_used_and_the_users_home_reaches_workers(
+def test_an_address_outside_a_job_is_not_used_its_folder_is_private_and_workers_have_the_users_home(
     nowhere: str, tmp_path: Path
 ) -> None:
     script = """
@@ -58,7 +58,9 @@ def look():
     from flows.engines import configure_engines
     configure_engines()
     return before, os.environ["HOME"]
+from flows.run_folder import open_ray_folder
 with connect_ray("", cpus=1) as ray:
+    print(oct(open_ray_folder().parent.stat().st_mode & 0o777), end="|")
     print(*ray.get(ray.remote(look).remote()), sep="|")
 """
     tried = subprocess.run(
@@ -69,6 +71,7 @@ with connect_ray("", cpus=1) as ray:
         timeout=120,
         check=True,
     )
-    of_ray, of_worker = tried.stdout.strip().split("|")
+    mode, of_ray, of_worker = tried.stdout.strip().split("|")
+    assert mode == "0o700"  # though Ray opens its own folder for everybody
     assert of_ray.startswith("/tmp/callsheet-")
     assert of_worker == str(tmp_path)
