@@ -48,7 +48,7 @@ OWN_SITE = ("none", "same-origin")
 # that held the link, and would not send the cookie.
 ENTRANCE = (
     '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=/">'
-    '<title>Callsheet</title><a href="/">Open the review</a>\n'
+    '<link rel="icon" href="data:,"><title>Callsheet</title><a href="/">Open the review</a>\n'
 )
 
 
