@@ -22,7 +22,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flows.engines import configure_engines
-from flows.stop_signals import describe_stop, stop_on_signals
+from flows.stop_signals import describe_stop, stop_on_signals, was_stopped
 from flows.verbs import (
     checks,
     clip,
@@ -127,18 +127,25 @@ def _run(arguments: list[str]) -> int:
     try:
         code = int(app(args=arguments, prog_name="callsheet", standalone_mode=False) or DONE)
         return _report_stop() if code == STOPPED else code
-    except InputError as error:
-        return _report_problems(list(error.problems), as_json)
-    except (ToolError, OSError) as error:
-        return _report_tool_failure(error, as_json)
     except KeyboardInterrupt:
         return _report_stop()
     except typer.Exit as leave:
         return leave.exit_code
     except Exception as error:
-        if hasattr(error, "format_message"):  # click's own: wrong options and arguments
-            return _report_wrong_command(error.format_message(), as_json)
-        raise
+        if was_stopped():  # native code makes other errors of it
+            return _report_stop()
+        return _report_error(error, as_json)
+
+
+def _report_error(error: Exception, as_json: bool) -> int:
+    """Report an error that people can mend. Raises any other: that is a bug."""
+    if isinstance(error, InputError):
+        return _report_problems(list(error.problems), as_json)
+    if isinstance(error, ToolError | OSError):
+        return _report_tool_failure(error, as_json)
+    if hasattr(error, "format_message"):  # click's own: wrong options and arguments
+        return _report_wrong_command(error.format_message(), as_json)
+    raise error
 
 
 def _leave_at_once(code: int) -> NoReturn:

@@ -54,6 +54,11 @@ def request_stop(reason: str, *, code: int = 128 + signal.SIGTERM) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def was_stopped() -> bool:
+    """Tell whether this command was asked to stop."""
+    return bool(_received)
+
+
 def describe_stop() -> tuple[str, int]:
     """Return why this command stopped, and its exit code: 128 and the number of the signal."""
     if _requests:

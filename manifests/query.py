@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from manifests.errors import InputError, Problem
+from manifests.plain_text import require_fit
 from manifests.rows import Actor, Consent, Cue, Line, Recording, Row, Shot
 from manifests.run_rows import ModelFile
 from manifests.schema import ROW_TYPES, arrow_schema, table_name
@@ -64,6 +65,7 @@ def run_query(
     takes more time, more memory than `MEMORY`, or more than `MAX_ROWS` rows or `MAX_BYTES`, which
     nobody reads and no memory holds.
     """
+    require_fit(sql, file="query")
     with duckdb.connect(config=CONFIG) as connection, ThreadPoolExecutor(1) as aside:
         asked = aside.submit(_answer, connection, store, sql, parameters)
         try:

@@ -58,6 +58,8 @@ def test_a_query_sees_the_current_set_and_all_history(tmp_path: Path) -> None:
         "",
         "select * from no_such_table",
         "selec 1",
+        "select 'a\udcffb'",
+        "select 'a\x00b'",
     ],
 )
 def test_a_query_that_is_not_one_select_over_the_manifests_is_refused(
