@@ -131,7 +131,7 @@ def _run(arguments: list[str]) -> int:
         return _report_stop()
     except typer.Exit as leave:
         return leave.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - unknown ones are raised again
         if was_stopped():  # native code makes other errors of it
             return _report_stop()
         return _report_error(error, as_json)

@@ -19,8 +19,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 stop_signals.stop_on_signals()
 signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as a library does
 stop_signals.keep_stopping_on_signals()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(30)
 except KeyboardInterrupt:
     {stopped}
