@@ -143,8 +143,10 @@ def test_a_machines_settings_do_not_change_the_film(
     name: str, prepared: Path, truth: Result, place: Path
 ) -> None:
     machine = MACHINES[name]
-    if machine.as_other_user and (os.getuid() or not shutil.which("setpriv")):
-        absent("setpriv (util-linux), run as root,")
+    if machine.as_other_user and os.getuid():
+        pytest.skip("only root may become another user")
+    if machine.as_other_user and not shutil.which("setpriv"):
+        absent("setpriv (util-linux)")
     folder = fresh_copy(prepared, place / "production" / "film")
     made = call("render", folder, machine, place)
     assert made.returncode == 0, made.stderr

@@ -54,7 +54,7 @@ def trace(script: str, folder: Path) -> list[str]:
         check=False,
     )
     if "ptrace" in ran.stderr or "unshare failed" in ran.stderr:
-        absent("the right to trace in a network namespace")
+        pytest.skip("this user may not trace in a network namespace")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return NAMED.findall(log.read_text(errors="replace"))
 
