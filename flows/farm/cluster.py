@@ -53,15 +53,17 @@ def connect_ray(address: str, *, cpus: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    with _watch_services():
-        yield from _connect(ray, address, cpus)
+    with _watch_services() as over:
+        yield from _connect(ray, address, cpus, over)
 
 
-def _connect(ray: Any, address: str, cpus: int) -> Iterator[Any]:
+def _connect(ray: Any, address: str, cpus: int, over: threading.Event) -> Iterator[Any]:
+    """Connect, and shut down at the end; `over` is set before, so that nobody calls it a death."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         join_cluster(ray, address) if address else start_ray(ray, cpus=cpus)
     except Exception as error:
+        over.set()
         ray.shutdown()
         where = f"Ray at {address}" if address else "Ray"
         # Ray raises plain Exceptions too
@@ -71,6 +73,7 @@ def _connect(ray: Any, address: str, cpus: int) -> Iterator[Any]:
     except ray.exceptions.RayError as error:
         raise ToolError(f"Ray failed: {error}") from error
     finally:
+        over.set()
         ray.shutdown()
         _restore_sigterm(handler)
 
@@ -105,11 +108,11 @@ def start_ray(ray: Any, *, cpus: int, **more: Any) -> None:
 
 
 @contextmanager
-def _watch_services() -> Iterator[None]:
+def _watch_services() -> Iterator[threading.Event]:
     """Stop this command when a service of its own Ray has been dead for some seconds.
 
     What can start Ray again does so before. Otherwise Ray would wait for a minute, and then end
-    this process without a word.
+    this process without a word. Yields the event that ends the watch.
     """
     over, before = threading.Event(), set(_list_children())
 
@@ -128,7 +131,7 @@ def _watch_services() -> Iterator[None]:
     watching = threading.Thread(target=watch, name="ray services", daemon=True)
     watching.start()
     try:
-        yield
+        yield over
     finally:
         over.set()
         watching.join()
