@@ -31,6 +31,7 @@ ANSWER_SECONDS = 10.0
 LOOK_SECONDS = 2.0
 WORKER_RUN = "PREFECT__FLOW_RUN_ID"  # set for a run that a worker of Prefect started
 KEPT_DAYS = 30
+IN_USE_DAYS = 1  # another run may write to it
 LARGEST_BYTES = 64 * 1024**2  # of a database; Prefect never removes old runs from it
 TRIES = 2
 STOP_SECONDS = 5.0
@@ -190,9 +191,10 @@ def _open_database(subject: Path) -> Path:
     folder = cache_folder() / "prefect" / "databases"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        before = time.time() - KEPT_DAYS * 86400
         for old in folder.glob("*.db*"):
-            if old.stat().st_mtime < before or old.stat().st_size > LARGEST_BYTES:
+            facts = old.stat()
+            days = (time.time() - facts.st_mtime) / 86400
+            if days > KEPT_DAYS or (days > IN_USE_DAYS and facts.st_size > LARGEST_BYTES):
                 old.unlink()
     except OSError:
         folder = open_run_folder()

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import psutil
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 END_SECONDS = 3.0  # in which children of children may still appear
 QUIET_LOOKS = 3  # looks without a living child, one after another, that end the search
 
