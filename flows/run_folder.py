@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +18,6 @@ from flows import watchdog
 from manifests.errors import ToolError
 
 LONGEST_RAY_PATH = 42  # of 107 bytes that a socket's path may have, Ray's own part needs 65
-_watchdogs = list[subprocess.Popen[bytes]]()  # they outlive this process: nobody waits for them
 RAY = "r"
 RAY_CONFIG = "provider:\n  type: local\n"
 
@@ -95,14 +93,16 @@ def _start_watchdog(folder: Path) -> None:
     Our end is never closed, so that the kernel closes it when this process ends.
     """
     theirs, _ours = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-I", watchdog.__file__, str(os.getpid()), str(folder)],
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env={},  # nothing that marks it as a child of the run
-        start_new_session=True,  # signals of a terminal are for the run
+    program = [sys.executable, "-I", watchdog.__file__, str(os.getpid()), str(folder)]
+    nowhere = (os.devnull, os.O_WRONLY, 0)
+    os.posix_spawn(
+        program[0],
+        program,
+        {},  # no variable that marks it as a child of the run
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, theirs, 0),
+            *((os.POSIX_SPAWN_OPEN, number, *nowhere) for number in (1, 2)),
+        ],
+        setsid=True,  # signals of a terminal are for the run
     )
     os.close(theirs)
-    _watchdogs.append(process)

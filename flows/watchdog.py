@@ -9,6 +9,7 @@ lives, because the kernel gives orphans another parent. Imports nothing of Calls
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import shutil
 import sys
@@ -90,4 +91,5 @@ def _wait(process: psutil.Process) -> None:
 
 
 if __name__ == "__main__":
+    os.chdir("/")  # so that no folder is held by it
     watch(int(sys.argv[1]), sys.argv[2:])
